@@ -1,0 +1,1 @@
+"""Measurements: micro, load, compare, faults. Everything writes JSON; pages are rendered from it."""

@@ -1,0 +1,290 @@
+//! Applies the edits between a client's body and an upstream's to the bytes, in one walk over the
+//! members. Everything between the edits, white space included, is copied as it stands.
+
+use super::edits::{Action, Edits};
+use super::outline::{Member, Outline};
+use super::Field;
+use crate::types::json::{write_string, Kind, Raw, Scanner, MAX_DEPTH};
+
+const USAGE: &[u8] = b"\"include_usage\":true";
+
+/// What one member of the client's becomes.
+enum Fate<'e> {
+    Keep,
+    Cut,
+    Rename(&'e str),
+    Value(&'e [u8]),
+    Usage,
+}
+
+pub(super) fn apply(bytes: &[u8], outline: &Outline, edits: &Edits) -> Vec<u8> {
+    let plan = Plan {
+        bytes,
+        outline,
+        edits,
+        usage: edits.include_usage && outline.stream == Some(true),
+    };
+    let mut out = Writer::new(bytes, bytes.len() + edits.growth);
+    // A cut takes a separator along: the one in front of it once a member stays before it, else
+    // the one behind it.
+    out.copy_to(outline.members.first().map_or(outline.close, Member::start));
+    let mut kept = false;
+    let mut last_end = None;
+    for member in &outline.members {
+        let fate = plan.fate(member);
+        let before = last_end.replace(member.end());
+        if matches!(fate, Fate::Cut) {
+            if kept {
+                out.copy_to(before.unwrap_or_default());
+            }
+            out.resume(member.end());
+            continue;
+        }
+        if !kept {
+            out.resume(member.start());
+        }
+        kept = true;
+        match fate {
+            Fate::Keep | Fate::Cut => {}
+            Fate::Rename(name) => {
+                out.copy_to(member.start());
+                write_string(&mut out.out, name);
+                out.resume(member.key.span.end + 1);
+            }
+            Fate::Value(raw) => {
+                out.copy_to(member.value.span.start);
+                out.out.extend_from_slice(raw);
+                out.resume(member.value.span.end);
+            }
+            Fate::Usage => {
+                out.copy_to(member.value.span.start);
+                write_with_usage(&mut out.out, member.value.raw(bytes));
+                out.resume(member.value.span.end);
+            }
+        }
+    }
+    out.copy_to(last_end.unwrap_or(outline.close));
+    plan.insert(&mut out.out, kept);
+    out.finish()
+}
+
+struct Plan<'p> {
+    bytes: &'p [u8],
+    outline: &'p Outline,
+    edits: &'p Edits,
+    usage: bool,
+}
+
+impl<'p> Plan<'p> {
+    fn action(&self, member: &Member) -> Option<&'p Action> {
+        if self.edits.actions.is_empty() {
+            return None;
+        }
+        if member.key.escaped {
+            self.edits.action(member.key.decode(self.bytes).as_bytes())
+        } else {
+            self.edits.action(member.key.span.of(self.bytes))
+        }
+    }
+
+    fn fate(&self, member: &Member) -> Fate<'p> {
+        match self.action(member) {
+            Some(Action::Cut) => return Fate::Cut,
+            Some(Action::Rename(to)) => return self.renamed(to),
+            Some(Action::Force(raw)) => {
+                if self.usage && member.field == Field::StreamOptions {
+                    // Written with the insertions, where both edits meet.
+                    return Fate::Cut;
+                }
+                return Fate::Value(raw.as_bytes());
+            }
+            None => {}
+        }
+        if self.superseded(member) {
+            return Fate::Cut;
+        }
+        match (member.field, &self.edits.model) {
+            (Field::Model, Some(literal)) => Fate::Value(literal),
+            (Field::StreamOptions, _) if self.usage => Fate::Usage,
+            _ => Fate::Keep,
+        }
+    }
+
+    /// A renamed member yields to a forced value of its new name.
+    fn renamed(&self, to: &'p str) -> Fate<'p> {
+        match self.edits.action(to.as_bytes()) {
+            Some(Action::Force(_)) => Fate::Cut,
+            _ => Fate::Rename(to),
+        }
+    }
+
+    /// Whether a present member is renamed to the name of this one.
+    fn superseded(&self, member: &Member) -> bool {
+        self.edits.renames && self.renames().any(|to| member.key.is(self.bytes, to))
+    }
+
+    /// The new names of the renamed members that are present.
+    fn renames(&self) -> impl Iterator<Item = &'p str> + '_ {
+        self.edits
+            .actions
+            .iter()
+            .filter_map(|(from, action)| match action {
+                Action::Rename(to) if self.present(from) => Some(&**to),
+                _ => None,
+            })
+    }
+
+    fn present(&self, key: &str) -> bool {
+        self.outline
+            .members
+            .iter()
+            .any(|member| member.key.is(self.bytes, key))
+    }
+
+    /// Whether a member of this name is in the result before anything is inserted.
+    fn remains(&self, key: &str) -> bool {
+        match self.edits.action(key.as_bytes()) {
+            Some(Action::Cut | Action::Rename(_)) => self.renames().any(|to| to == key),
+            _ => self.present(key) || self.renames().any(|to| to == key),
+        }
+    }
+
+    /// Appends the members that the client did not send.
+    fn insert(&self, out: &mut Vec<u8>, mut kept: bool) {
+        let mut member = |out: &mut Vec<u8>, key: &str| {
+            if std::mem::replace(&mut kept, true) {
+                out.push(b',');
+            }
+            write_string(out, key);
+            out.push(b':');
+        };
+        let edits = self.edits;
+        if let Some(literal) = &edits.model {
+            if edits.action(b"model").is_none() && !self.remains("model") {
+                member(out, "model");
+                out.extend_from_slice(literal);
+            }
+        }
+        let mut options: Option<&str> = None;
+        let forced = edits
+            .actions
+            .iter()
+            .filter_map(|(key, action)| match action {
+                Action::Force(raw) => Some((key, raw, true)),
+                _ => None,
+            });
+        let defaults = edits.defaults.iter().map(|(key, raw)| (key, raw, false));
+        for (key, raw, force) in forced.chain(defaults) {
+            if self.usage && &**key == "stream_options" {
+                if force || (options.is_none() && !self.remains(key)) {
+                    options = Some(raw);
+                }
+                continue;
+            }
+            let present = if force {
+                self.present(key)
+            } else {
+                self.given(key)
+            };
+            if !present {
+                member(out, key);
+                out.extend_from_slice(raw.as_bytes());
+            }
+        }
+        if self.usage && (options.is_some() || !self.remains("stream_options")) {
+            member(out, "stream_options");
+            match options.map(|raw| outer(raw.as_bytes())) {
+                Some(Some(raw)) => write_with_usage(out, raw),
+                _ => {
+                    out.push(b'{');
+                    out.extend_from_slice(USAGE);
+                    out.push(b'}');
+                }
+            }
+        }
+    }
+
+    /// Whether the result has a member of this name without a default for it.
+    fn given(&self, key: &str) -> bool {
+        self.remains(key)
+            || matches!(self.edits.action(key.as_bytes()), Some(Action::Force(_)))
+            || (key == "model" && self.edits.model.is_some())
+    }
+}
+
+fn outer(raw: &[u8]) -> Option<Raw<'_>> {
+    Some(Scanner::new(raw, MAX_DEPTH).skip().ok()?.raw(raw))
+}
+
+/// Writes stream options with every `include_usage` set to true (a repeated key passes, and which
+/// of them an upstream keeps is its affair), or with one added.
+fn write_with_usage(out: &mut Vec<u8>, options: Raw<'_>) {
+    let bytes = options.bytes();
+    let mut scanner = Scanner::new(bytes, MAX_DEPTH);
+    let mut written = 0;
+    let mut found = false;
+    let mut first = true;
+    if options.kind() == Kind::Object && scanner.enter().is_ok() {
+        while let Ok(Some(key)) = scanner.next_key(first) {
+            first = false;
+            let Ok(value) = scanner.skip() else { break };
+            if key.is(bytes, "include_usage") {
+                found = true;
+                out.extend_from_slice(&bytes[written..value.span.start]);
+                out.extend_from_slice(b"true");
+                written = value.span.end;
+            }
+        }
+        if found {
+            out.extend_from_slice(&bytes[written..]);
+            return;
+        }
+        if !first {
+            let last = bytes[..bytes.len() - 1].trim_ascii_end().len();
+            out.extend_from_slice(&bytes[..last]);
+            out.push(b',');
+            out.extend_from_slice(USAGE);
+            out.extend_from_slice(&bytes[last..]);
+            return;
+        }
+    }
+    out.push(b'{');
+    out.extend_from_slice(USAGE);
+    out.push(b'}');
+}
+
+/// Copies runs of the original between edits.
+struct Writer<'w> {
+    bytes: &'w [u8],
+    out: Vec<u8>,
+    /// Start of the run that is not copied yet.
+    from: usize,
+}
+
+impl<'w> Writer<'w> {
+    fn new(bytes: &'w [u8], capacity: usize) -> Self {
+        Self {
+            bytes,
+            out: Vec::with_capacity(capacity),
+            from: 0,
+        }
+    }
+
+    /// Copies the run up to `end`.
+    fn copy_to(&mut self, end: usize) {
+        if self.from < end {
+            self.out.extend_from_slice(&self.bytes[self.from..end]);
+            self.from = end;
+        }
+    }
+
+    /// Continues copying at `start`.
+    fn resume(&mut self, start: usize) {
+        self.from = start;
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.copy_to(self.bytes.len());
+        self.out
+    }
+}

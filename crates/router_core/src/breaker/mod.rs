@@ -1,0 +1,363 @@
+//! The breaker of one deployment: shared by all workers of a host, without a lock.
+//!
+//! It listens to two signals. Hard failures in a row catch an outage within seconds even when there
+//! are few requests; the share of successes in the last minute catches a deployment that fails
+//! every other time. A third kind of news is not about health at all: an upstream that asks for
+//! quiet cools, and a credential that is refused or out of credit is disabled, for a time, while the
+//! deployment's health stays what it was.
+//!
+//! After an outage one request goes as a probe. Its lease expires, so a worker that is killed
+//! together with the probe does not keep the breaker half open. Then a growing share of traffic
+//! follows.
+//!
+//! The functions here take the time and the randomness as values and change words by bounded
+//! compare-and-swap. They never decide what happens when every deployment of a tier is refused:
+//! that is the router's business, and `Refusal` carries the ticket it needs to go on regardless.
+
+mod config;
+mod machine;
+#[cfg(test)]
+mod tests;
+mod window;
+mod word;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use config::BreakerConfig;
+pub use machine::Ticket;
+pub use window::Counts;
+pub use word::Phase;
+
+use crate::shared::{update, DeploymentWords};
+use crate::types::{Draws, Now, Outcome, Signal};
+use machine::{Context, Event, Verdict};
+use word::Word;
+
+/// The answer to a request that wants to use a deployment. Every ticket must come back through
+/// `record`, however the attempt ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Go.
+    Closed(Ticket),
+    /// Go, as part of the share that a recovering deployment gets.
+    Ramp(Ticket),
+    /// Go; the outcome decides whether others may follow.
+    Probe(Ticket),
+    /// Do not go.
+    Refused(Refusal),
+}
+
+/// Why not, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub why: Why,
+    /// Monotonic milliseconds at which asking again makes sense.
+    pub until_ms: u64,
+    /// For the request that goes nevertheless because there is nowhere else to go.
+    pub ticket: Ticket,
+}
+
+/// Reasons of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The deployment fails.
+    Open,
+    /// A probe is under way.
+    Probing,
+    /// The deployment recovers, and this request is not in its share.
+    Ramping,
+    /// The upstream asked for quiet.
+    Cooling,
+    /// The credential is refused or out of credit.
+    Credential,
+}
+
+impl Why {
+    /// The name used in reasons and health pages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Probing => "probing",
+            Self::Ramping => "ramping",
+            Self::Cooling => "cooling",
+            Self::Credential => "credential",
+        }
+    }
+
+    /// Whether a request may go nevertheless when every deployment of its tier is refused: a guess
+    /// about health may be overruled, a credential that does not work and an explicit wish of the
+    /// upstream may not.
+    pub fn may_be_overruled(self) -> bool {
+        matches!(self, Self::Open | Self::Probing | Self::Ramping)
+    }
+}
+
+/// The phases before and after a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transition {
+    /// Before.
+    pub before: Phase,
+    /// After.
+    pub after: Phase,
+}
+
+/// The state of a breaker for health pages, metrics and explanations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// Where it stands.
+    pub phase: Phase,
+    /// Monotonic milliseconds at which the phase may end; 0 when closed.
+    pub phase_until_ms: u64,
+    /// The upstream asked for quiet until then; 0 when not now.
+    pub cool_until_ms: u64,
+    /// The credential is disabled until then; 0 when not now.
+    pub credential_until_ms: u64,
+    /// Hard failures in a row.
+    pub consecutive: u32,
+    /// Openings since the breaker was last closed.
+    pub opens: u32,
+    /// Samples in the window.
+    pub window: Counts,
+}
+
+impl View {
+    /// Whether some request could be admitted now.
+    pub fn usable(&self, now: Now) -> bool {
+        let phase_passes = match self.phase {
+            Phase::Closed | Phase::Ramp => true,
+            Phase::Open | Phase::HalfOpen => now.mono_ms() >= self.phase_until_ms,
+        };
+        self.cool_until_ms == 0 && self.credential_until_ms == 0 && phase_passes
+    }
+}
+
+/// Asks whether a request may use the deployment; takes the probe's lease if that is its turn.
+pub fn admit(words: &DeploymentWords, config: &BreakerConfig, now: Now, draw: u64) -> Admission {
+    let now_ms = now.mono_ms();
+    let draw = mix(draw);
+    let ticket_of = |word: Word, probe| Ticket {
+        turn: word.turn,
+        probe,
+    };
+    for (why, word) in [
+        (Why::Credential, &words.credential_until_ms),
+        (Why::Cooling, &words.cool_until_ms),
+    ] {
+        let until_ms = word.load(Ordering::Relaxed);
+        if now_ms < until_ms {
+            let state = Word::unpack(words.breaker.load(Ordering::Acquire));
+            return Admission::Refused(Refusal {
+                why,
+                until_ms,
+                ticket: ticket_of(state, false),
+            });
+        }
+    }
+    let mut verdict = Verdict::Probing;
+    let result = update(&words.breaker, |before| {
+        let state = Word::unpack(before);
+        let (after, said) = machine::admit(state, config, now_ms, draw);
+        verdict = said;
+        // Only a lease changes the word: everything else can be read off it again.
+        Some(if said == Verdict::Probe {
+            after.pack()
+        } else {
+            before
+        })
+    });
+    let state = match result {
+        Ok((_, after)) => Word::unpack(after),
+        Err(before) => {
+            // Lost all rounds, so others took the lease.
+            verdict = Verdict::Probing;
+            Word::unpack(before)
+        }
+    };
+    let refused = |why, until_ms| {
+        Admission::Refused(Refusal {
+            why,
+            until_ms,
+            ticket: ticket_of(state, false),
+        })
+    };
+    match verdict {
+        Verdict::Closed => Admission::Closed(ticket_of(state, false)),
+        Verdict::Ramp => Admission::Ramp(ticket_of(state, false)),
+        Verdict::Probe => Admission::Probe(ticket_of(state, true)),
+        Verdict::Open => refused(Why::Open, state.at_ms),
+        Verdict::Probing => refused(Why::Probing, state.at_ms),
+        Verdict::Ramping => refused(Why::Ramping, now_ms),
+    }
+}
+
+/// Reports the end of an attempt. `retry_after_ms` is what the upstream asked for, 0 when nothing.
+pub fn record(
+    words: &DeploymentWords,
+    config: &BreakerConfig,
+    ticket: Ticket,
+    outcome: Outcome,
+    retry_after_ms: u64,
+    now: Now,
+    draw: u64,
+) -> Transition {
+    let now_ms = now.mono_ms();
+    let quiet_ms = retry_after_ms.min(config.retry_after_max_ms);
+    let or_default = |default: u64| if quiet_ms == 0 { default } else { quiet_ms };
+    let raise = |word: &AtomicU64, for_ms: u64| {
+        word.fetch_max(now_ms.saturating_add(for_ms), Ordering::Relaxed);
+    };
+    let event = match outcome.signal() {
+        Signal::Success => Event::Success,
+        Signal::Hard => {
+            if quiet_ms > 0 {
+                raise(&words.cool_until_ms, quiet_ms);
+            }
+            Event::Hard
+        }
+        Signal::Throttle => {
+            raise(&words.cool_until_ms, or_default(config.throttle_ms));
+            Event::Throttle
+        }
+        Signal::Credential => {
+            let default = match outcome {
+                Outcome::OutOfCredit => config.credit_ms,
+                _ => config.credential_ms,
+            };
+            raise(&words.credential_until_ms, or_default(default));
+            Event::Neutral
+        }
+        Signal::Neutral => Event::Neutral,
+    };
+    apply(words, config, ticket, event, quiet_ms, now_ms, mix(draw))
+}
+
+/// Reports the first content of an attempt: a probe need not answer to its end to prove life. The
+/// attempt is still to be reported by `record`.
+pub fn first_content(
+    words: &DeploymentWords,
+    config: &BreakerConfig,
+    ticket: Ticket,
+    now: Now,
+) -> Transition {
+    let now_ms = now.mono_ms();
+    let phase = machine::present(Word::unpack(words.breaker.load(Ordering::Acquire)), now_ms).phase;
+    match phase {
+        Phase::Open | Phase::HalfOpen => move_on(
+            words,
+            ticket,
+            Event::Success,
+            &Context {
+                config,
+                now_ms,
+                draw: 0,
+                failing: false,
+                quiet_ms: 0,
+            },
+        ),
+        Phase::Closed | Phase::Ramp => Transition {
+            before: phase,
+            after: phase,
+        },
+    }
+}
+
+fn apply(
+    words: &DeploymentWords,
+    config: &BreakerConfig,
+    ticket: Ticket,
+    event: Event,
+    quiet_ms: u64,
+    now_ms: u64,
+    draw: u64,
+) -> Transition {
+    let state = machine::present(Word::unpack(words.breaker.load(Ordering::Acquire)), now_ms);
+    let mut failing = false;
+    if event != Event::Neutral && machine::current(state, ticket) {
+        let ok = event == Event::Success;
+        window::add(&words.window, config.window_ms, now_ms, ok);
+        // Successes cannot open a breaker, so only failures pay for the sum.
+        failing = !ok
+            && window::counts(
+                &words.window,
+                config.window_ms,
+                now_ms,
+                machine::since(state, config),
+            )
+            .failing(config.window_min, config.window_percent);
+    }
+    move_on(
+        words,
+        ticket,
+        event,
+        &Context {
+            config,
+            now_ms,
+            draw,
+            failing,
+            quiet_ms,
+        },
+    )
+}
+
+fn move_on(
+    words: &DeploymentWords,
+    ticket: Ticket,
+    event: Event,
+    context: &Context<'_>,
+) -> Transition {
+    let result = update(&words.breaker, |before| {
+        let state = machine::present(Word::unpack(before), context.now_ms);
+        if !machine::current(state, ticket) {
+            return None;
+        }
+        let after = machine::settle(state, event, ticket, context);
+        // An unchanged state is not written back, also when a ramp has meanwhile run out.
+        Some(if after == state { before } else { after.pack() })
+    });
+    let phase = |word| machine::present(Word::unpack(word), context.now_ms).phase;
+    match result {
+        Ok((before, after)) => Transition {
+            before: phase(before),
+            after: phase(after),
+        },
+        Err(word) => Transition {
+            before: phase(word),
+            after: phase(word),
+        },
+    }
+}
+
+/// The state now, for showing and for explaining; changes nothing. `window_ms` is the length of the
+/// window that the breaker is configured with.
+pub fn view(words: &DeploymentWords, window_ms: u64, now: Now) -> View {
+    let now_ms = now.mono_ms();
+    let word = machine::present(Word::unpack(words.breaker.load(Ordering::Acquire)), now_ms);
+    let ahead = |word: &AtomicU64| {
+        let until_ms = word.load(Ordering::Relaxed);
+        if until_ms > now_ms {
+            until_ms
+        } else {
+            0
+        }
+    };
+    View {
+        phase: word.phase,
+        phase_until_ms: if word.phase == Phase::Closed {
+            0
+        } else {
+            word.at_ms
+        },
+        cool_until_ms: ahead(&words.cool_until_ms),
+        credential_until_ms: ahead(&words.credential_until_ms),
+        consecutive: word.consecutive,
+        opens: word.opens,
+        window: window::counts(&words.window, window_ms, now_ms, 0),
+    }
+}
+
+/// Another number from the same draw: the caller chooses deployments by it, and that choice must
+/// not decide who belongs to the share of a ramp.
+fn mix(draw: u64) -> u64 {
+    Draws::new(!draw).word()
+}

@@ -1,0 +1,236 @@
+//! `Decision`, `Permit`: a decided request and its attempts as Python holds them.
+//!
+//! Both keep the client's body by reference, so there is one copy of it however many attempts are
+//! made; a body for an upstream is spliced when it is asked for and belongs to the caller.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use super::relay::Relay;
+use super::router::DETACH_ABOVE;
+use crate::router::{self, Failure, Settlement};
+use crate::types::{Now, Outcome};
+
+/// Adds what this file defines to the extension module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Decision>()?;
+    module.add_class::<Permit>()
+}
+
+/// A decided request.
+#[pyclass(module = "hybridgw._router_core", frozen)]
+pub struct Decision {
+    decision: router::Decision,
+    body: Py<PyBytes>,
+}
+
+impl Decision {
+    /// `body` is the one that was decided.
+    pub(super) fn new(decision: router::Decision, body: Py<PyBytes>) -> Self {
+        Self { decision, body }
+    }
+
+    fn permit_of(&self, python: Python<'_>, permit: Arc<router::Permit>) -> Permit {
+        Permit {
+            permit,
+            body: self.body.clone_ref(python),
+        }
+    }
+}
+
+#[pymethods]
+impl Decision {
+    #[getter]
+    fn id(&self) -> String {
+        self.decision.id().to_string()
+    }
+
+    #[getter]
+    fn model(&self) -> &str {
+        self.decision.model()
+    }
+
+    #[getter]
+    fn stream(&self) -> bool {
+        self.decision.stream()
+    }
+
+    #[getter]
+    fn include_usage(&self) -> bool {
+        self.decision.include_usage()
+    }
+
+    #[getter]
+    fn timeout_ms(&self) -> u64 {
+        self.decision.timeout_ms()
+    }
+
+    #[getter]
+    fn stream_timeout_ms(&self) -> u64 {
+        self.decision.stream_timeout_ms()
+    }
+
+    #[getter]
+    fn ceiling(&self) -> u8 {
+        self.decision.ceiling() as u8
+    }
+
+    #[getter]
+    fn level(&self) -> u8 {
+        self.decision.level() as u8
+    }
+
+    #[getter]
+    fn permit(&self, python: Python<'_>) -> Permit {
+        self.permit_of(python, self.decision.permit())
+    }
+
+    #[getter]
+    fn attempts(&self) -> u32 {
+        self.decision.attempts()
+    }
+
+    #[getter]
+    fn exhausted<'py>(&self, python: Python<'py>) -> Bound<'py, PyString> {
+        PyString::intern(
+            python,
+            self.decision.exhausted().map_or("", |reason| reason.code()),
+        )
+    }
+
+    #[getter]
+    fn retry_after_ms(&self) -> u64 {
+        self.decision.retry_after_ms()
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one call per attempt: a tuple would be one more object"
+    )]
+    fn next(
+        &self,
+        python: Python<'_>,
+        outcome: u8,
+        status: u16,
+        retry_after_ms: u64,
+        mono_ns: u64,
+        wall_ns: u64,
+        draw: u64,
+    ) -> PyResult<Option<Permit>> {
+        let failure = Failure {
+            outcome: outcome_of(outcome)?,
+            status,
+            retry_after_ms,
+            now: Now { mono_ns, wall_ns },
+            draw,
+        };
+        Ok(self
+            .decision
+            .next(&failure)
+            .map(|permit| self.permit_of(python, permit)))
+    }
+}
+
+/// The right to make one attempt.
+#[pyclass(module = "hybridgw._router_core", frozen)]
+pub struct Permit {
+    permit: Arc<router::Permit>,
+    body: Py<PyBytes>,
+}
+
+#[pymethods]
+impl Permit {
+    #[getter]
+    fn deployment(&self) -> u32 {
+        self.permit.deployment()
+    }
+
+    #[getter]
+    fn attempt(&self) -> u32 {
+        u32::from(self.permit.number()) + 1
+    }
+
+    #[getter]
+    fn delay_ms(&self) -> u64 {
+        self.permit.delay_ms()
+    }
+
+    #[getter]
+    fn reason<'py>(&self, python: Python<'py>) -> Bound<'py, PyString> {
+        PyString::intern(python, self.permit.reason().code())
+    }
+
+    #[getter]
+    fn probe(&self) -> bool {
+        self.permit.probe()
+    }
+
+    #[getter]
+    fn model(&self) -> String {
+        self.permit.upstream_model().into_owned()
+    }
+
+    fn body<'py>(&self, python: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let received = self.body.bind(python);
+        let spliced = if received.as_bytes().len() > DETACH_ABOVE {
+            let bytes = received.as_bytes();
+            python.detach(|| self.permit.splice(bytes))
+        } else {
+            self.permit.splice(received.as_bytes())
+        };
+        let spliced = spliced.ok_or_else(|| {
+            PyValueError::new_err(
+                "the plan leaves the translation of this deployment's bodies to its provider",
+            )
+        })?;
+        if spliced == received.as_bytes() {
+            return Ok(received.clone());
+        }
+        Ok(PyBytes::new(python, &spliced))
+    }
+
+    fn first_token(&self, mono_ns: u64) {
+        self.permit.first_token(Now {
+            mono_ns,
+            wall_ns: 0,
+        });
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one call per attempt: a tuple would be one more object"
+    )]
+    fn finish(
+        &self,
+        outcome: u8,
+        status: u16,
+        relay: Option<&Bound<'_, Relay>>,
+        bytes_sent: u64,
+        content_sent: bool,
+        mono_ns: u64,
+        wall_ns: u64,
+    ) -> PyResult<()> {
+        let usage = match relay {
+            Some(relay) => relay.try_borrow()?.facts().usage,
+            None => None,
+        };
+        self.permit.finish(&Settlement {
+            outcome: outcome_of(outcome)?,
+            status,
+            retry_after_ms: 0,
+            usage,
+            bytes_sent,
+            content_sent,
+            now: Now { mono_ns, wall_ns },
+        });
+        Ok(())
+    }
+}
+
+fn outcome_of(number: u8) -> PyResult<Outcome> {
+    Outcome::from_u8(number)
+        .ok_or_else(|| PyValueError::new_err(format!("no outcome has the number {number}")))
+}

@@ -1,0 +1,181 @@
+//! `Relay`: the event relay as Python drives it, one call per chunk.
+//!
+//! A chunk that passes comes back as the very same `bytes` object, so the happy path copies
+//! nothing. The GIL stays held: a chunk costs about a microsecond, giving it up costs more.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::stream::{self, Facts, Feed, RelayOptions, Repairs, Shape, MAX_EVENT};
+
+/// Adds what this file defines to the extension module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Relay>()
+}
+
+/// The relay of one answer.
+#[pyclass(module = "hybridgw._router_core")]
+pub struct Relay {
+    relay: stream::Relay,
+    end: Option<&'static str>,
+}
+
+impl Relay {
+    /// What is known of the answer so far.
+    pub fn facts(&self) -> &Facts {
+        self.relay.facts()
+    }
+
+    fn forward<'py>(
+        python: Python<'py>,
+        feed: Feed,
+        chunk: Option<&Bound<'py, PyBytes>>,
+    ) -> Option<Bound<'py, PyBytes>> {
+        match feed {
+            Feed::Pass => chunk.cloned(),
+            Feed::Replace(bytes) => Some(PyBytes::new(python, &bytes)),
+            Feed::Hold | Feed::TooLarge => None,
+        }
+    }
+}
+
+#[pymethods]
+impl Relay {
+    #[new]
+    #[pyo3(signature = (shape, strip_usage, repairs, max_event = MAX_EVENT))]
+    fn new(shape: u8, strip_usage: bool, repairs: u32, max_event: usize) -> PyResult<Self> {
+        let Some(shape) = Shape::from_u8(shape) else {
+            return Err(PyValueError::new_err(format!(
+                "no answer shape has the number {shape}"
+            )));
+        };
+        let Some(repairs) = Repairs::from_bits(repairs) else {
+            return Err(PyValueError::new_err(format!(
+                "unknown repairs in {repairs:#x}"
+            )));
+        };
+        let options = RelayOptions {
+            shape,
+            strip_usage,
+            repairs,
+            max_event,
+        };
+        Ok(Self {
+            relay: stream::Relay::new(options),
+            end: None,
+        })
+    }
+
+    /// Takes the next bytes; returns what to forward: the same object, other bytes, or `None`.
+    fn feed<'py>(&mut self, chunk: &Bound<'py, PyBytes>) -> Option<Bound<'py, PyBytes>> {
+        let feed = self.relay.feed(chunk.as_bytes());
+        Self::forward(chunk.py(), feed, Some(chunk))
+    }
+
+    /// Takes a clean end of the answer; returns what is still to be forwarded, or `None`.
+    fn finish<'py>(&mut self, python: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        let (feed, end) = self.relay.finish();
+        self.end = Some(end.name());
+        Self::forward(python, feed, None)
+    }
+
+    /// Observes an answer in one piece; returns the same object, or repaired bytes.
+    fn observe<'py>(&mut self, body: &Bound<'py, PyBytes>) -> Bound<'py, PyBytes> {
+        match self.relay.observe_body(body.as_bytes()) {
+            Some(repaired) => PyBytes::new(body.py(), &repaired),
+            None => body.clone(),
+        }
+    }
+
+    /// The bytes held back because they are no event stream.
+    fn take_body<'py>(&mut self, python: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(python, &self.relay.take_body())
+    }
+
+    /// Whether anything that a client would show was in the answer.
+    #[getter]
+    fn content(&self) -> bool {
+        self.facts().content
+    }
+
+    /// Whether `[DONE]` was seen.
+    #[getter]
+    fn terminal(&self) -> bool {
+        self.facts().terminal
+    }
+
+    /// Whether data arrived after `[DONE]`.
+    #[getter]
+    fn after_terminal(&self) -> bool {
+        self.facts().after_terminal
+    }
+
+    /// Whether every choice seen got a finish reason.
+    #[getter]
+    fn finished(&self) -> bool {
+        self.facts().choices.all_finished()
+    }
+
+    /// Whether the bytes are no event stream; they are held for `take_body`.
+    #[getter]
+    fn not_sse(&self) -> bool {
+        self.facts().not_sse
+    }
+
+    /// Whether an event was larger than allowed; nothing is forwarded any more.
+    #[getter]
+    fn too_large(&self) -> bool {
+        self.facts().too_large
+    }
+
+    /// How many events (or bodies) were not JSON.
+    #[getter]
+    fn unreadable(&self) -> u64 {
+        self.facts().unreadable
+    }
+
+    /// How many events with data there were.
+    #[getter]
+    fn events(&self) -> u64 {
+        self.facts().events
+    }
+
+    /// How many bytes were received.
+    #[getter]
+    fn bytes(&self) -> u64 {
+        self.facts().bytes
+    }
+
+    /// How the answer ended, or would end now: done, finished, truncated, empty, error, not_sse,
+    /// too_large.
+    #[getter]
+    fn end(&self) -> &'static str {
+        self.end.unwrap_or_else(|| self.relay.end().name())
+    }
+
+    /// The first error in the answer: message, type, code.
+    #[getter]
+    fn error(&self) -> Option<(&str, &str, &str)> {
+        let error = self.facts().error.as_ref()?;
+        Some((&error.message, &error.kind, &error.code))
+    }
+
+    /// Tokens as reported: prompt, completion, cached, reasoning.
+    #[getter]
+    fn usage(&self) -> Option<(u64, u64, u64, u64)> {
+        let usage = self.facts().usage?;
+        Some((
+            usage.prompt,
+            usage.completion,
+            usage.cached,
+            usage.reasoning,
+        ))
+    }
+
+    /// The cost as reported, in billionths of a credit.
+    #[getter]
+    fn cost_nanos(&self) -> Option<i64> {
+        self.facts().usage?.cost_nanos
+    }
+}

@@ -1,0 +1,303 @@
+//! A decided request: the permit in hand, and the way to the next one.
+//!
+//! Groups are ordered one at a time, when the first of their deployments is needed: most requests
+//! never leave the first group, and those that do get the facts of that later moment. What may be
+//! tried after a failure is judged in `further`.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::admit::{wait_ms, SHORTEST_WAIT_MS};
+use super::permit::{Grant, Permit, Settlement};
+use super::prepare::{all_down, nobody, Facts, Prepared};
+use super::walk::Walk;
+use super::{later, Ask, Core};
+use crate::error::DecideError;
+use crate::shared::journal::RecordId;
+use crate::types::plan::{Lineup, Step};
+use crate::types::{Boundary, Draws, Level, Now, Outcome, Reason, Signal};
+
+/// What stays the same for all attempts of a request.
+pub(super) struct Request {
+    pub(super) core: Arc<Core>,
+    /// With attempt 0.
+    pub(super) id: RecordId,
+    pub(super) key: u64,
+    pub(super) facts: Facts,
+    started: Now,
+}
+
+/// An attempt that failed before anything was sent to the client.
+#[derive(Debug, Clone, Copy)]
+pub struct Failure {
+    /// How.
+    pub outcome: Outcome,
+    /// The upstream's status; 0 when there was none.
+    pub status: u16,
+    /// What the upstream asked for; 0 when it said nothing.
+    pub retry_after_ms: u64,
+    /// When.
+    pub now: Now,
+    /// Randomness for this call.
+    pub draw: u64,
+}
+
+/// A decided request.
+pub struct Decision {
+    pub(super) request: Arc<Request>,
+    progress: Mutex<Progress>,
+}
+
+pub(super) struct Progress {
+    pub(super) walk: Walk,
+    /// Whether `walk` goes through the context fallbacks.
+    pub(super) context: bool,
+    pub(super) tried: Vec<Tried>,
+    /// Repeated attempts at the same deployment so far.
+    pub(super) retries: u32,
+    pub(super) exhausted: Option<Reason>,
+    pub(super) retry_after_ms: u64,
+    pub(super) permit: Arc<Permit>,
+}
+
+/// A step at which an attempt was made.
+#[derive(Clone, Copy)]
+pub(super) struct Tried {
+    pub(super) step: Step,
+    pub(super) context: bool,
+    /// Whether another attempt there could end differently.
+    pub(super) again: bool,
+}
+
+impl Decision {
+    pub(super) fn open(
+        core: &Arc<Core>,
+        ask: &Ask<'_>,
+        prepared: Prepared,
+    ) -> Result<Self, DecideError> {
+        if prepared.steps.is_empty() {
+            return Err(nobody(prepared.refusals));
+        }
+        let now = ask.now;
+        let mut draws = Draws::new(ask.draw);
+        let mut walk = Walk::new(prepared.steps);
+        let grant = match walk.take(core, &prepared.facts.lineup, now, &mut draws) {
+            Some((step, ticket)) => {
+                let first = walk.first_group() == Some(step.group);
+                let reason = if first {
+                    Reason::Primary
+                } else {
+                    Reason::Fallback
+                };
+                Grant {
+                    step,
+                    reason,
+                    context: false,
+                    delay_ms: 0,
+                    ticket,
+                }
+            }
+            None => match walk.last_resort() {
+                Some((step, ticket)) => Grant {
+                    step,
+                    reason: Reason::Panic,
+                    context: false,
+                    delay_ms: 0,
+                    ticket,
+                },
+                None => return Err(all_down(wait_ms(walk.soonest_ms(), now))),
+            },
+        };
+        let request = Arc::new(Request::new(core, ask, prepared.facts));
+        let step = grant.step;
+        let permit = Permit::open(&request, grant, 0, now).map_err(|_| {
+            let message = "The gateway cannot record this request, so it was not sent.";
+            DecideError::new("journal_full", "", message).retry_after(SHORTEST_WAIT_MS)
+        })?;
+        let progress = Progress {
+            walk,
+            context: false,
+            tried: vec![Tried {
+                step,
+                context: false,
+                again: true,
+            }],
+            retries: 0,
+            exhausted: None,
+            retry_after_ms: 0,
+            permit: Arc::new(permit),
+        };
+        Ok(Self {
+            request,
+            progress: Mutex::new(progress),
+        })
+    }
+
+    /// Settles the current permit as failed and takes the next one, if the rules allow one; otherwise
+    /// [`Decision::exhausted`] says why. To be called only while nothing was sent to the client.
+    pub fn next(&self, failure: &Failure) -> Option<Arc<Permit>> {
+        let mut progress = self.progress();
+        if progress.exhausted.is_some() {
+            return None;
+        }
+        let settled = progress.permit.finish(&Settlement {
+            outcome: failure.outcome,
+            status: failure.status,
+            retry_after_ms: failure.retry_after_ms,
+            usage: None,
+            bytes_sent: 0,
+            content_sent: false,
+            now: failure.now,
+        });
+        if let Some(tried) = progress.tried.last_mut() {
+            tried.again = matches!(failure.outcome.signal(), Signal::Hard | Signal::Throttle);
+        }
+        let next = if settled {
+            self.further(&mut progress, failure)
+        } else {
+            Err(Reason::Settled)
+        };
+        match next {
+            Ok(permit) => Some(permit),
+            Err(reason) => {
+                progress.exhausted = Some(reason);
+                progress.retry_after_ms = self.request.wait_ms(&progress.walk, failure.now);
+                None
+            }
+        }
+    }
+
+    /// The current permit.
+    pub fn permit(&self) -> Arc<Permit> {
+        Arc::clone(&self.progress().permit)
+    }
+
+    /// Permits taken so far.
+    pub fn attempts(&self) -> u32 {
+        u32::from(self.progress().permit.number()) + 1
+    }
+
+    /// Why [`Decision::next`] gave no further permit.
+    pub fn exhausted(&self) -> Option<Reason> {
+        self.progress().exhausted
+    }
+
+    /// When the soonest deployment that was passed over may be up again, in milliseconds; 0 when
+    /// that is unknown or [`Decision::next`] did not fail.
+    pub fn retry_after_ms(&self) -> u64 {
+        self.progress().retry_after_ms
+    }
+
+    /// The record id; its attempt is 0.
+    pub fn id(&self) -> RecordId {
+        self.request.id
+    }
+
+    /// The model as the client named it.
+    pub fn model(&self) -> &str {
+        &self.request.facts.model
+    }
+
+    /// Whether the client asked for a stream.
+    pub fn stream(&self) -> bool {
+        self.request.facts.outline.stream() == Some(true)
+    }
+
+    /// Whether the client itself asked for the usage event.
+    pub fn include_usage(&self) -> bool {
+        self.request.facts.outline.include_usage() == Some(true)
+    }
+
+    /// The client's limit for the whole answer in milliseconds; 0 when it gave none.
+    pub fn timeout_ms(&self) -> u64 {
+        self.request.facts.hints.timeout_ms
+    }
+
+    /// The client's limit for a stream in milliseconds; 0 when it gave none.
+    pub fn stream_timeout_ms(&self) -> u64 {
+        self.request.facts.hints.stream_timeout_ms
+    }
+
+    /// The farthest boundary that the request may reach.
+    pub fn ceiling(&self) -> Boundary {
+        self.request.facts.ceiling
+    }
+
+    /// How sensitive the content is.
+    pub fn level(&self) -> Level {
+        self.request.facts.level
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        // Each change of the progress is one assignment; a panic between two leaves a decision that
+        // may still be settled, which is all that is left to do with it.
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Request {
+    fn new(core: &Arc<Core>, ask: &Ask<'_>, facts: Facts) -> Self {
+        let worker = core.state.worker(core.worker);
+        let id = RecordId {
+            instance: core.state.instance(),
+            slot: core.worker as u16,
+            epoch: worker.epoch() as u32,
+            sequence: worker.next_sequence(),
+            attempt: 0,
+        };
+        Self {
+            core: Arc::clone(core),
+            id,
+            key: ask.principal.key,
+            started: ask.now,
+            facts,
+        }
+    }
+
+    /// How long until the soonest deployment is up again; 0 when one is up, or nobody knows.
+    fn wait_ms(&self, walk: &Walk, now: Now) -> u64 {
+        let until = walk
+            .steps()
+            .iter()
+            .map(|step| match self.core.look(step.deployment, now) {
+                Ok(()) => 0,
+                Err(block) => block.until_ms,
+            });
+        match until.min() {
+            None | Some(0) => 0,
+            soonest => wait_ms(soonest, now),
+        }
+    }
+
+    /// The lineup of the model, or that of its context fallbacks.
+    pub(super) fn lineup(&self, context: bool) -> &Lineup {
+        if context {
+            &self.core.plan.models[self.facts.resolved as usize].context
+        } else {
+            &self.facts.lineup
+        }
+    }
+
+    /// How often the same deployment may be tried again.
+    pub(super) fn retries(&self) -> u32 {
+        let planned = || self.core.plan.models[self.facts.resolved as usize].retries;
+        self.facts.hints.retries.unwrap_or_else(planned)
+    }
+
+    /// Whether the client's time is over at `delay_ms` after `now`.
+    pub(super) fn over(&self, now: Now, delay_ms: u64) -> bool {
+        let hints = &self.facts.hints;
+        let limit = match (
+            self.facts.outline.stream() == Some(true),
+            hints.stream_timeout_ms,
+        ) {
+            (true, limit) if limit > 0 => limit,
+            _ => hints.timeout_ms,
+        };
+        limit > 0
+            && later(now, delay_ms)
+                .mono_ns
+                .saturating_sub(self.started.mono_ns)
+                / 1_000_000
+                >= limit
+    }
+}

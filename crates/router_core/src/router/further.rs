@@ -1,0 +1,152 @@
+//! What may be tried after an attempt failed, if anything.
+//!
+//! Judged in a fixed order, and the first reason against is the one that the caller is told: the
+//! outcome, the number of attempts, the client's deadline, the retry budget of the host, then who is
+//! left. Another deployment is always preferred to the same one again, because it costs no waiting.
+
+use std::sync::Arc;
+
+use super::decision::{Decision, Failure, Progress, Tried};
+use super::later;
+use super::permit::{Grant, Permit};
+use super::walk::Walk;
+use crate::policy;
+use crate::types::plan::Step;
+use crate::types::{Draws, Now, Outcome, Reason};
+
+impl Decision {
+    pub(super) fn further(
+        &self,
+        progress: &mut Progress,
+        failure: &Failure,
+    ) -> Result<Arc<Permit>, Reason> {
+        let core = &self.request.core;
+        let limits = &core.plan.retry;
+        let number = progress.permit.number();
+        if !failure.outcome.elsewhere() {
+            return Err(Reason::NotRetryable);
+        }
+        if u32::from(number) + 1 >= limits.max_attempts {
+            return Err(Reason::MaxAttempts);
+        }
+        if self.request.over(failure.now, 0) {
+            return Err(Reason::Deadline);
+        }
+        let allowed = core
+            .state
+            .active_requests()
+            .saturating_mul(u64::from(limits.budget_percent))
+            / 100;
+        if core.state.active_retries() >= allowed.max(u64::from(limits.budget_min)) {
+            return Err(Reason::RetryBudget);
+        }
+        let mut draws = Draws::new(failure.draw);
+        let misfit = failure.outcome == Outcome::ContextExceeded;
+        if misfit && !progress.context {
+            progress.walk = Walk::new(self.larger(&progress.tried));
+            progress.context = true;
+        }
+        let grant = match self.elsewhere(progress, failure.now, &mut draws) {
+            Some(grant) => grant,
+            None if misfit => return Err(Reason::ContextExceeded),
+            None => self.again(progress, failure.now, &mut draws)?,
+        };
+        let tried = Tried {
+            step: grant.step,
+            context: grant.context,
+            again: true,
+        };
+        progress
+            .tried
+            .retain(|other| (other.step, other.context) != (tried.step, tried.context));
+        progress.tried.push(tried);
+        let permit = Arc::new(Permit::open(&self.request, grant, number + 1, failure.now)?);
+        progress.permit = Arc::clone(&permit);
+        Ok(permit)
+    }
+
+    /// The next step that was not tried yet.
+    fn elsewhere(&self, progress: &mut Progress, now: Now, draws: &mut Draws) -> Option<Grant> {
+        let before = progress.tried.last().map(|tried| tried.step.group);
+        let lineup = self.request.lineup(progress.context);
+        let (step, ticket) = progress.walk.take(&self.request.core, lineup, now, draws)?;
+        let reason = match progress.context {
+            true => Reason::ContextFallback,
+            false if before == Some(step.group) => Reason::Failover,
+            false => Reason::Fallback,
+        };
+        Some(Grant {
+            step,
+            reason,
+            context: progress.context,
+            delay_ms: 0,
+            ticket,
+        })
+    }
+
+    /// A step that was tried, once more, after a back-off with full jitter: everybody who failed at
+    /// the same moment comes back at a different one.
+    fn again(&self, progress: &mut Progress, now: Now, draws: &mut Draws) -> Result<Grant, Reason> {
+        if progress.retries >= self.request.retries() {
+            return Err(Reason::NoneLeft);
+        }
+        let core = &self.request.core;
+        let limits = &core.plan.retry;
+        let bound = limits
+            .backoff_ms
+            .checked_shl(progress.retries)
+            .unwrap_or(u64::MAX)
+            .min(limits.backoff_max_ms);
+        let mut delay_ms = (draws.unit() * bound as f64) as u64;
+        for tried in progress.tried.iter().filter(|tried| tried.again) {
+            let mut admitted = core.admit(tried.step.deployment, later(now, delay_ms), draws);
+            if let Err(block) = admitted {
+                // An upstream that asked for a short pause is waited for, not given up.
+                let wait = block.until_ms.saturating_sub(now.mono_ms());
+                if (delay_ms..=limits.backoff_max_ms).contains(&wait) {
+                    delay_ms = wait;
+                    admitted = core.admit(tried.step.deployment, later(now, wait), draws);
+                }
+            }
+            if let Ok(ticket) = admitted {
+                if self.request.over(now, delay_ms) {
+                    return Err(Reason::Deadline);
+                }
+                progress.retries += 1;
+                let (step, context) = (tried.step, tried.context);
+                return Ok(Grant {
+                    step,
+                    reason: Reason::Retry,
+                    context,
+                    delay_ms,
+                    ticket,
+                });
+            }
+        }
+        Err(Reason::NoneLeft)
+    }
+
+    /// The context fallbacks that may see this request and were not tried.
+    fn larger(&self, tried: &[Tried]) -> Vec<Step> {
+        let request = &self.request;
+        let mut steps = Vec::new();
+        let demand = request.facts.demand();
+        if demand.fallback {
+            policy::screen(
+                &request.core.plan,
+                request.lineup(true),
+                &demand,
+                &mut steps,
+                |_, _| {},
+            );
+        }
+        let deployments = &request.core.plan.deployments;
+        steps.retain(|step| {
+            let known = tried
+                .iter()
+                .any(|tried| tried.step.deployment == step.deployment);
+            !known || deployments[step.deployment as usize].wildcard
+        });
+        steps
+    }
+}

@@ -1,0 +1,257 @@
+//! What a client may say about its own request, from the body and from headers.
+//!
+//! Three vocabularies meet here: ours (`hybridgw: {…}` and `x-hybridgw-*`), the one that clients of
+//! a LiteLLM proxy use (`metadata.no_fallback`, `disable_fallbacks`, `num_retries`, `timeout`,
+//! `x-litellm-*`), and the plain body. A hint that cannot be honoured is an error and never ignored:
+//! a client that misspells `sensitivity` must not believe that it is protected.
+//!
+//! The body wins over a header, except for sensitivity, where the stricter of the two counts: a
+//! hint may tighten, nothing may loosen.
+
+use std::borrow::Cow;
+
+use crate::body::{Body, Raw};
+use crate::error::DecideError;
+use crate::types::plan::Plan;
+use crate::types::Level;
+
+/// Longest task type or conversation key, bytes.
+const LONGEST_WORD: usize = 128;
+/// Most fallbacks in one request.
+const MOST_FALLBACKS: usize = 16;
+/// A day: no request lives longer, and the sum with a clock cannot overflow.
+const LONGEST_SECONDS: f64 = 86_400.0;
+
+/// How urgently the answer is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Latency {
+    /// Somebody waits.
+    Interactive,
+    /// Nobody waits.
+    Background,
+    /// Somebody listens.
+    Realtime,
+}
+
+impl Latency {
+    const ALL: [Self; 3] = [Self::Interactive, Self::Background, Self::Realtime];
+
+    /// The word that clients write.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Interactive => "interactive",
+            Self::Background => "background",
+            Self::Realtime => "realtime",
+        }
+    }
+}
+
+/// Everything a request says about itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Hints {
+    /// Only this tier, as a position in the plan.
+    pub tier: Option<u16>,
+    /// How sensitive the client says the content is.
+    pub level: Option<Level>,
+    /// What kind of task it is; the vocabulary belongs to the configuration.
+    pub task_type: Option<String>,
+    /// How urgently the answer is wanted.
+    pub latency: Option<Latency>,
+    /// Which conversation it belongs to.
+    pub conversation: Option<String>,
+    /// No later group, no other model.
+    pub no_fallback: bool,
+    /// Fallback models that take the place of the configured ones.
+    pub fallbacks: Option<Vec<String>>,
+    /// How often the same deployment may be tried again.
+    pub retries: Option<u32>,
+    /// Milliseconds for the whole answer; 0 is not given.
+    pub timeout_ms: u64,
+    /// The same for a stream; 0 is not given.
+    pub stream_timeout_ms: u64,
+    /// Tags, as LiteLLM clients send them.
+    pub tags: Vec<String>,
+}
+
+impl Hints {
+    /// Reads the headers, then the body.
+    ///
+    /// # Errors
+    /// `unknown_hint` for a word or a value that means nothing, `wrong_type` for a value of the
+    /// wrong kind; the field names which.
+    pub fn read(
+        plan: &Plan,
+        headers: &[(&str, &str)],
+        body: &Body<'_>,
+    ) -> Result<Self, DecideError> {
+        let mut hints = Self::default();
+        for (name, value) in headers {
+            hints.header(plan, name, value)?;
+        }
+        hints.body(plan, body)?;
+        Ok(hints)
+    }
+
+    fn header(&mut self, plan: &Plan, name: &str, value: &str) -> Result<(), DecideError> {
+        if let Some(word) = name.strip_prefix("x-hybridgw-") {
+            return self.word(plan, name, word, value);
+        }
+        match name {
+            "x-litellm-timeout" => self.timeout_ms = header_seconds(name, value)?,
+            "x-litellm-stream-timeout" => self.stream_timeout_ms = header_seconds(name, value)?,
+            "x-litellm-num-retries" => {
+                let retries = value
+                    .trim()
+                    .parse()
+                    .map_err(|_| unknown(name, "expected a whole number"))?;
+                self.retries = Some(retries);
+            }
+            "x-litellm-tags" => {
+                let tags = value
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|tag| !tag.is_empty());
+                self.tags.extend(tags.map(str::to_owned));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn body(&mut self, plan: &Plan, body: &Body<'_>) -> Result<(), DecideError> {
+        for (key, value) in body.hints() {
+            self.word(plan, &format!("hybridgw.{key}"), &key, &value)?;
+        }
+        self.no_fallback |= body.no_fallback().unwrap_or(false);
+        self.tags.extend(body.tags().map(Cow::into_owned));
+        for (key, value) in body.members() {
+            if !value.is_null() {
+                self.member(&key, &value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A top-level member as clients of a LiteLLM proxy send it.
+    fn member(&mut self, key: &str, value: &Raw<'_>) -> Result<(), DecideError> {
+        match key {
+            "disable_fallbacks" => {
+                self.no_fallback |= value
+                    .as_bool()
+                    .ok_or_else(|| wrong_type(key, "a boolean", value))?;
+            }
+            "num_retries" => {
+                let retries = value.as_u64().and_then(|number| u32::try_from(number).ok());
+                self.retries =
+                    Some(retries.ok_or_else(|| wrong_type(key, "a whole number", value))?);
+            }
+            "timeout" => {
+                self.timeout_ms = seconds(value.as_f64(), || wrong_type(key, SECONDS, value))?
+            }
+            "stream_timeout" => {
+                self.stream_timeout_ms =
+                    seconds(value.as_f64(), || wrong_type(key, SECONDS, value))?;
+            }
+            "fallbacks" => {
+                let names = value
+                    .strings()
+                    .ok_or_else(|| wrong_type(key, "an array of model names", value))?;
+                if names.len() > MOST_FALLBACKS {
+                    let message = format!("`fallbacks` has more than {MOST_FALLBACKS} names");
+                    return Err(DecideError::new("invalid_value", key, message));
+                }
+                self.fallbacks = Some(names.into_iter().map(Cow::into_owned).collect());
+            }
+            "tags" => {
+                let tags = value
+                    .strings()
+                    .ok_or_else(|| wrong_type(key, "an array of strings", value))?;
+                self.tags.extend(tags.into_iter().map(Cow::into_owned));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// One of our own words, whichever way it came.
+    fn word(
+        &mut self,
+        plan: &Plan,
+        field: &str,
+        word: &str,
+        value: &str,
+    ) -> Result<(), DecideError> {
+        match word {
+            "tier" => {
+                let Some(tier) = plan.tier(value) else {
+                    return Err(unknown(
+                        field,
+                        &format!("expected one of: {}", plan.tiers.join(", ")),
+                    ));
+                };
+                self.tier = Some(tier);
+            }
+            "sensitivity" => {
+                let level = Level::ALL.into_iter().find(|level| level.name() == value);
+                let level = level
+                    .ok_or_else(|| unknown(field, "expected public, internal or regulated"))?;
+                self.level = self.level.max(Some(level));
+            }
+            "latency" => {
+                let latency = Latency::ALL
+                    .into_iter()
+                    .find(|latency| latency.name() == value);
+                let latency = latency.ok_or_else(|| {
+                    unknown(field, "expected interactive, background or realtime")
+                })?;
+                self.latency = Some(latency);
+            }
+            "task-type" | "task_type" => self.task_type = Some(short(field, value)?),
+            "conversation" => self.conversation = Some(short(field, value)?),
+            _ => {
+                return Err(unknown(
+                    field,
+                    "expected tier, task_type, sensitivity, latency or conversation",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+const SECONDS: &str = "a number of seconds above 0";
+
+fn seconds(value: Option<f64>, error: impl FnOnce() -> DecideError) -> Result<u64, DecideError> {
+    match value {
+        // Below one millisecond still means "a limit", and 0 milliseconds would mean none.
+        Some(value) if value > 0.0 => Ok(((value.min(LONGEST_SECONDS) * 1000.0) as u64).max(1)),
+        _ => Err(error()),
+    }
+}
+
+fn header_seconds(name: &str, value: &str) -> Result<u64, DecideError> {
+    seconds(value.trim().parse().ok(), || {
+        unknown(name, &format!("expected {SECONDS}"))
+    })
+}
+
+fn short(field: &str, value: &str) -> Result<String, DecideError> {
+    let plain =
+        !value.is_empty() && value.len() <= LONGEST_WORD && !value.chars().any(char::is_control);
+    plain.then(|| value.to_owned()).ok_or_else(|| {
+        unknown(
+            field,
+            &format!("expected 1 to {LONGEST_WORD} bytes without control characters"),
+        )
+    })
+}
+
+/// The value stays out of the message: it may be anything, and messages are logged.
+fn unknown(field: &str, expected: &str) -> DecideError {
+    DecideError::new("unknown_hint", field, format!("`{field}`: {expected}"))
+}
+
+fn wrong_type(field: &str, expected: &str, value: &Raw<'_>) -> DecideError {
+    let message = format!("`{field}` must be {expected}, not {}", value.kind().name());
+    DecideError::new("wrong_type", field, message)
+}

@@ -1,0 +1,195 @@
+//! From bytes to the candidates that may see them: everything about a decision that depends neither
+//! on load nor on health. A decision and an explanation both start here.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::{Ask, Core, Hints};
+use crate::body::Outline;
+use crate::error::DecideError;
+use crate::policy::{self, Demand, Refusals};
+use crate::types::plan::{Lineup, Step};
+use crate::types::{Boundary, Level, Reason, Route};
+
+/// What a request is, apart from who answers it.
+pub(super) struct Facts {
+    pub(super) route: Route,
+    pub(super) outline: Outline,
+    /// The name that the client asked for.
+    pub(super) model: String,
+    /// What it resolved to.
+    pub(super) resolved: u32,
+    pub(super) hints: Hints,
+    pub(super) level: Level,
+    pub(super) ceiling: Boundary,
+    pub(super) lineup: Arc<Lineup>,
+    /// 0 when the client set no limit.
+    pub(super) max_tokens: u32,
+}
+
+impl Facts {
+    /// What a candidate must satisfy; the same for the first lineup and for context fallbacks.
+    pub(super) fn demand(&self) -> Demand<'_> {
+        Demand {
+            route: self.route,
+            ceiling: self.ceiling,
+            tier: self.hints.tier,
+            fallback: !self.hints.no_fallback,
+            asked: &self.model,
+        }
+    }
+
+    /// What the upstream of a step calls the model.
+    pub(super) fn upstream_model<'c>(
+        &self,
+        core: &'c Core,
+        lineup: &Lineup,
+        step: &Step,
+    ) -> Cow<'c, str> {
+        policy::upstream_name(&core.plan, lineup, &self.model, step)
+    }
+
+    /// The body for the upstream of a step, made from `bytes`, which are those that were read.
+    /// `None` when the plan leaves the translation to the provider.
+    pub(super) fn splice(
+        &self,
+        core: &Core,
+        lineup: &Lineup,
+        step: &Step,
+        bytes: &[u8],
+    ) -> Option<Vec<u8>> {
+        let position = step.deployment as usize;
+        let deployment = &core.plan.deployments[position];
+        if !deployment.splice {
+            return None;
+        }
+        let edits = &core.edits[position];
+        Some(if deployment.wildcard {
+            let named = edits
+                .clone()
+                .model(&self.upstream_model(core, lineup, step));
+            self.outline.splice(bytes, &named)
+        } else {
+            self.outline.splice(bytes, edits)
+        })
+    }
+}
+
+/// A request that was read and judged, without any permit.
+pub(super) struct Prepared {
+    pub(super) facts: Facts,
+    /// What `policy` allowed, in its order.
+    pub(super) steps: Vec<Step>,
+    pub(super) refusals: Refusals,
+}
+
+/// Reads and judges; allows what may be allowed.
+pub(super) fn prepare(core: &Core, ask: &Ask<'_>) -> Result<Prepared, DecideError> {
+    prepare_with(core, ask, |_, _| {})
+}
+
+/// [`prepare`], telling `refused` about each step that is left out.
+pub(super) fn prepare_with(
+    core: &Core,
+    ask: &Ask<'_>,
+    refused: impl FnMut(&Step, Reason),
+) -> Result<Prepared, DecideError> {
+    let body = crate::body::parse(ask.body, &core.limits)?;
+    body.require(ask.route)?;
+    let model = body.model().map(Cow::into_owned).unwrap_or_default();
+    let Some(resolved) = core.plan.resolve(&model) else {
+        return Err(DecideError::new(
+            "model_not_found",
+            "model",
+            unknown_model(&model),
+        ));
+    };
+    let hints = Hints::read(&core.plan, ask.headers, &body)?;
+    let level = hints.level.unwrap_or(Level::Public);
+    let limit = body
+        .max_completion_tokens()
+        .or(body.max_tokens())
+        .unwrap_or(0);
+    let facts = Facts {
+        route: ask.route,
+        level,
+        ceiling: ask.principal.ceiling.min(policy::boundary_of(level)),
+        lineup: lineup(core, resolved.model, &hints)?,
+        max_tokens: u32::try_from(limit).unwrap_or(u32::MAX),
+        outline: body.into_outline(),
+        model,
+        resolved: resolved.model,
+        hints,
+    };
+    let mut steps = Vec::with_capacity(facts.lineup.steps.len());
+    let refusals = policy::screen(
+        &core.plan,
+        &facts.lineup,
+        &facts.demand(),
+        &mut steps,
+        refused,
+    );
+    Ok(Prepared {
+        facts,
+        steps,
+        refusals,
+    })
+}
+
+/// Why nothing at all may serve the request.
+///
+/// What could be mended by waiting is said first: a deployment that is allowed but cannot be called
+/// is an outage, not a policy.
+pub(super) fn nobody(refusals: Refusals) -> DecideError {
+    if refusals.unusable > 0 {
+        let message = "No deployment of this model can be called at present.";
+        return DecideError::new("all_unavailable", "", message)
+            .retry_after(super::admit::LONGEST_WAIT_MS);
+    }
+    if refusals.beyond_ceiling > 0 {
+        let message =
+            "Every deployment of this model lies beyond the boundary that this request may reach.";
+        return DecideError::new("policy_denied", "", message);
+    }
+    DecideError::new(
+        "no_candidate",
+        "model",
+        "No deployment of this model serves this kind of request.",
+    )
+}
+
+/// Why nothing may serve the request at this moment.
+pub(super) fn all_down(wait_ms: u64) -> DecideError {
+    let message = "Every deployment that may serve this request is down or asked to wait.";
+    DecideError::new("all_unavailable", "", message).retry_after(wait_ms)
+}
+
+fn lineup(core: &Core, model: u32, hints: &Hints) -> Result<Arc<Lineup>, DecideError> {
+    match &hints.fallbacks {
+        None => Ok(Arc::clone(&core.plan.models[model as usize].lineup)),
+        Some(names) => match core
+            .plan
+            .lineup_with(model, names.iter().map(String::as_str))
+        {
+            Ok(lineup) => Ok(Arc::new(lineup)),
+            Err(position) => {
+                let field = format!("fallbacks[{position}]");
+                Err(DecideError::new(
+                    "model_not_found",
+                    field,
+                    unknown_model(&names[position]),
+                ))
+            }
+        },
+    }
+}
+
+/// Names are quoted back, but not at any length: a client may have put its prompt there.
+fn unknown_model(name: &str) -> String {
+    let shown: String = name
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .take(128)
+        .collect();
+    format!("There is no model `{shown}` here.")
+}

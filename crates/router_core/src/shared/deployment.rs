@@ -1,0 +1,217 @@
+//! What all workers of a host know together about one deployment.
+//!
+//! The words are plain memory: the breaker's meaning of its words lives in `breaker`, which works on
+//! them by compare-and-swap. Kept here are the facts that have no state machine: how long the first
+//! token takes, and how many tokens went through in this minute.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::cas::update;
+use crate::types::Now;
+
+/// Buckets of the breaker's sliding window.
+pub const WINDOW_BUCKETS: usize = 12;
+
+/// The identity of a slot whose former holder is being erased. A housekeeper that dies meanwhile
+/// leaves it behind, and the next one reuses the slot.
+pub(super) const ERASING: u64 = u64::MAX;
+
+/// The moving average of the time to first token halves in this time without news.
+const TTFT_HALF_LIFE_MS: f64 = 10_000.0;
+/// Stamps of the average count in units of 16 ms: 32 bits of them last two years, and differences
+/// are taken modulo that.
+const STAMP_SHIFT: u32 = 4;
+
+const NANOSECONDS_PER_MINUTE: u64 = 60_000_000_000;
+
+/// One deployment's words. Fields are `AtomicU64` only: `map` relies on it.
+#[repr(C, align(64))]
+#[derive(Default)]
+pub struct DeploymentWords {
+    // First line: read by every decision, written at transitions.
+    pub(super) identity: AtomicU64,
+    pub(super) last_generation: AtomicU64,
+    /// The packed state of the breaker.
+    pub breaker: AtomicU64,
+    /// The upstream asked for quiet until this time (monotonic milliseconds); only ever raised.
+    pub cool_until_ms: AtomicU64,
+    /// The credential is disabled until this time (monotonic milliseconds); only ever raised.
+    pub credential_until_ms: AtomicU64,
+    spare: [AtomicU64; 3],
+    // From here on: written by every attempt.
+    /// The sliding window of the breaker: each word packs {bucket number, successes, failures}.
+    pub window: [AtomicU64; WINDOW_BUCKETS],
+    /// {value in microseconds, stamp}; 0 is unknown.
+    ttft: AtomicU64,
+    /// {minute, tokens}.
+    tokens: AtomicU64,
+}
+
+impl DeploymentWords {
+    /// The identity that holds the slot; 0 when it is free.
+    pub fn identity(&self) -> u64 {
+        self.identity.load(Ordering::Acquire)
+    }
+
+    /// Whether the slot has a holder (and is not being erased).
+    pub(super) fn held(&self) -> bool {
+        !matches!(self.identity(), 0 | ERASING)
+    }
+
+    /// The newest generation that named this deployment.
+    pub fn last_generation(&self) -> u64 {
+        self.last_generation.load(Ordering::Acquire)
+    }
+
+    /// The moving average of the time to first token in microseconds; 0 when unknown.
+    ///
+    /// It fades while nobody looks: a deployment that was slow a minute ago is worth another try,
+    /// and one answer is enough to learn that it is still slow.
+    pub fn ttft_us(&self, now: Now) -> u64 {
+        match self.ttft.load(Ordering::Relaxed) {
+            0 => 0,
+            word => faded(word, now).0.max(1.0) as u64,
+        }
+    }
+
+    /// One answer's first token took this long. The average rises at once and falls slowly:
+    /// believing bad news early costs little, believing good news early sends a herd.
+    pub fn observe_ttft(&self, microseconds: u64, now: Now) {
+        let sample = microseconds.clamp(1, u64::from(u32::MAX)) as f64;
+        let _ = update(&self.ttft, |word| {
+            let value = match word {
+                0 => sample,
+                _ => {
+                    let (value, weight) = faded(word, now);
+                    if sample >= value {
+                        sample
+                    } else {
+                        value * weight + sample * (1.0 - weight)
+                    }
+                }
+            };
+            Some((value as u64).clamp(1, u64::from(u32::MAX)) << 32 | u64::from(stamp(now)))
+        });
+    }
+
+    /// Tokens (prompt and completion) that went through in the current minute.
+    pub fn tokens_this_minute(&self, now: Now) -> u64 {
+        let word = self.tokens.load(Ordering::Relaxed);
+        if word >> 32 == minute(now) {
+            word & u64::from(u32::MAX)
+        } else {
+            0
+        }
+    }
+
+    /// Adds tokens to the current minute; the count saturates at 2^32 - 1.
+    pub fn add_tokens(&self, tokens: u64, now: Now) {
+        let minute = minute(now);
+        let _ = update(&self.tokens, |word| {
+            let before = if word >> 32 == minute {
+                word & u64::from(u32::MAX)
+            } else {
+                0
+            };
+            let after = before.saturating_add(tokens).min(u64::from(u32::MAX));
+            Some(minute << 32 | after)
+        });
+    }
+
+    /// Forgets everything about the former holder of the slot, except who it was.
+    pub(super) fn reset(&self) {
+        let words = [
+            &self.breaker,
+            &self.cool_until_ms,
+            &self.credential_until_ms,
+            &self.last_generation,
+            &self.ttft,
+            &self.tokens,
+        ];
+        words
+            .into_iter()
+            .chain(&self.window)
+            .for_each(|word| word.store(0, Ordering::Relaxed));
+    }
+}
+
+fn minute(now: Now) -> u64 {
+    (now.mono_ns / NANOSECONDS_PER_MINUTE) & u64::from(u32::MAX)
+}
+
+fn stamp(now: Now) -> u32 {
+    (now.mono_ms() >> STAMP_SHIFT) as u32
+}
+
+/// The average as it stands now, and the weight that the past still has.
+fn faded(word: u64, now: Now) -> (f64, f64) {
+    // A stamp from the future (another process read its clock a moment later) has no age.
+    let age = (stamp(now).wrapping_sub(word as u32) as i32).max(0);
+    let weight = (-f64::from(age) * f64::from(1 << STAMP_SHIFT) / TTFT_HALF_LIFE_MS).exp2();
+    ((word >> 32) as f64 * weight, weight)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(ms: u64) -> Now {
+        Now {
+            mono_ns: ms * 1_000_000,
+            wall_ns: 0,
+        }
+    }
+
+    #[test]
+    fn the_average_is_unknown_then_rises_at_once_then_fades() {
+        let words = DeploymentWords::default();
+        assert_eq!(words.ttft_us(at(1_000)), 0);
+        words.observe_ttft(200_000, at(1_600));
+        assert_eq!(words.ttft_us(at(1_600)), 200_000);
+        words.observe_ttft(800_000, at(1_600));
+        assert_eq!(words.ttft_us(at(1_600)), 800_000);
+        let later = words.ttft_us(at(11_600));
+        assert!(
+            (399_000..=401_000).contains(&later),
+            "half after ten seconds, got {later}"
+        );
+        words.observe_ttft(100_000, at(11_600));
+        let mixed = words.ttft_us(at(11_600));
+        assert!(
+            (249_000..=251_000).contains(&mixed),
+            "half way to the news, got {mixed}"
+        );
+        assert_eq!(words.ttft_us(at(10_000_000)), 1, "faded, but known");
+    }
+
+    #[test]
+    fn tokens_count_within_their_minute() {
+        let words = DeploymentWords::default();
+        words.add_tokens(40, at(59_000));
+        words.add_tokens(2, at(59_999));
+        assert_eq!(words.tokens_this_minute(at(59_999)), 42);
+        assert_eq!(words.tokens_this_minute(at(60_000)), 0);
+        words.add_tokens(u64::MAX, at(60_000));
+        words.add_tokens(u64::MAX, at(60_000));
+        assert_eq!(words.tokens_this_minute(at(60_001)), u64::from(u32::MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn the_average_never_exceeds_the_largest_sample(
+            samples in prop::collection::vec((0_u64..10_000_000, 0_u64..30_000), 1..40),
+            start in 0_u64..u64::MAX / 4_000_000,
+        ) {
+            let words = DeploymentWords::default();
+            let (mut time, mut largest) = (start, 1);
+            for (sample, step) in samples {
+                time += step;
+                largest = largest.max(sample);
+                words.observe_ttft(sample, at(time));
+                let value = words.ttft_us(at(time));
+                prop_assert!(value >= 1 && value <= largest);
+            }
+        }
+    }
+}

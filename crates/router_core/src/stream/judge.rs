@@ -1,0 +1,148 @@
+//! The verdict on one event: observe it, then pass, drop, mend or replace it.
+
+use super::facts::Facts;
+use super::framer::{join, Data, Frame};
+use super::observe::{is_error_name, observe, ChoiceList};
+use super::options::RelayOptions;
+use super::repair::{Mender, Repairs};
+use super::Shape;
+use crate::types::json::write_string;
+
+/// What becomes of an event.
+pub(super) enum Verdict {
+    Pass,
+    Drop,
+    /// The event with its data mended, its own line ends kept.
+    Mend(Vec<u8>),
+    /// Another event in its place.
+    Replace(Vec<u8>),
+}
+
+/// Judges the events of one answer in their order.
+pub(super) struct Judge {
+    shape: Shape,
+    strip_usage: bool,
+    pub(super) facts: Facts,
+    mender: Mender,
+    /// The last event was forwarded with its own line ends.
+    passed: bool,
+    /// Bytes looked at, for tests of linearity.
+    pub(super) visited: u64,
+}
+
+impl Judge {
+    pub(super) fn new(options: &RelayOptions) -> Self {
+        Self {
+            shape: options.shape,
+            strip_usage: options.strip_usage,
+            facts: Facts::default(),
+            mender: Mender::new(options.repairs),
+            passed: true,
+            visited: 0,
+        }
+    }
+
+    /// What becomes of one event.
+    pub(super) fn judge(&mut self, event: &[u8], frame: &Frame) -> Verdict {
+        if frame.tail {
+            return if self.passed {
+                Verdict::Pass
+            } else {
+                Verdict::Drop
+            };
+        }
+        let verdict = match frame.data {
+            Data::None => Verdict::Pass,
+            Data::One(span) => {
+                let data = span.of(event);
+                match self.judge_data(data, event, frame) {
+                    Verdict::Mend(data) => {
+                        let (before, after) = (&event[..span.start], &event[span.end..]);
+                        Verdict::Mend([before, &data, after].concat())
+                    }
+                    other => other,
+                }
+            }
+            Data::Many => {
+                let data = join(event, frame.opening);
+                self.visited += event.len() as u64;
+                match self.judge_data(&data, event, frame) {
+                    // The joints lie between tokens, where any white space will do.
+                    Verdict::Mend(mut data) => {
+                        data.iter_mut()
+                            .filter(|byte| **byte == b'\n')
+                            .for_each(|byte| *byte = b' ');
+                        Verdict::Replace(as_event(&data))
+                    }
+                    other => other,
+                }
+            }
+        };
+        self.passed = matches!(verdict, Verdict::Pass | Verdict::Mend(_));
+        verdict
+    }
+
+    /// The verdict on an event's data; [`Verdict::Mend`] holds the data alone.
+    #[inline]
+    fn judge_data(&mut self, data: &[u8], event: &[u8], frame: &Frame) -> Verdict {
+        let facts = &mut self.facts;
+        if facts.terminal {
+            facts.after_terminal = true;
+            return Verdict::Pass;
+        }
+        facts.events += 1;
+        if data.starts_with(b"[DONE]") {
+            facts.terminal = true;
+            return Verdict::Pass;
+        }
+        if data.trim_ascii().is_empty() {
+            return Verdict::Pass;
+        }
+        self.visited += data.len() as u64;
+        let named_error = is_error_name(frame.name.map(|name| name.of(event)));
+        let seen = observe(data, self.shape, named_error, facts, &mut self.mender);
+        let Ok(seen) = seen else {
+            return self.unreadable(data, named_error);
+        };
+        if let Some(data) = seen.rewritten {
+            return Verdict::Replace(as_event(&data));
+        }
+        if !seen.error {
+            let no_choice = seen.choices == ChoiceList::Empty;
+            if self.strip_usage && no_choice && seen.usage {
+                return Verdict::Drop;
+            }
+            if seen.choices != ChoiceList::Filled
+                && !seen.usage
+                && self.mender.does(Repairs::EMPTY_CHOICES_KEEPALIVE)
+            {
+                return Verdict::Drop;
+            }
+        }
+        self.mender
+            .mended(data)
+            .map_or(Verdict::Pass, Verdict::Mend)
+    }
+
+    /// Data that is not JSON: text in an error event is its message, anything else may be content.
+    fn unreadable(&mut self, data: &[u8], named_error: bool) -> Verdict {
+        if !named_error {
+            self.facts.unreadable += 1;
+            self.facts.content = true;
+            return Verdict::Pass;
+        }
+        let mut literal = Vec::with_capacity(data.len() + 2);
+        write_string(&mut literal, &String::from_utf8_lossy(data));
+        let facts = &mut self.facts;
+        match observe(&literal, self.shape, true, facts, &mut self.mender) {
+            Ok(seen) => seen
+                .rewritten
+                .map_or(Verdict::Pass, |data| Verdict::Replace(as_event(&data))),
+            Err(_) => Verdict::Pass,
+        }
+    }
+}
+
+fn as_event(data: &[u8]) -> Vec<u8> {
+    [b"data: ", data, b"\n\n"].concat()
+}

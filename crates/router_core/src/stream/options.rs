@@ -1,0 +1,75 @@
+//! What a relay is told and what it answers: plain values.
+
+use super::repair::Repairs;
+use super::{Shape, MAX_EVENT};
+
+/// How one answer is relayed.
+#[derive(Debug, Clone, Copy)]
+pub struct RelayOptions {
+    /// The protocol of the answer.
+    pub shape: Shape,
+    /// Drop the usage-only event: we asked for it, the client did not.
+    pub strip_usage: bool,
+    /// The backend's repair table.
+    pub repairs: Repairs,
+    /// The largest event accepted, in bytes, framing included.
+    pub max_event: usize,
+}
+
+impl Default for RelayOptions {
+    fn default() -> Self {
+        Self {
+            shape: Shape::Chat,
+            strip_usage: false,
+            repairs: Repairs::NONE,
+            max_event: MAX_EVENT,
+        }
+    }
+}
+
+/// What to forward for a chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feed {
+    /// The chunk as it is.
+    Pass,
+    /// These bytes instead of the chunk.
+    Replace(Vec<u8>),
+    /// Nothing yet.
+    Hold,
+    /// Nothing any more: an event is larger than allowed.
+    TooLarge,
+}
+
+/// How an answer stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With `[DONE]`.
+    Done,
+    /// Without `[DONE]`, every choice finished.
+    Finished,
+    /// In the middle.
+    Truncated,
+    /// Before any event with data.
+    Empty,
+    /// It reported an error (whatever came after that).
+    Error,
+    /// It was no event stream; see [`Relay::take_body`].
+    NotSse,
+    /// An event was larger than allowed.
+    TooLarge,
+}
+
+impl End {
+    /// The name used in logs and by callers in other languages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Finished => "finished",
+            Self::Truncated => "truncated",
+            Self::Empty => "empty",
+            Self::Error => "error",
+            Self::NotSse => "not_sse",
+            Self::TooLarge => "too_large",
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Line ends, read boundaries, ends of streams, size limits, linear work.
+
+use super::*;
+use proptest::prelude::*;
+
+#[test]
+fn every_line_end_ends_an_event() {
+    for end in ["\n", "\r\n", "\r"] {
+        let event = format!(": c{end}event: x{end}id: 1{end}data: {{\"choices\":[{{\"delta\":{{\"content\":\"a\"}}}}]}}{end}{end}");
+        let done = format!("data:[DONE]{end}{end}");
+        let (out, stop, facts) = relay(plain(), &format!("{event}{event}{done}"));
+        assert_eq!(out, format!("{event}{event}{done}"));
+        assert_eq!((stop, facts.events), (End::Done, 3));
+    }
+    let mixed = "data: {\"a\":1}\r\n\rdata: {\"b\":2}\n\r\ndata: [DONE]\r\r\n";
+    let (out, end, facts) = relay(plain(), mixed);
+    assert_eq!((out.as_str(), end, facts.events), (mixed, End::Done, 3));
+}
+
+#[test]
+fn a_late_lf_shares_the_fate_of_its_event() {
+    let usage = USAGE.trim_end().to_owned() + "\r\n\r\n";
+    let (out, _, _) = relay(stripping(), &[&usage, DONE].concat());
+    assert_eq!(out, DONE);
+    let mut relay = Relay::new(stripping());
+    let split = usage.len() - 1;
+    assert_eq!(relay.feed(&usage.as_bytes()[..split]), Feed::Hold);
+    assert_eq!(relay.feed(b"\n"), Feed::Hold);
+    let mut relay = Relay::new(plain());
+    assert_eq!(relay.feed(b"data: {}\r\n\r"), Feed::Pass);
+    assert_eq!(relay.feed(b"\n"), Feed::Pass);
+}
+
+#[test]
+fn other_line_ends_and_split_characters_are_content() {
+    let input = chunk("{\"content\":\"\u{2028}\u{85}😀\"}");
+    let (out, _, facts) = relay(plain(), &input);
+    assert_eq!(out, input);
+    assert_eq!((facts.events, facts.unreadable), (1, 0));
+}
+
+#[test]
+fn a_byte_order_mark_opens_the_stream() {
+    let input = format!("\u{feff}{USAGE}{DONE}");
+    let (out, end, _) = relay(stripping(), &input);
+    assert_eq!((out.as_str(), end), (DONE, End::Done));
+    let (out, end, facts) = relay(plain(), &input);
+    assert_eq!((out, end, facts.usage.is_some()), (input, End::Done, true));
+    // Only there: later it makes the field an unknown one.
+    let (_, _, facts) = relay(plain(), &format!("{DONE}\u{feff}data: {{}}\n\n"));
+    assert!(!facts.after_terminal);
+    let (_, _, facts) = relay(plain(), "\u{feff}data: {\"error\":\ndata: \"x\"}\n\n");
+    assert_eq!(facts.error.unwrap().message, "x");
+    let (_, _, facts) = relay(plain(), "\u{feff}\ndata: [DONE]\n\n");
+    assert!(facts.terminal);
+}
+
+#[test]
+fn data_lines_are_joined() {
+    let input = "data: {\"choices\":[\ndata: ],\"usage\":\ndata:{\"prompt_tokens\":1}}\n\n";
+    let (out, _, facts) = relay(plain(), input);
+    assert_eq!((out.as_str(), facts.usage.unwrap().prompt), (input, 1));
+    assert_eq!(relay(stripping(), input).0, "");
+    // Joined with a line feed: two numbers stay two.
+    assert_eq!(
+        relay(plain(), "data: {\"a\":1\ndata: 2}\n\n").2.unreadable,
+        1
+    );
+    assert_eq!(relay(plain(), "data\ndata: [DONE]\n\n").2.events, 1);
+}
+
+#[test]
+fn an_unfinished_last_event_is_completed_or_dropped() {
+    let content = chunk(r#"{"content":"x"}"#);
+    let last = |tail: &str| relay(plain(), &format!("{content}{tail}"));
+    let cases = [
+        ("data: [DONE]", "data: [DONE]\n\n", End::Done),
+        ("data: [DONE]\n", "data: [DONE]\n\n", End::Done),
+        ("data: [DONE]\r", "data: [DONE]\r\n\n", End::Done),
+        ("data: [DONE]\r\n", "data: [DONE]\r\n\n", End::Done),
+        ("data: {\"a\":1}", "data: {\"a\":1}\n\n", End::Truncated),
+        ("data: {\"a\":", "", End::Truncated),
+        ("data: {\"a\":\"\n", "", End::Truncated),
+        ("data:", "", End::Truncated),
+        ("dat", "", End::Truncated),
+        (": comment", "", End::Truncated),
+        ("event: x\n", "", End::Truncated),
+        (
+            "data: {\"a\":\ndata: 1}",
+            "data: {\"a\":\ndata: 1}\n\n",
+            End::Truncated,
+        ),
+    ];
+    for (tail, expected, end) in cases {
+        let (out, stop, _) = last(tail);
+        assert_eq!(
+            (out, stop),
+            (format!("{content}{expected}"), end),
+            "{tail:?}"
+        );
+    }
+    let (out, _, _) = relayed(plain(), b"data: {\"a\":\"\xff\"}", 100);
+    assert!(out.is_empty());
+}
+
+#[test]
+fn what_is_no_event_stream_is_held() {
+    for body in [
+        "{\"id\":\"x\"}\n\n",
+        " \r\n\n<html>\n\n</html>",
+        "\u{feff}{\"error\":\"x\"}",
+    ] {
+        for size in [1, 2, 1000] {
+            let (out, end, mut relay) = relayed(plain(), body.as_bytes(), size);
+            assert_eq!((out.len(), end), (0, End::NotSse), "{body:?}");
+            assert_eq!(relay.take_body(), body.as_bytes());
+        }
+    }
+    let (out, end, _) = relay(plain(), "\n \n: x\n\ndata: [DONE]\n\n");
+    assert_eq!(
+        (out.as_str(), end),
+        ("\n \n: x\n\ndata: [DONE]\n\n", End::Done)
+    );
+    assert_eq!(relay(plain(), "\n\n").0, "\n\n");
+}
+
+#[test]
+fn memory_stays_bounded() {
+    let small = RelayOptions {
+        max_event: 64,
+        ..plain()
+    };
+    let fits = format!("data: {{\"a\":\"{}\"}}\n\n", "x".repeat(64 - 16));
+    assert_eq!(fits.len(), 64);
+    assert_eq!(relay(small, &fits).0, fits);
+    let over = format!(
+        "{DONE}data: {{\"a\":\"{}\"}}\n\n{DONE}",
+        "x".repeat(64 - 15)
+    );
+    for size in [1, 7, 1000] {
+        let (out, end, mut relay) = relayed(small, over.as_bytes(), size);
+        assert_eq!(
+            (String::from_utf8(out).unwrap().as_str(), end),
+            (DONE, End::TooLarge)
+        );
+        assert_eq!(relay.take_body().len(), 0);
+    }
+    let endless = relayed(small, "x".repeat(10_000).as_bytes(), 10);
+    assert_eq!(endless.1, End::TooLarge);
+    assert_eq!(
+        relayed(small, " ".repeat(10_000).as_bytes(), 10).1,
+        End::TooLarge
+    );
+    assert_eq!(
+        relayed(small, "{".repeat(10_000).as_bytes(), 10).1,
+        End::TooLarge
+    );
+    let mut relay = Relay::new(small);
+    assert_eq!(relay.feed("x".repeat(65).as_bytes()), Feed::TooLarge);
+    assert_eq!(relay.feed(DONE.as_bytes()), Feed::TooLarge);
+}
+
+#[test]
+fn work_is_linear_however_it_arrives() {
+    let size = 1 << 20;
+    let inputs = [
+        chunk(&format!("{{\"content\":\"{}\"}}", "x".repeat(size))),
+        chunk(&format!("{{\"content\":\"{}\"}}", "\\n".repeat(size / 2))),
+        format!("{}\n\n", "data: 1\n".repeat(size / 8)),
+        format!("data: {}\n\n", "[".repeat(size)),
+        ": c\n".repeat(size / 4),
+        "\n".repeat(size),
+        "\r".repeat(size),
+    ];
+    for input in &inputs {
+        for piece in [size * 2, 16_384, 100] {
+            let (_, _, relay) = relayed(plain(), input.as_bytes(), piece);
+            let limit = 4 * input.len() as u64 + 100;
+            assert!(
+                relay.bytes_visited() <= limit,
+                "{} {piece}",
+                &input[..20.min(input.len())]
+            );
+        }
+    }
+}
+
+/// Streams of plausible and hostile lines.
+fn stream() -> impl Strategy<Value = Vec<u8>> {
+    let owned = |texts: &[&str]| {
+        texts
+            .iter()
+            .map(|text| (*text).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let mut lines = owned(&[
+        "data: [DONE]", "data: {}", "data:{\"choices\":[]}", "data: \u{feff}", "data", ": comment", "event: error",
+        "event: x", "id: 7", "data: {\"error\":\"bad\"}", "data: {\"object\":\"error\",\"message\":\"m\",\"code\":4}",
+        "data: {\"error\":{\"code\":500,\"message\":\"é\"}}", "data: {\"a\":", "data: 1}", "\u{feff}data: {}", "  ", "{", "<p>",
+        "data: {\"choices\":[{\"index\":1,\"delta\":null,\"finish_reason\":\"eos\"}]}",
+        "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"id\":\"a\"},{\"id\":\"b\"}]},\"index\":0}]}",
+    ]);
+    lines.extend([FINISH, USAGE].map(|event| event.trim_end().to_owned()));
+    lines.push(
+        chunk(r#"{"role":"assistant","content":"é😀"}"#)
+            .trim_end()
+            .to_owned(),
+    );
+    lines.push(chunk(r#"{"role":"assistant"}"#).trim_end().to_owned());
+    let line = proptest::sample::select(lines);
+    let end = proptest::sample::select(owned(&[
+        "\n\n", "\n\n", "\r\n\r\n", "\r\r", "\n", "\r\n", "\r", "\n\r", "\n\r\n", "",
+    ]));
+    proptest::collection::vec((line, end), 0..12).prop_map(|parts| {
+        parts
+            .into_iter()
+            .flat_map(|(line, end)| [line, end])
+            .collect::<String>()
+            .into_bytes()
+    })
+}
+
+fn options() -> impl Strategy<Value = RelayOptions> {
+    (
+        any::<bool>(),
+        0..256u32,
+        prop_oneof![Just(MAX_EVENT), 20..200usize],
+    )
+        .prop_map(|(strip_usage, bits, max_event)| RelayOptions {
+            strip_usage,
+            repairs: Repairs::from_bits(bits).unwrap(),
+            max_event,
+            ..plain()
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn splits_do_not_matter(input in stream(), options in options(), cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..8)) {
+        let (whole, end, relay) = relayed(options, &input, input.len());
+        let (bytes, end_too, relay_too) = relayed(options, &input, 1);
+        prop_assert_eq!(String::from_utf8_lossy(&whole), String::from_utf8_lossy(&bytes));
+        prop_assert_eq!((end, relay.facts()), (end_too, relay_too.facts()));
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(input.len() + 1)).collect();
+        cuts.extend([0, input.len()]);
+        cuts.sort_unstable();
+        let mut relay_three = Relay::new(options);
+        let mut out = Vec::new();
+        for pair in cuts.windows(2) {
+            let piece = &input[pair[0]..pair[1]];
+            match relay_three.feed(piece) {
+                Feed::Pass => out.extend_from_slice(piece),
+                Feed::Replace(bytes) => out.extend_from_slice(&bytes),
+                Feed::Hold | Feed::TooLarge => {}
+            }
+        }
+        if let (Feed::Replace(bytes), _) = relay_three.finish() {
+            out.extend_from_slice(&bytes);
+        }
+        prop_assert_eq!(String::from_utf8_lossy(&whole), String::from_utf8_lossy(&out));
+        prop_assert_eq!(relay.facts(), relay_three.facts());
+    }
+
+    /// Without repairs the output is the input, up to where an unfinished event starts.
+    #[test]
+    fn nothing_to_do_means_identical_bytes(input in stream()) {
+        let (out, end, _) = relayed(plain(), &input, 37);
+        let added = [&b""[..], b"\n", b"\n\n"];
+        let same = added.iter().any(|tail| out == [&input[..], tail].concat());
+        prop_assert!(same || end == End::NotSse || input.starts_with(&out), "{:?}", String::from_utf8_lossy(&input));
+        prop_assert!(!input.ends_with(b"\n\n") || end == End::NotSse || out == input);
+    }
+
+    #[test]
+    fn any_bytes_are_survived(input in proptest::collection::vec(any::<u8>(), 0..300), options in options(), size in 1..40usize) {
+        let (out, _, relay) = relayed(options, &input, size);
+        prop_assert!(out.len() <= input.len() + 1000);
+        prop_assert_eq!(relay.facts().bytes, input.len() as u64);
+    }
+}

@@ -1,0 +1,104 @@
+//! Why a deployment was taken, passed over or not tried again, as codes.
+//!
+//! The path of a request carries only the code; the sentence is made when somebody asks for an
+//! explanation. Codes appear in headers, logs and metrics: they are added, never renamed.
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $sentence:literal;)+) => {
+        /// A step of a decision.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Reason { $($(#[$doc])* $variant,)+ }
+
+        impl Reason {
+            /// All reasons.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The stable code.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// What the code means, for a person.
+            pub fn sentence(self) -> &'static str {
+                match self { $(Self::$variant => $sentence,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Taken first.
+    Primary = "primary", "The first choice of the model's strategy.";
+    /// Taken after another one of the same group.
+    Failover = "failover", "Another deployment of the same group could not answer.";
+    /// Taken from a later group or a fallback model.
+    Fallback = "fallback", "No deployment of an earlier group could answer.";
+    /// Taken again.
+    Retry = "retry", "The same deployment again, after every other one was tried.";
+    /// Taken because the prompt did not fit elsewhere.
+    ContextFallback = "context_fallback", "The prompt did not fit the deployment before.";
+    /// Taken although its breaker is open.
+    Panic = "panic", "Its breaker is open, but nothing else is left to try.";
+
+    /// The deployment does not serve this endpoint.
+    RouteUnsupported = "route_unsupported", "The deployment does not serve this endpoint.";
+    /// The request asks for another tier.
+    TierExcluded = "tier_excluded", "The request asks for another tier.";
+    /// Too far for the request.
+    BeyondCeiling = "beyond_ceiling", "The deployment lies beyond the boundary that this request may reach.";
+    /// Cannot be called at all.
+    Unusable = "unusable", "The deployment cannot be called as it is configured.";
+    /// The request switched fallbacks off.
+    FallbackDisabled = "fallback_disabled", "The request allows no fallback.";
+    /// Embeddings of different models cannot be compared.
+    OtherEmbeddingModel = "other_embedding_model", "Embeddings of another model cannot be compared with the first choice's.";
+    /// The same deployment under the same name stands earlier.
+    Duplicate = "duplicate", "The same deployment already stands earlier in the order.";
+
+    /// Open after failures.
+    BreakerOpen = "breaker_open", "Its breaker is open after failures.";
+    /// Half open with its probe under way.
+    ProbeBusy = "probe_busy", "Its breaker is half open and the one probe is under way.";
+    /// Recovering, and not this request's turn.
+    Ramping = "ramping", "It is recovering and takes only a share of the traffic.";
+    /// Told us to wait.
+    Cooling = "cooling", "It asked to wait (Retry-After).";
+    /// Its credential was refused.
+    CredentialDisabled = "credential_disabled", "Its credential was refused or is out of credit.";
+    /// As many requests in flight as allowed.
+    Saturated = "saturated", "It has as many requests in flight as its max_parallel allows.";
+
+    /// The outcome ends the request.
+    NotRetryable = "not_retryable", "The outcome is final: another deployment would not help or must not be tried.";
+    /// No attempt is left.
+    MaxAttempts = "max_attempts", "The request has used all of its attempts.";
+    /// Too many further attempts on this host.
+    RetryBudget = "retry_budget", "This host has as many further attempts under way as its retry budget allows.";
+    /// No time is left.
+    Deadline = "deadline", "The time that the client gave is over.";
+    /// Everything was tried or is down.
+    NoneLeft = "none_left", "No deployment is left that may be tried.";
+    /// Nothing larger is configured.
+    ContextExceeded = "context_exceeded", "The prompt did not fit and no usable context fallback is configured.";
+    /// An attempt could not be recorded.
+    JournalFull = "journal_full", "The next attempt could not be recorded, so it was not made.";
+    /// The request was already settled.
+    Settled = "settled", "The request has already ended.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reason;
+
+    #[test]
+    fn codes_are_unique_and_words() {
+        let mut codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        assert!(codes.iter().all(|code| code
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
+    }
+}

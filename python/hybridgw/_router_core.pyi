@@ -1,0 +1,452 @@
+"""The native hot path: parse, decide, account and frame.
+
+One call decides a request (`Router.decide`), one settles it (`Permit.finish`), one per batch of
+received bytes frames the answer (`Relay.feed`). Nothing here opens a socket, reads a clock or starts
+a thread: clocks arrive as nanoseconds (`mono_ns` from `time.monotonic_ns()`, `wall_ns` from
+`time.time_ns()`), randomness as one 64-bit `draw` per call. Objects may be used from any thread.
+
+Numbers of boundaries, levels, routes and outcomes are those of `hybridgw.core`; `catalogue()` returns
+them by name, and a test compares the two.
+"""
+
+import os
+from typing import Any, final
+
+__all__ = [
+    "DecideError",
+    "Decision",
+    "Journal",
+    "Permit",
+    "Principal",
+    "Relay",
+    "Router",
+    "StateFile",
+    "build_info",
+    "catalogue",
+    "journal_segment",
+    "read_journal",
+]
+
+@final
+class DecideError(Exception):
+    """A request that cannot be served, in terms that a client understands."""
+
+    def __new__(
+        cls, code: str, message: str, field: str | None = None, retry_after_ms: int = 0
+    ) -> DecideError: ...
+    @property
+    def code(self) -> str:
+        """Stable: one of `catalogue()["decide_errors"]`."""
+
+    @property
+    def field(self) -> str | None:
+        """The body field or header at fault."""
+
+    @property
+    def message(self) -> str:
+        """One sentence for a person; holds no content of the body."""
+
+    @property
+    def retry_after_ms(self) -> int:
+        """When trying again may succeed; 0 when the gateway cannot tell."""
+
+@final
+class Principal:
+    """Who asks: a name for logs, the number of the key for accounts, and how far data may travel."""
+
+    def __new__(cls, name: str, key: int, ceiling: int) -> Principal:
+        """`ceiling` is a Boundary; ValueError when it is none."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def key(self) -> int: ...
+    @property
+    def ceiling(self) -> int: ...
+
+@final
+class Router:
+    """One plan, bound to the state file and the journal of one worker. Never changes."""
+
+    def __new__(cls, plan: bytes, state: StateFile, slot: int, journal: Journal | None) -> Router:
+        """Compiles a plan (JSON) and finds the slots of its deployments in the state file.
+
+        `slot` was claimed by this process. Slots that nobody reserved for the plan are reserved here.
+        The worker is marked as using the plan's generation. Without a journal nothing is recorded
+        (tests, explain). ValueError says what is wrong with the plan; RuntimeError when the state
+        file has no room left.
+        """
+
+    @property
+    def generation(self) -> int:
+        """The generation of the plan."""
+
+    def decide(
+        self,
+        body: bytes,
+        principal: Principal,
+        route: int,
+        hints: dict[str, str] | None,
+        mono_ns: int,
+        wall_ns: int,
+        draw: int,
+    ) -> Decision:
+        """Parses a request body, orders the deployments that may see it and takes the first permit.
+
+        `hints` are request headers with names in lower case: every `x-hybridgw-*` one must be known,
+        of the `x-litellm-*` ones timeout, stream-timeout, num-retries and tags count, others are
+        ignored. Raises DecideError. The body is kept by reference, not copied.
+        """
+
+    def explain(
+        self,
+        body: bytes,
+        principal: Principal,
+        route: int,
+        hints: dict[str, str] | None,
+        mono_ns: int,
+        wall_ns: int,
+        draw: int,
+    ) -> str:
+        """The decision that `decide` would take, as JSON with reasons. Takes no permit, records nothing.
+
+        Raises DecideError where the request itself is wrong; a request that nothing may serve is
+        explained (`"error"`) and does not raise.
+        """
+
+@final
+class Decision:
+    """A decided request: the current permit, and the way to the next one.
+
+    Dropping it together with its permit releases the permit as CANCELLED.
+    """
+
+    @property
+    def id(self) -> str:
+        """The record id without its attempt: what journal, logs and headers call this request."""
+
+    @property
+    def model(self) -> str:
+        """The model as the client named it."""
+
+    @property
+    def stream(self) -> bool:
+        """Whether the client asked for a stream."""
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether the client itself asked for the usage event."""
+
+    @property
+    def timeout_ms(self) -> int:
+        """The client's limit for the whole answer; 0 when it gave none."""
+
+    @property
+    def stream_timeout_ms(self) -> int:
+        """The client's limit for a stream; 0 when it gave none."""
+
+    @property
+    def ceiling(self) -> int:
+        """The farthest Boundary that this request may reach."""
+
+    @property
+    def level(self) -> int:
+        """The Level of the content, as far as it is known."""
+
+    @property
+    def permit(self) -> Permit:
+        """The current permit."""
+
+    @property
+    def attempts(self) -> int:
+        """Permits taken so far."""
+
+    @property
+    def exhausted(self) -> str:
+        """The reason code after `next` returned None; empty before."""
+
+    @property
+    def retry_after_ms(self) -> int:
+        """When the soonest candidate may be usable again, after `next` returned None; 0 unknown."""
+
+    def next(
+        self,
+        outcome: int,
+        status: int,
+        retry_after_ms: int,
+        mono_ns: int,
+        wall_ns: int,
+        draw: int,
+    ) -> Permit | None:
+        """Settles the current permit with `outcome` and takes the next, if the rules allow one.
+
+        Call it only while nothing was sent to the client. `retry_after_ms` is what the upstream asked
+        for, 0 when it said nothing. Admission, retry budget and deadline are judged anew; the ceiling
+        is the one of the decision. None: `exhausted` says why. ValueError for an unknown outcome.
+        """
+
+@final
+class Permit:
+    """The right to make one attempt at one deployment. Dropping it releases it as CANCELLED."""
+
+    @property
+    def deployment(self) -> int:
+        """Position of the deployment in the plan."""
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first attempt of the request."""
+
+    @property
+    def delay_ms(self) -> int:
+        """Back off this long before sending; 0 normally."""
+
+    @property
+    def reason(self) -> str:
+        """Why this deployment: primary, failover, fallback, retry, context_fallback or panic."""
+
+    @property
+    def probe(self) -> bool:
+        """Whether this attempt tests a deployment whose breaker is half open."""
+
+    @property
+    def model(self) -> str:
+        """What this upstream calls the model."""
+
+    def body(self) -> bytes:
+        """The request body for this deployment: the client's bytes with the plan's edits.
+
+        The client's own object when nothing is to be edited. ValueError when the plan leaves the
+        translation of this deployment's bodies to the provider (`splice: false`).
+        """
+
+    def first_token(self, mono_ns: int) -> None:
+        """The first content arrived. Only the first call counts."""
+
+    def finish(
+        self,
+        outcome: int,
+        status: int,
+        relay: Relay | None,
+        bytes_sent: int,
+        content_sent: bool,
+        mono_ns: int,
+        wall_ns: int,
+    ) -> None:
+        """Settles the attempt: breaker, metrics, journal. Later calls change nothing.
+
+        `status` is the upstream's (0 when there was none), `relay` what observed the answer's usage.
+        ValueError for an unknown outcome.
+        """
+
+@final
+class Relay:
+    """The event relay of one answer: frames, observes and repairs what an upstream sends.
+
+    Bytes that need no change come back as the very object that was fed. One object per answer; not
+    to be used from two threads at the same time.
+    """
+
+    def __new__(cls, shape: int, strip_usage: bool, repairs: int, max_event: int = ...) -> Relay:
+        """`shape` is a Route, `repairs` a sum of `catalogue()["repairs"]`, `max_event` bytes (16 MiB).
+
+        `strip_usage` drops the usage event that the client did not ask for. ValueError for an unknown
+        shape or repair.
+        """
+
+    def feed(self, chunk: bytes) -> bytes | None:
+        """The next received bytes; returns what to forward, or None while nothing is complete."""
+
+    def finish(self) -> bytes | None:
+        """The answer ended cleanly; returns what is still to be forwarded, or None."""
+
+    def observe(self, body: bytes) -> bytes:
+        """A whole answer that is no stream: the same object, or repaired bytes."""
+
+    def take_body(self) -> bytes:
+        """The bytes held back because they are no event stream (`not_sse`)."""
+
+    @property
+    def content(self) -> bool:
+        """Whether anything that a client would show has passed."""
+
+    @property
+    def terminal(self) -> bool:
+        """Whether `[DONE]` was seen."""
+
+    @property
+    def after_terminal(self) -> bool:
+        """Whether data arrived after `[DONE]`."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice seen got a finish reason."""
+
+    @property
+    def not_sse(self) -> bool:
+        """Whether the bytes are no event stream; `take_body` has them."""
+
+    @property
+    def too_large(self) -> bool:
+        """Whether an event was larger than `max_event`; nothing is forwarded any more."""
+
+    @property
+    def unreadable(self) -> int:
+        """How many events (or bodies) were not JSON."""
+
+    @property
+    def events(self) -> int:
+        """How many events with data there were."""
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes were received."""
+
+    @property
+    def end(self) -> str:
+        """How the answer ended, or would end now: done, finished, truncated, empty, error, not_sse
+        or too_large."""
+
+    @property
+    def error(self) -> tuple[str, str, str] | None:
+        """The first error inside the answer: message, type, code; each cut at 512 bytes."""
+
+    @property
+    def usage(self) -> tuple[int, int, int, int] | None:
+        """Tokens as reported: prompt, completion, cached, reasoning."""
+
+    @property
+    def cost_nanos(self) -> int | None:
+        """The cost as reported, in billionths of a credit."""
+
+@final
+class StateFile:
+    """What all processes of one gateway instance share: a mapping of atomic words.
+
+    The supervisor creates it, each worker claims a slot, the housekeeper reserves deployments,
+    publishes generations and sweeps dead workers. Times are `time.monotonic_ns()`.
+    """
+
+    @staticmethod
+    def create(
+        path: str | os.PathLike[str], instance: int, worker_slots: int, deployment_slots: int
+    ) -> StateFile:
+        """Creates the file (mode 0600, never over an existing one). OSError."""
+
+    @staticmethod
+    def open(path: str | os.PathLike[str]) -> StateFile:
+        """Attaches to a file of this boot and this version. OSError says why not."""
+
+    @staticmethod
+    def anonymous(worker_slots: int, deployment_slots: int) -> StateFile:
+        """Memory of this process alone: tests, explanations, benches."""
+
+    @property
+    def worker_slots(self) -> int: ...
+    @property
+    def deployment_slots(self) -> int: ...
+    def instance(self) -> int:
+        """The instance that created the file; 0 when anonymous."""
+
+    def generation(self) -> int:
+        """The newest published generation; 0 before the first."""
+
+    def config_hash(self) -> int:
+        """The hash of the newest published configuration."""
+
+    def published(self) -> tuple[int, int]:
+        """Generation and hash that belong together; two calls might see two generations."""
+
+    def publish(self, generation: int, config_hash: int) -> None:
+        """Announces a generation. Only the housekeeper does, after `reserve`."""
+
+    def reserve(self, ids: list[int], generation: int) -> list[int]:
+        """Slots for the deployments of a generation, before it is published. RuntimeError when full."""
+
+    def claim(self, pid: int, start_ticks: int, mono_ns: int) -> int:
+        """Takes a worker slot for this process. RuntimeError when all are taken."""
+
+    def release(self, slot: int) -> bool:
+        """Gives back a slot that was claimed through this object."""
+
+    def epoch(self, slot: int) -> int:
+        """How often the slot has been claimed. IndexError when there is no such slot."""
+
+    def heartbeat(self, slot: int, mono_ns: int) -> None:
+        """A sign of life of this worker."""
+
+    def adopt(self, slot: int, generation: int) -> None:
+        """This worker uses that generation from now on (a Router does it when it is made)."""
+
+    def slots(self) -> list[dict[str, int]]:
+        """Claimed slots: slot, pid, start_ticks, epoch, generation, active, retries, heartbeat."""
+
+    def sweep(self, dead: list[tuple[int, int, int]]) -> int:
+        """Frees slots of dead processes, as (slot, pid, start_ticks); returns how many it freed."""
+
+    def request_started(self, slot: int) -> None:
+        """A client's request begins; the retry budget is a share of these."""
+
+    def request_finished(self, slot: int, route: int, status: int, overhead_us: int) -> None:
+        """It ends: `status` is what the client got (499 when it left)."""
+
+    def count_shed(self, slot: int) -> None:
+        """A request was turned away for lack of capacity."""
+
+    def count_client_abort(self, slot: int) -> None:
+        """A client left before its answer was complete."""
+
+    def snapshot(self, mono_ns: int) -> dict[str, Any]:
+        """All counters of the host, summed over workers."""
+
+    def breakers(self, mono_ns: int, window_ms: int = ...) -> list[dict[str, Any]]:
+        """The breaker of each deployment as it stands; `window_ms` (a minute) is the length of its window."""
+
+@final
+class Journal:
+    """The journal of one worker: appended by Router and Permit, never from Python."""
+
+    def __new__(
+        cls,
+        dir: str | os.PathLike[str],
+        instance: int,
+        slot: int,
+        epoch: int,
+        segment_bytes: int,
+    ) -> Journal:
+        """Creates the first segment in an existing folder. OSError."""
+
+    def prepare(self) -> bool:
+        """Gets the next segment ready, off the path of requests; whether it did anything. OSError."""
+
+    def sync(self) -> None:
+        """Writes through to the disk. OSError."""
+
+    def path(self) -> str:
+        """The segment being written."""
+
+    def records(self) -> int:
+        """Records written."""
+
+    def close(self) -> None:
+        """Seals the segment. Later appends fail. OSError."""
+
+def read_journal(
+    path: str | os.PathLike[str], offset: int, limit: int = ...
+) -> tuple[list[dict[str, Any]], int, bool]:
+    """At most `limit` (4096) records of a segment from `offset` (0, or what an earlier call returned).
+
+    Returns the records, where to go on, and whether the end is torn (a killed writer, or one that is
+    writing). OSError for a file that is no segment.
+    """
+
+def journal_segment(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Who wrote a segment: instance, slot, epoch, segment, and `sealed`, the offset of its end once
+    no more will follow. None while the writer has not completed the header."""
+
+def catalogue() -> dict[str, Any]:
+    """The vocabulary: `outcomes`, `boundaries`, `levels`, `routes` and `repairs` by name, `reasons`
+    and `decide_errors` as lists of codes."""
+
+def build_info() -> dict[str, Any]:
+    """How the extension was built: `version`, `profile`, `features`, `state_layout`."""

@@ -1,0 +1,104 @@
+"""The command line: thin, and quick to start.
+
+Each command imports what it needs when it runs, so that `serve` reaches its first answer without
+loading tables and renderers, and `--help` loads nothing. Output for people goes to the terminal as
+tables, `--json` gives the same facts to programs. Exit status: 0 done, 1 failed, 2 unusable input.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import hybridgw
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(hybridgw.__version__, prog_name="hybridgw")
+def main() -> None:
+    """One endpoint in front of local models, a private cluster and frontier clouds."""
+
+
+@main.command()
+@click.option(
+    "--config", "-c", type=click.Path(), help="Configuration file; without one engines are discovered."
+)
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help="TCP port; 0 takes any free one.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Worker processes.")
+@click.option(
+    "--allow-cloud", is_flag=True, help="Use cloud keys from the environment without a configuration."
+)
+def serve(
+    config: str | None, host: str | None, port: int | None, workers: int | None, allow_cloud: bool
+) -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    from hybridgw.host.supervisor import serve as run
+
+    sys.exit(run(config, host=host, port=port, workers=workers, allow_cloud=allow_cloud))
+
+
+@main.command()
+@click.argument("file", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.option("--resolve/--no-resolve", default=True, help="Look host names up.")
+def check(file: str, as_json: bool, resolve: bool) -> None:
+    """Say what FILE means: per deployment its tier, boundary and address, and what has no effect."""
+    from hybridgw.commands.check import run
+
+    sys.exit(run(file, as_json=as_json, resolve=resolve))
+
+
+@main.command()
+@click.argument("file", type=click.Path())
+@click.argument("request_file", metavar="REQUEST.json", type=click.Path())
+@click.option(
+    "--route", type=click.Choice(["chat", "completions", "embeddings"]), default="chat", show_default=True
+)
+@click.option(
+    "--hint", multiple=True, metavar="NAME=VALUE", help="A routing header, e.g. x-hybridgw-tier=local."
+)
+def explain(file: str, request_file: str, route: str, hint: tuple[str, ...]) -> None:
+    """Print the decision for a request under FILE, with its reasons, as JSON. Sends nothing."""
+    from hybridgw.commands.explain import run
+
+    sys.exit(run(file, request_file, route=route, hints=hint))
+
+
+@main.command()
+@click.option("--url", default="http://127.0.0.1:4000", show_default=True, help="The gateway to ask.")
+@click.option("--timeout", type=float, default=2.0, show_default=True, help="Seconds.")
+def health(url: str, timeout: float) -> None:
+    """Ask a running gateway whether traffic should go there; exit status 1 if not."""
+    from hybridgw.commands.health import run
+
+    sys.exit(run(url, timeout))
+
+
+@main.command()
+@click.option("--state-dir", type=click.Path(path_type=Path), help="State folder of the gateway.")
+@click.option(
+    "--last", "-n", type=click.IntRange(1), default=20, show_default=True, help="How many attempts."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, all attempts.")
+@click.option("--follow", "-f", is_flag=True, help="Wait for more.")
+def journal(state_dir: Path | None, last: int, as_json: bool, follow: bool) -> None:
+    """Show what was attempted and what it used."""
+    from hybridgw.commands.journal import run
+
+    sys.exit(run(state_dir, last=last, as_json=as_json, follow=follow))
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def demo(arguments: tuple[str, ...]) -> None:
+    """Run only the demo upstreams; takes the options of `python -m hybridgw.demo`."""
+    from hybridgw.demo.__main__ import main as run
+
+    result: Any = run(list(arguments))
+    sys.exit(result)
+
+
+if __name__ == "__main__":
+    main()

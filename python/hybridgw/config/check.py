@@ -1,0 +1,129 @@
+"""What `hybridgw check` shows: one row per deployment, then everything that needs saying.
+
+The rows are data; the command prints them. Names are resolved by a function that is passed in, so
+that a test needs no resolver and a server without DNS still gets its table.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from hybridgw.config.place import RANK, boundary_of, networks_of
+from hybridgw.config.schema import BoundaryName, DeploymentSettings, Notice, Problem, Settings, SourceKind
+from hybridgw.core import Target
+
+Resolver = Callable[[str, int], Iterable[str]]
+"""host, port -> addresses as text; OSError when there are none."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One deployment."""
+
+    name: str
+    models: tuple[str, ...]
+    """Names by which clients reach it directly, generated ones left out."""
+    tier: str
+    boundary: BoundaryName
+    """As declared."""
+    reached: BoundaryName | None
+    """That of the farthest address the name resolves to; None if it does not resolve."""
+    provider: str
+    model: str
+    address: str
+    """host:port, or "" if none is known."""
+    resolved: tuple[str, ...]
+    usable: bool
+    why: str
+    """Why not usable, or what will be refused; "" when there is nothing to say."""
+    where: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one configuration."""
+
+    kind: SourceKind
+    path: str | None
+    rows: tuple[Row, ...]
+    notices: tuple[Notice, ...]
+    problems: tuple[Problem, ...]
+    locked: str | None
+    """Why no key can be accepted, although one is configured."""
+
+
+def check(settings: Settings, resolver: Resolver) -> Report:
+    """The report. Calls the resolver once per deployment that has an address."""
+    asked: dict[int, list[str]] = {}
+    for model in settings.models:
+        for group in model.groups:
+            for index in group:
+                asked.setdefault(index, []).extend((model.name, *model.aliases))
+    return Report(
+        kind=settings.source.kind,
+        path=settings.source.path,
+        rows=tuple(
+            _row(deployment, tuple(dict.fromkeys(asked.get(index, ()))), settings, resolver)
+            for index, deployment in enumerate(settings.deployments)
+        ),
+        notices=settings.notices,
+        problems=settings.problems,
+        locked=settings.auth_unavailable,
+    )
+
+
+def _row(
+    deployment: DeploymentSettings, models: tuple[str, ...], settings: Settings, resolver: Resolver
+) -> Row:
+    why = deployment.unusable or ""
+    address = ""
+    resolved: tuple[str, ...] = ()
+    reached: BoundaryName | None = None
+    target = _target(deployment.base_url)
+    if target is not None:
+        address = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
+    if target is not None and not deployment.unusable:
+        resolved = _resolve(target, resolver)
+        reached = _farthest(resolved, settings)
+        if not resolved:
+            why = f"{target.host} does not resolve"
+        elif reached is not None and RANK[reached] > RANK[deployment.boundary]:
+            why = f"its address is {reached}: requests limited to {deployment.boundary} are refused"
+    return Row(
+        name=deployment.name,
+        models=models,
+        tier=deployment.tier,
+        boundary=deployment.boundary,
+        reached=reached,
+        provider=deployment.provider,
+        model=deployment.model,
+        address=address,
+        resolved=resolved,
+        usable=deployment.unusable is None,
+        why=why,
+        where=deployment.where,
+    )
+
+
+def _target(url: str) -> Target | None:
+    try:
+        return Target.parse(url)
+    except ValueError:
+        return None
+
+
+def _resolve(target: Target, resolver: Resolver) -> tuple[str, ...]:
+    try:
+        return tuple(dict.fromkeys(resolver(target.host, target.port)))
+    except (OSError, UnicodeError):
+        return ()
+
+
+def _farthest(addresses: tuple[str, ...], settings: Settings) -> BoundaryName | None:
+    networks = networks_of(settings.boundaries)
+    found: list[BoundaryName] = []
+    for text in addresses:
+        try:
+            found.append(boundary_of(ipaddress.ip_address(text), networks))
+        except ValueError:
+            found.append("external")
+    return max(found, key=lambda boundary: RANK[boundary], default=None)

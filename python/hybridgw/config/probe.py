@@ -1,0 +1,124 @@
+"""One bounded HTTP question to a port of this host, of which nothing is known yet.
+
+Whatever listens there may be a database, a half-dead server or somebody who wants to be mistaken
+for an engine. So: HTTP/1.0 without keep-alive (no engine then chunks its answer), no redirects, no
+cookies, at most 256 KiB kept, and no time limit of its own: the caller cancels all probes at one
+deadline, which a peer cannot stretch by sending slowly. Only GET, only fixed paths, no content.
+"""
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+MAX_BYTES = 256 * 1024
+_READ = 16 * 1024
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back: a status, headers in lower case, and JSON if the body was JSON."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+async def connects(host: str, port: int) -> bool:
+    """Whether something accepts a connection."""
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.transport.abort()
+    return True
+
+
+async def ask(host: str, port: int, path: str) -> Answer | None:
+    """GET a fixed path; None for anything that is no complete small HTTP answer."""
+    try:
+        reader, writer = await asyncio.open_connection(host, port, limit=_READ)
+    except OSError:
+        return None
+    try:
+        # The backend's own name: Ollama refuses others when it listens on loopback.
+        writer.write(
+            f"GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\nAccept: application/json\r\n\r\n".encode("ascii")
+        )
+        data = await _read(reader)
+    except OSError:
+        return None
+    finally:
+        writer.transport.abort()
+    return parse(data)
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    data = bytearray()
+    expected = MAX_BYTES + 1
+    while len(data) < expected:
+        piece = await reader.read(_READ)
+        if not piece:
+            break
+        data += piece
+        if expected > MAX_BYTES and (end := data.find(b"\r\n\r\n")) >= 0:
+            length = _length(bytes(data[:end]))
+            if length is not None:
+                expected = min(end + 4 + length, MAX_BYTES + 1)
+    return bytes(data)
+
+
+def _length(head: bytes) -> int | None:
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length":
+            text = value.strip()
+            return int(text) if text.isdigit() and len(text) <= 7 else None
+    return None
+
+
+def parse(data: bytes) -> Answer | None:
+    """An answer from its bytes; None if it is not HTTP, too large or cut short. Never raises."""
+    if len(data) > MAX_BYTES or not data.startswith((b"HTTP/1.0 ", b"HTTP/1.1 ")):
+        return None
+    head, separator, body = data.partition(b"\r\n\r\n")
+    code = head[9:12]
+    if not separator or not code.isdigit():
+        return None
+    headers: dict[str, str] = {}
+    for line in head.split(b"\r\n")[1:65]:
+        name, _, value = line.partition(b":")
+        headers[name.strip().lower().decode("latin-1")] = value.strip().decode("latin-1")
+    length = _length(head)
+    if length is not None:
+        if len(body) < length:
+            return None
+        body = body[:length]
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        joined = _unchunk(body)
+        if joined is None:
+            return None
+        body = joined
+    try:
+        content = msgspec.json.decode(body) if body else None
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        content = None
+    return Answer(int(code), headers, content)
+
+
+def _unchunk(body: bytes) -> bytes | None:
+    """The body of a server that chunks although it was asked in HTTP/1.0."""
+    result = bytearray()
+    position = 0
+    while (end := body.find(b"\r\n", position)) >= 0:
+        size = body[position:end].partition(b";")[0].strip()
+        if not size or len(size) > 6 or not all(c in b"0123456789abcdefABCDEF" for c in size):
+            return None
+        length = int(size, 16)
+        if length == 0:
+            return bytes(result)
+        start = end + 2
+        if len(body) < start + length + 2:
+            return None
+        result += body[start : start + length]
+        position = start + length + 2
+    return None

@@ -1,0 +1,330 @@
+"""What a configuration means, whatever file it came from: one frozen tree called `Settings`.
+
+Every loader (native, LiteLLM, agent file, discovery, demo) ends here, so the rest of the gateway
+knows one shape and no file format. Durations are seconds as floats, sizes are bytes; the spellings
+"30s" and "20MiB" exist only in files. A setting has its default, its bounds and its description
+in one place, this one: the JSON Schema of the native file is generated from these structs.
+
+`Settings` is complete: names are resolved to indexes of `deployments`, time limits are merged down
+to each deployment, so that compiling a routing plan needs no rule of its own. What a file said but
+the gateway does not do stands in `notices`; what makes a part of it unusable stands in `problems`.
+Neither ever stops a start; only a `ConfigError` does, and then there are no Settings.
+
+Nothing here reads a file, an environment variable or a socket.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hybridgw.config.units import Count, Interval, Percent, Port, Seconds, Size
+from hybridgw.core import Timeouts
+
+BoundaryName = Literal["device", "organization", "external"]
+StrategyName = Literal["weighted", "priority", "least_busy", "latency", "usage", "cost"]
+ModeName = Literal["chat", "completion", "embedding"]
+SourceKind = Literal["native", "litellm", "agent", "discovery", "demo"]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of everything that a native file may hold: immutable, and an unknown key is an error."""
+
+
+class ServerSettings(Section, frozen=True, kw_only=True):
+    """The listening side: address, workers, limits on what a client may send and how slowly."""
+
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="TCP port to listen on.")] = 4000
+    workers: Annotated[int, Meta(ge=0, le=256, description="Worker processes; 0 = CPUs, at most 8.")] = 0
+    start_method: Annotated[
+        Literal["fork", "spawn"], Meta(description="How worker processes are started.")
+    ] = "fork"
+    max_body: Annotated[Size, Meta(description="Largest request body.")] = 20 * 1024 * 1024
+    drain: Annotated[Seconds, Meta(description="Time for running requests after SIGTERM.")] = 30.0
+    header_timeout: Annotated[Interval, Meta(description="Time for a client to send its headers.")] = 30.0
+    body_timeout: Annotated[Interval, Meta(description="Time for a client to send its whole body.")] = 60.0
+    body_min_rate: Annotated[
+        int, Meta(ge=0, description="Slowest body accepted, bytes per second after the first 5 s; 0 = any.")
+    ] = 0
+    write_stall: Annotated[
+        Interval, Meta(description="A client that takes no byte of its answer for this long is dropped.")
+    ] = 30.0
+    commit_after: Annotated[
+        Interval, Meta(description="Answer a stream's head after this long without a first token.")
+    ] = 10.0
+    heartbeat: Annotated[
+        Interval, Meta(description="Comment sent to a waiting stream client at this interval.")
+    ] = 15.0
+    allowed_origins: Annotated[
+        tuple[str, ...], Meta(description="Browser origins that may call; none by default.")
+    ] = ()
+    metrics_open: Annotated[bool, Meta(description="Serve /metrics without a key.")] = False
+
+
+class AuthSettings(Section, frozen=True, kw_only=True):
+    """Who may call."""
+
+    master_key: Annotated[
+        str | None, Meta(description="The administrator's key; without one only loopback may call.")
+    ] = None
+    key_header: Annotated[
+        str | None, Meta(description="One more request header that may carry the caller's key.")
+    ] = None
+
+    def __repr__(self) -> str:
+        shown = "***" if self.master_key else None
+        return f"AuthSettings(master_key={shown}, key_header={self.key_header!r})"
+
+
+class StateSettings(Section, frozen=True, kw_only=True):
+    """The state file and the journal."""
+
+    dir: Annotated[str | None, Meta(description="Folder of state file and journal.")] = None
+    journal_segment: Annotated[Size, Meta(description="Size of one journal segment.")] = 8 * 1024 * 1024
+    journal_max: Annotated[Size, Meta(description="Journal bytes kept per instance.")] = 1024 * 1024 * 1024
+    journal_sync: Annotated[Interval, Meta(description="Interval at which the journal is fsynced.")] = 0.05
+    deployment_slots: Annotated[
+        int, Meta(ge=1, le=65536, description="Deployments that the state file has room for.")
+    ] = 256
+
+
+class NetworkSettings(Section, frozen=True, kw_only=True):
+    """Addresses inside one boundary."""
+
+    networks: Annotated[
+        tuple[str, ...], Meta(description="Networks or addresses, for example 10.0.0.0/8.")
+    ] = ()
+
+
+class BoundarySettings(Section, frozen=True, kw_only=True):
+    """Which addresses count as this device or this organization; all others are external."""
+
+    device: Annotated[NetworkSettings, Meta(description="Beside loopback and this host's own addresses.")] = (
+        NetworkSettings()
+    )
+    organization: Annotated[NetworkSettings, Meta(description="Networks that the organization controls.")] = (
+        NetworkSettings()
+    )
+
+
+class PrivacySettings(Section, frozen=True, kw_only=True):
+    """What is done about sensitive content."""
+
+    mode: Annotated[
+        Literal["enforce", "observe"], Meta(description="observe reports only and protects nothing.")
+    ] = "enforce"
+    profile: Annotated[
+        Literal["standard", "strict"], Meta(description="strict also treats contact data as sensitive.")
+    ] = "standard"
+
+
+class RetrySettings(Section, frozen=True, kw_only=True):
+    """Attempts of one request and the budget of all."""
+
+    max_attempts: Annotated[int, Meta(ge=1, le=16, description="Attempts of one request in all.")] = 3
+    budget_percent: Annotated[Percent, Meta(description="Retries per 100 active requests.")] = 20
+    budget_min: Annotated[Count, Meta(description="Retries always allowed at one time.")] = 3
+    backoff: Annotated[Seconds, Meta(description="Wait before the first retry of a deployment.")] = 0.2
+    backoff_max: Annotated[Seconds, Meta(description="Longest wait before a retry.")] = 2.0
+
+
+class BreakerSettings(Section, frozen=True, kw_only=True):
+    """When a deployment is left alone, and how it comes back."""
+
+    enabled: Annotated[bool, Meta(description="Whether failing deployments are left alone.")] = True
+    consecutive: Annotated[int, Meta(ge=1, description="Hard failures in a row that open.")] = 5
+    window: Annotated[Interval, Meta(description="Window of the success rate.")] = 60.0
+    window_min: Annotated[int, Meta(ge=1, description="Samples before the rate counts.")] = 10
+    window_percent: Annotated[Percent, Meta(description="Success rate below which it opens.")] = 50
+    open: Annotated[Interval, Meta(description="First time open; doubles each time.")] = 5.0
+    open_max: Annotated[Interval, Meta(description="Longest time open.")] = 300.0
+    lease: Annotated[Interval, Meta(description="How long one probe may take before another may try.")] = 10.0
+    ramp: Annotated[Seconds, Meta(description="Time from the first success to full traffic.")] = 30.0
+    throttle: Annotated[Seconds, Meta(description="Pause after a 429 that names no time.")] = 1.0
+    credential: Annotated[Seconds, Meta(description="How long a rejected credential is not used.")] = 60.0
+    credit: Annotated[Seconds, Meta(description="How long a credential without credit is not used.")] = 300.0
+
+
+class TimeoutSettings(Section, frozen=True, kw_only=True):
+    """Time limits of an upstream request by phase."""
+
+    connect: Annotated[Interval, Meta(description="DNS, TCP and TLS.")] = 3.0
+    first_token: Annotated[Interval, Meta(description="Request sent until a stream's first content.")] = 60.0
+    idle: Annotated[Interval, Meta(description="Longest silence inside a stream.")] = 60.0
+    total: Annotated[Interval, Meta(description="Whole exchange, stream or not.")] = 600.0
+
+
+class TransportSettings(Section, frozen=True, kw_only=True):
+    """Connections to upstreams."""
+
+    max_connections: Annotated[
+        int, Meta(ge=1, le=65536, description="Open connections per deployment and worker.")
+    ] = 512
+    idle_expiry: Annotated[Seconds, Meta(description="An idle connection is closed after this.")] = 30.0
+    dns_ttl: Annotated[Seconds, Meta(description="How long a resolved address is used.")] = 10.0
+
+
+class HealthSettings(Section, frozen=True, kw_only=True):
+    """Probes of local and private engines; clouds are judged by real traffic only."""
+
+    enabled: Annotated[bool, Meta(description="Whether engines are probed.")] = True
+    interval: Annotated[Interval, Meta(description="Time between two probes of a deployment.")] = 10.0
+    timeout: Annotated[Interval, Meta(description="Time for one probe.")] = 2.0
+    failures: Annotated[int, Meta(ge=1, description="Failed probes until it counts as down.")] = 2
+    successes: Annotated[int, Meta(ge=1, description="Good probes until it counts as up.")] = 1
+
+
+class TierSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One tier; position in `Settings.tiers` is the order in which tiers are tried."""
+
+    name: str
+    boundary: BoundaryName
+    """Boundary of a deployment of this tier that does not state its own."""
+    order: int = 0
+
+
+class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One concrete upstream. `boundary` is the declared one: transport compares the connected
+    peer with the configured networks again, and the farther of the two counts."""
+
+    name: str
+    """Unique, `tier/name` where the file does not say otherwise."""
+    model_name: str
+    """What clients ask for; several deployments may share it."""
+    provider: str
+    model: str
+    """The name that the upstream knows."""
+    base_url: str
+    """Where the provider's paths begin, for example http://127.0.0.1:11434/v1: no trailing slash.
+    Empty when no address is known; then `unusable` says so."""
+    tier: str
+    boundary: BoundaryName
+    identity: str = ""
+    """16 hex digits: hash of provider, model, key and base URL. Survives reloads."""
+    id: str | None = None
+    """An id that the file gives explicitly; shown to people, never the identity."""
+    api_key: str | None = None
+    weight: float = 1.0
+    order: int = 0
+    """Lower first, inside one model."""
+    max_parallel: int = 0
+    """0 = unlimited."""
+    defaults: dict[str, Any] = {}
+    """Request parameters used when the client sets none."""
+    extra_headers: dict[str, str] = {}
+    extra_body: dict[str, Any] = {}
+    """Request parameters that replace the client's."""
+    drop_params: tuple[str, ...] = ()
+    """Top-level request members that are removed."""
+    timeouts: Timeouts = Timeouts()
+    """Limits of a stream, already merged."""
+    answer_timeout: float = 600.0
+    """Seconds for a whole answer that is not a stream; it has no first token to wait for."""
+    retries: int | None = None
+    cooldown: float | None = None
+    """Seconds that its breaker stays open at first, when it differs from the rest."""
+    proxy: str | None = None
+    tls_verify: bool = True
+    input_price: float | None = None
+    """USD per token."""
+    output_price: float | None = None
+    context_window: int | None = None
+    mode: ModeName = "chat"
+    rpm: int | None = None
+    tpm: int | None = None
+    max_budget: float | None = None
+    """USD per `budget_duration`."""
+    budget_duration: str | None = None
+    probe_interval: float | None = None
+    tags: tuple[str, ...] = ()
+    description: str = ""
+    unusable: str | None = None
+    """Why no request may be sent there: it is listed and never tried. None when it is usable."""
+    where: str = ""
+    """file:line of its entry."""
+
+    def __repr__(self) -> str:
+        state = f", unusable: {self.unusable}" if self.unusable else ""
+        return f"DeploymentSettings({self.name}, {self.provider}, {self.base_url}{state})"
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A name that clients ask for."""
+
+    name: str
+    """Exact, or "*", or "prefix/*"."""
+    groups: tuple[tuple[int, ...], ...]
+    """Indexes of `Settings.deployments`; a later group is tried when the earlier have nothing left."""
+    strategy: StrategyName = "weighted"
+    retries: int = 1
+    """Attempts beside the first on one deployment's group, before failing over further."""
+    fallbacks: tuple[str, ...] = ()
+    """Other models, tried in this order after every group."""
+    context_fallbacks: tuple[str, ...] = ()
+    """Models tried when the upstream says that the request is too long."""
+    hidden: bool = False
+    """Answers, but is not listed."""
+    aliases: tuple[str, ...] = ()
+    """Further names of the same model, listed."""
+    hidden_aliases: tuple[str, ...] = ()
+    description: str = ""
+    where: str = ""
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the user should know: a key that has no effect yet, a deprecated spelling."""
+
+    level: Literal["info", "warning"]
+    where: str
+    key: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """A part that does not work until something outside the gateway changes."""
+
+    where: str
+    key: str
+    message: str
+    deployment: str | None = None
+    """Name of the deployment that is out of use because of it."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the settings came from. `files` are to be watched, the main file first."""
+
+    kind: SourceKind
+    path: str | None = None
+    files: tuple[str, ...] = ()
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything, resolved."""
+
+    source: Source
+    server: ServerSettings = ServerSettings()
+    auth: AuthSettings = AuthSettings()
+    auth_unavailable: str | None = None
+    """Set when a key was configured but is not there (its variable is missing): the gateway must
+    then refuse every call that needs a key. Treating it as "no key configured" would open it."""
+    state: StateSettings = StateSettings()
+    boundaries: BoundarySettings = BoundarySettings()
+    privacy: PrivacySettings = PrivacySettings()
+    retry: RetrySettings = RetrySettings()
+    breaker: BreakerSettings = BreakerSettings()
+    timeouts: TimeoutSettings = TimeoutSettings()
+    transport: TransportSettings = TransportSettings()
+    health: HealthSettings = HealthSettings()
+    error_catalogue: Literal["native", "litellm"] = "native"
+    tiers: tuple[TierSettings, ...] = (
+        TierSettings(name="local", boundary="device", order=0),
+        TierSettings(name="private", boundary="organization", order=1),
+        TierSettings(name="cloud", boundary="external", order=2),
+    )
+    deployments: tuple[DeploymentSettings, ...] = ()
+    models: tuple[ModelSettings, ...] = ()
+    default_fallbacks: tuple[str, ...] = ()
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    notices: tuple[Notice, ...] = ()
+    problems: tuple[Problem, ...] = ()

@@ -1,0 +1,411 @@
+"""What the imitated model says: requests read, answers made, nothing sent.
+
+The text of each answer says that it is a demo; nothing here may ever be mistaken for the output of a
+model. The shapes are those of the OpenAI endpoints, complete enough for the official SDKs: `n`,
+`stop`, `max_tokens`, log-probabilities, tool calls, JSON mode, usage. Tokens are words, which is
+wrong and does not matter: the counts only have to agree between a stream, a document and the usage.
+
+Everything is a function of the request, the personality and the time given in, so that tests can
+compare bytes.
+"""
+
+import base64
+import hashlib
+import re
+import struct
+from enum import Enum, auto
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hybridgw.demo.faults import NONE, Faults
+
+FINGERPRINT = "hybridgw-demo"
+"""`system_fingerprint` of every answer."""
+
+_TOKEN = re.compile(r"\S+\s*|\s+")
+_encode = msgspec.json.encode
+
+
+class AskError(ValueError):
+    """The request is not one that an OpenAI endpoint would take; `param` names the member."""
+
+    def __init__(self, message: str, param: str | None = None, status: int = 400) -> None:
+        super().__init__(message)
+        self.param = param
+        self.status = status
+
+
+class Kind(Enum):
+    """What an event of a stream is for."""
+
+    ROLE = auto()
+    CONTENT = auto()
+    FINISH = auto()
+    USAGE = auto()
+    DONE = auto()
+
+
+class Event(NamedTuple):
+    """One `data:` value. `paced` is False for events that belong to the same instant as the one before."""
+
+    kind: Kind
+    data: bytes
+    paced: bool = True
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """The members of a request that change the answer."""
+
+    chat: bool
+    model: str
+    stream: bool
+    include_usage: bool
+    prompts: int
+    n: int
+    limit: int | None
+    stops: tuple[str, ...]
+    logprobs: bool
+    top: int
+    json_mode: bool
+    tool: tuple[str, str] | None
+    """Name and arguments of the tool call to make."""
+    prompt_tokens: int
+    prompt_chars: int
+
+
+def read(body: Any, *, chat: bool) -> Ask:
+    """Read a decoded chat (or legacy completion) request. Raises AskError."""
+    if not isinstance(body, dict):
+        raise AskError("the body is not a JSON object")
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise AskError("you must provide a model parameter", "model")
+    texts, users, prompts = _texts(body, chat)
+    options = body.get("stream_options") or {}
+    limit = body.get("max_completion_tokens")
+    if limit is None:
+        limit = body.get("max_tokens")
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise AskError("max_tokens is a positive integer", "max_tokens")
+    n = body.get("n") or 1
+    if not isinstance(n, int) or not 1 <= n <= 128:
+        raise AskError("n is an integer between 1 and 128", "n")
+    stop = body.get("stop")
+    stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
+    wanted = body.get("logprobs")
+    chars = sum(map(len, texts))
+    return Ask(
+        chat=chat,
+        model=model,
+        stream=body.get("stream") is True,
+        include_usage=isinstance(options, dict) and options.get("include_usage") is True,
+        prompts=prompts,
+        n=n,
+        limit=limit,
+        stops=tuple(s for s in stops if isinstance(s, str) and s),
+        logprobs=bool(wanted) if chat else isinstance(wanted, int) and wanted is not False,
+        top=int(body.get("top_logprobs") or 0) if chat else int(wanted or 0),
+        json_mode=(body.get("response_format") or {}).get("type") in ("json_object", "json_schema"),
+        tool=_tool(body, users) if chat else None,
+        prompt_tokens=max(1, sum(len(_TOKEN.findall(t)) for t in texts) + 3 * len(texts)),
+        prompt_chars=chars,
+    )
+
+
+def _texts(body: dict[str, Any], chat: bool) -> tuple[list[str], str, int]:
+    """Every text of the request, the last user text, and the number of prompts."""
+    if not chat:
+        prompt = body.get("prompt")
+        if isinstance(prompt, str):
+            return [prompt], prompt, 1
+        if isinstance(prompt, list) and prompt and all(isinstance(p, str) for p in prompt):
+            return prompt, prompt[-1], len(prompt)
+        if isinstance(prompt, list) and prompt and all(isinstance(p, int) for p in prompt):
+            return [" x" * len(prompt)], "", 1
+        if isinstance(prompt, list) and prompt and all(isinstance(p, list) for p in prompt):
+            return [" x" * len(p) for p in prompt], "", len(prompt)
+        raise AskError("prompt is a string, a list of strings or token ids", "prompt")
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise AskError("messages is a non-empty list", "messages")
+    texts: list[str] = []
+    user = ""
+    for i, message in enumerate(messages):
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            raise AskError(f"messages[{i}] needs a role", f"messages[{i}].role")
+        content = message.get("content")
+        parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+        text = " ".join(p["text"] for p in parts if isinstance(p, dict) and isinstance(p.get("text"), str))
+        texts.append(text)
+        if message["role"] == "user":
+            user = text
+    return texts, user, 1
+
+
+def _tool(body: dict[str, Any], user: str) -> tuple[str, str] | None:
+    """The tool call to make: only when tools were given and the user (or `tool_choice`) asked for one."""
+    tools = [t.get("function") or {} for t in body.get("tools") or () if isinstance(t, dict)]
+    tools = [t for t in tools if isinstance(t.get("name"), str)]
+    choice = body.get("tool_choice")
+    if not tools or choice == "none":
+        return None
+    named = (choice.get("function") or {}).get("name") if isinstance(choice, dict) else None
+    if named is None and choice != "required" and "use a tool" not in user.lower():
+        return None
+    tool = next((t for t in tools if t["name"] == named), tools[0])
+    properties = (tool.get("parameters") or {}).get("properties") or {}
+    samples: dict[Any, Any] = {"string": "demo", "integer": 1, "number": 1.5, "boolean": True}
+    samples |= {"array": [], "object": {}}
+    arguments = {k: samples.get((v or {}).get("type"), "demo") for k, v in properties.items()}
+    return tool["name"], _encode(arguments).decode()
+
+
+class Answer:
+    """One answer, as a document or as events.
+
+    `tier` goes into the text; `number` and `created` (Unix seconds) into the identity of the answer.
+    """
+
+    def __init__(self, ask: Ask, tier: str, number: int, created: int, faults: Faults = NONE) -> None:
+        self.ask = ask
+        self.faults = faults
+        kind = "chatcmpl" if ask.chat else "cmpl"
+        self.identity: dict[str, Any] = {
+            "id": f"{kind}-demo-{created:x}-{number:x}",
+            "object": "",
+            "created": created,
+            "model": ask.model,
+            "system_fingerprint": FINGERPRINT,
+        }
+        self.pieces, finish = self._pieces(tier)
+        self.finish = faults.finish_reason or finish
+
+    @property
+    def choices(self) -> int:
+        """How many choices the answer has."""
+        return self.ask.n * self.ask.prompts
+
+    def _pieces(self, tier: str) -> tuple[list[str], str]:
+        ask, faults = self.ask, self.faults
+        text = (
+            f"This is a demo answer from the {tier} demo model; no real model is running. "
+            f"Your request held {ask.prompt_chars} characters and asked for {ask.model}. "
+            "Configure a real engine to get a real answer."
+        )
+        if faults.split_utf8:
+            text += " Grüße, 你好, привет, 😀."
+        if ask.json_mode:
+            text = _encode({"demo": True, "message": text}).decode()
+        finish = "stop"
+        if ask.tool:
+            return [], "tool_calls"
+        cut = min((i for i in map(text.find, ask.stops) if i >= 0), default=-1)
+        if cut >= 0:
+            text = text[:cut]
+        pieces = _TOKEN.findall(text)
+        if faults.events is not None:
+            return [pieces[i % len(pieces)] for i in range(faults.events)] if pieces else [], finish
+        if ask.limit is not None and len(pieces) > ask.limit:
+            return pieces[: ask.limit], "length"
+        return pieces, finish
+
+    def usage(self) -> dict[str, Any]:
+        """The `usage` object."""
+        if self.faults.usage_lies:
+            return {"prompt_tokens": 2**40, "completion_tokens": -5, "total_tokens": 0}
+        each = len(_TOKEN.findall(self.ask.tool[1])) + 1 if self.ask.tool else len(self.pieces)
+        prompt, completion = self.ask.prompt_tokens, each * self.choices
+        return {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+            "prompt_tokens_details": {"cached_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0},
+        }
+
+    def document(self) -> bytes:
+        """The whole answer as one JSON document."""
+        ask, text = self.ask, "".join(self.pieces)
+        choices: list[dict[str, Any]] = []
+        for index in range(self.choices):
+            choice: dict[str, Any] = {"index": index}
+            if not ask.chat:
+                choice |= {"text": text, "logprobs": self._old_logprobs(self.pieces)}
+            elif ask.tool:
+                call = _call(self.identity["id"], index, ask.tool)
+                choice["message"] = {"role": "assistant", "content": None, "tool_calls": [call]}
+                choice["logprobs"] = None
+            else:
+                choice["message"] = {"role": "assistant", "content": text, "refusal": None}
+                choice["logprobs"] = self._logprobs(self.pieces)
+            choices.append(choice | {"finish_reason": self.finish})
+        body = self.identity | {
+            "object": "chat.completion" if ask.chat else "text_completion",
+            "choices": choices,
+        }
+        return _encode(body if self.faults.usage_missing else body | {"usage": self.usage()})
+
+    def events(self) -> list[Event]:
+        """The answer as events, terminal included. Choices advance together, lowest index first."""
+        ask, faults = self.ask, self.faults
+        out: list[Event] = []
+
+        def add(kind: Kind, index: int, delta: dict[str, Any], finish: str | None = None) -> None:
+            out.append(Event(kind, self._chunk(index, delta, finish), paced=index == 0))
+
+        if ask.chat:
+            for index in range(self.choices):
+                add(Kind.ROLE, index, {"role": "assistant", "content": None if ask.tool else ""})
+        if ask.tool:
+            for index in range(self.choices):
+                for fragment in self._fragments(index, ask.tool):
+                    add(Kind.CONTENT, index, {"tool_calls": [fragment]})
+        pieces = ["x" * faults.huge_event, *self.pieces] if faults.huge_event else self.pieces
+        for piece in pieces:
+            for index in range(self.choices):
+                delta = {"content": piece}
+                add(Kind.CONTENT, index, {"role": "assistant"} | delta if faults.repeat_role else delta)
+        if not faults.no_finish:
+            for index in range(self.choices):
+                add(Kind.FINISH, index, {}, self.finish)
+        if ask.include_usage and not faults.usage_missing:
+            chunk = self.identity | {"object": self._chunk_object, "choices": [], "usage": self.usage()}
+            out.append(Event(Kind.USAGE, _encode(chunk)))
+        out.append(Event(Kind.DONE, b"[DONE]"))
+        return out
+
+    @property
+    def _chunk_object(self) -> str:
+        return "chat.completion.chunk" if self.ask.chat else "text_completion"
+
+    def _chunk(self, index: int, delta: dict[str, Any], finish: str | None) -> bytes:
+        choice: dict[str, Any] = {"index": index}
+        text = delta.get("content")
+        if self.ask.chat:
+            choice["delta"] = None if finish and self.faults.null_delta else delta
+            choice["logprobs"] = self._logprobs([text]) if text else None
+        else:
+            choice["text"] = text or ""
+            choice["logprobs"] = self._old_logprobs([text]) if text else None
+        choice["finish_reason"] = finish
+        chunk = self.identity | {"object": self._chunk_object, "choices": [choice]}
+        return _encode(chunk | {"usage": None} if self.ask.include_usage else chunk)
+
+    def _fragments(self, index: int, tool: tuple[str, str]) -> list[dict[str, Any]]:
+        call = _call(self.identity["id"], index, tool)
+        arguments = tool[1]
+        half = len(arguments) // 2
+        call["function"]["arguments"] = ""
+        parts = [call, *({"function": {"arguments": p}} for p in (arguments[:half], arguments[half:]) if p)]
+        return parts if self.faults.no_tool_index else [{"index": 0} | part for part in parts]
+
+    def _logprobs(self, pieces: list[str]) -> dict[str, Any] | None:
+        if not self.ask.logprobs:
+            return None
+        content = []
+        for piece in pieces:
+            token = {"token": piece, "logprob": _logprob(piece), "bytes": list(piece.encode())}
+            others = [token] + [
+                {"token": f"{piece}{rank}", "logprob": _logprob(piece) - rank, "bytes": None}
+                for rank in range(1, self.ask.top)
+            ]
+            content.append(token | {"top_logprobs": others[: self.ask.top]})
+        return {"content": content, "refusal": None}
+
+    def _old_logprobs(self, pieces: list[str]) -> dict[str, Any] | None:
+        if not self.ask.logprobs:
+            return None
+        offsets = [0]
+        for piece in pieces[:-1]:
+            offsets.append(offsets[-1] + len(piece))
+        values = [_logprob(p) for p in pieces]
+        top = [{p: v} for p, v in zip(pieces, values, strict=True)]
+        return {"tokens": pieces, "token_logprobs": values, "top_logprobs": top, "text_offset": offsets}
+
+
+def _call(identity: str, index: int, tool: tuple[str, str]) -> dict[str, Any]:
+    function = {"name": tool[0], "arguments": tool[1]}
+    return {"id": f"call_{identity[-8:]}_{index}", "type": "function", "function": function}
+
+
+def _logprob(piece: str) -> float:
+    """A made-up but repeatable log-probability between -2 and 0."""
+    return -(hashlib.blake2b(piece.encode(), digest_size=1).digest()[0] / 128)
+
+
+def embeddings(body: Any) -> bytes:
+    """Answer to an embeddings request: repeatable unit vectors. Raises AskError."""
+    if not isinstance(body, dict) or not isinstance(body.get("model"), str):
+        raise AskError("you must provide a model parameter", "model")
+    given = body.get("input")
+    if isinstance(given, list) and given and all(isinstance(i, int) for i in given):
+        given = [given]
+    inputs = given if isinstance(given, list) else [given]
+    if not inputs or not all(i and isinstance(i, str | list) for i in inputs):
+        raise AskError("input is a non-empty string, a list of strings or of token ids", "input")
+    size = body.get("dimensions", 32)
+    if not isinstance(size, int) or not 1 <= size <= 4096:
+        raise AskError("dimensions is an integer between 1 and 4096", "dimensions")
+    as_text = body.get("encoding_format") == "base64"
+    data = []
+    tokens = 0
+    for index, item in enumerate(inputs):
+        tokens += len(_TOKEN.findall(item)) if isinstance(item, str) else len(item)
+        vector = _vector(_encode(item), size)
+        value = base64.b64encode(struct.pack(f"<{size}f", *vector)).decode() if as_text else vector
+        data.append({"object": "embedding", "index": index, "embedding": value})
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    answer = {"object": "list", "data": data, "model": body["model"], "usage": usage}
+    return _encode(answer | {"system_fingerprint": FINGERPRINT})
+
+
+def _vector(seed: bytes, size: int) -> list[float]:
+    raw = hashlib.shake_128(seed).digest(2 * size)
+    values = [int.from_bytes(raw[i : i + 2], "little") / 32768 - 1 for i in range(0, 2 * size, 2)]
+    norm = sum(v * v for v in values) ** 0.5 or 1.0
+    return [v / norm for v in values]
+
+
+def models(names: tuple[str, ...], context_window: int, created: int, owner: str) -> list[dict[str, Any]]:
+    """Entries of `GET /v1/models`."""
+    return [
+        {
+            "id": name,
+            "object": "model",
+            "created": created,
+            "owned_by": owner,
+            "max_model_len": context_window,
+            "description": "demo model; no real model is running",
+        }
+        for name in names
+    ]
+
+
+_CODES = {
+    400: ("invalid_request_error", "invalid_request"),
+    401: ("invalid_request_error", "invalid_api_key"),
+    403: ("permission_error", "forbidden"),
+    404: ("invalid_request_error", "not_found"),
+    402: ("insufficient_quota", "insufficient_quota"),
+    413: ("invalid_request_error", "request_too_large"),
+    429: ("rate_limit_error", "rate_limit_exceeded"),
+}
+
+
+def error_body(faults: Faults, *, message: str = "", param: str | None = None, status: int = 0) -> bytes:
+    """An error document in the shape that the faults ask for (the OpenAI one by default)."""
+    status = status or faults.status or 500
+    kind, code = _CODES.get(status, ("server_error", "server_error"))
+    kind, code = faults.kind or kind, faults.code or code
+    message = message or faults.message or f"demo fault: status {status}"
+    error: dict[str, Any] = {"message": message, "type": kind, "param": param, "code": code}
+    if faults.error_shape == "string":
+        return _encode({"error": message, "error_type": kind})
+    if faults.error_shape == "flat":
+        return _encode({"object": "error", "message": message, "type": kind, "code": status})
+    if faults.error_shape == "detail":
+        return _encode({"detail": message})
+    if faults.error_shape == "integer-code":
+        error["code"] = status
+    return _encode({"error": error})

@@ -1,0 +1,118 @@
+"""OpenAI's dialect: chat completions, legacy completions, embeddings.
+
+Found by running the official SDKs: an error must be an object with all four members, or its
+message is lost; in a chat stream only comment lines are safe as heartbeats; a stream that fails
+must end without `[DONE]`, because clients take that for success.
+"""
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from hybridgw.dialects.base import Fault
+
+
+class OpenAI:
+    """One stateless instance serves all requests."""
+
+    name = "openai"
+    heartbeat = b": hybridgw\n\n"
+
+    def error(self, fault: Fault) -> bytes:
+        """`{"error": {message, type, param, code}}`, all four always present."""
+        return orjson.dumps({"error": self._error(fault)})
+
+    def error_event(self, fault: Fault) -> bytes:
+        """The same object as an event without a name, which both SDKs raise on."""
+        return b"data: " + orjson.dumps({"error": self._error(fault)}) + b"\n\n"
+
+    @staticmethod
+    def _error(fault: Fault) -> dict[str, Any]:
+        return {"message": fault.message, "type": fault.type, "param": fault.param, "code": fault.code}
+
+
+OPENAI = OpenAI()
+
+
+def model_object(name: str, *, created: int, context_window: int | None) -> dict[str, Any]:
+    """One entry of `GET /v1/models` that OpenAI's and Anthropic's SDK both parse.
+
+    They call the same path and expect different members; both keep the ones they do not know.
+    `max_model_len` is what vLLM's clients look for, `context_length` what OpenRouter's do.
+    """
+    entry: dict[str, Any] = {
+        "id": name,
+        "object": "model",
+        "created": created,
+        "owned_by": "hybridgw",
+        "type": "model",
+        "display_name": name,
+    }
+    if context_window:
+        entry["max_model_len"] = entry["context_length"] = entry["max_input_tokens"] = context_window
+    return entry
+
+
+def model_list(entries: list[dict[str, Any]]) -> bytes:
+    """The whole answer of `GET /v1/models`."""
+    ids = [entry["id"] for entry in entries]
+    return orjson.dumps(
+        {
+            "object": "list",
+            "data": entries,
+            "has_more": False,
+            "first_id": ids[0] if ids else None,
+            "last_id": ids[-1] if ids else None,
+        }
+    )
+
+
+def completion_as_events(body: bytes, *, chat: bool, include_usage: bool) -> bytes:
+    """A complete answer told as the events of a stream, for clients that asked for one.
+
+    Numbers and tool arguments are carried as they stand: choices are re-nested, never re-computed.
+    """
+    answer = _completion.decode(body)
+    common: dict[str, Any] = {
+        "id": answer.id,
+        "object": "chat.completion.chunk" if chat else "text_completion",
+        "created": answer.created,
+        "model": answer.model,
+    }
+    events = []
+    for position, choice in enumerate(answer.choices):
+        index = choice.get("index", msgspec.Raw(str(position).encode()))
+        finish = choice.get("finish_reason", msgspec.Raw(b'"stop"'))
+        if chat:
+            message = msgspec.json.decode(choice.get("message", b"{}"), type=dict[str, msgspec.Raw])
+            delta: dict[str, Any] = {"role": "assistant", **message}
+            if "tool_calls" in message:
+                calls = msgspec.json.decode(message["tool_calls"], type=list[dict[str, msgspec.Raw]] | None)
+                delta["tool_calls"] = [{"index": at, **call} for at, call in enumerate(calls or [])]
+                if not calls:
+                    del delta["tool_calls"]
+            begun: dict[str, Any] = {"index": index, "delta": delta, "finish_reason": None}
+            if "logprobs" in choice:
+                begun["logprobs"] = choice["logprobs"]
+            ended: dict[str, Any] = {"index": index, "delta": {}, "finish_reason": finish}
+        else:
+            begun = {**choice, "index": index, "finish_reason": None}
+            ended = {"index": index, "text": "", "logprobs": None, "finish_reason": finish}
+        events.append({**common, "choices": [begun]})
+        events.append({**common, "choices": [ended]})
+    if include_usage and bytes(answer.usage) != b"null":
+        events.append({**common, "choices": [], "usage": answer.usage})
+    rendered = [b"data: " + msgspec.json.encode(event) + b"\n\n" for event in events]
+    return b"".join([*rendered, b"data: [DONE]\n\n"])
+
+
+class _Completion(msgspec.Struct):
+    id: str = ""
+    created: int = 0
+    model: str = ""
+    choices: list[dict[str, msgspec.Raw]] = []
+    usage: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_completion = msgspec.json.Decoder(_Completion)

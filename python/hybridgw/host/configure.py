@@ -1,0 +1,58 @@
+"""From what `serve` was asked to do to Settings; the same way at the start and at every reload.
+
+With a file, its settings. Without one, whatever engines answer on this machine; with none of those,
+the demo upstreams. The supervisor resolves once before anything starts, the housekeeper again on a
+reload. Both see the environment that the gateway was started with.
+"""
+
+import os
+from pathlib import Path
+
+from hybridgw.config.errors import ConfigError
+from hybridgw.config.load import environment, load
+from hybridgw.config.schema import Settings
+from hybridgw.host.runtime import RuntimeInfo
+
+
+def resolve(config_path: str | None, allow_cloud: bool = False) -> Settings:
+    """The settings of a file, or of the environment alone: then no deployments. Raises ConfigError.
+
+    A file says itself which clouds it uses; `allow_cloud` matters to discovery only.
+    """
+    return load(config_path, environment())
+
+
+def discovered(allow_cloud: bool) -> Settings:
+    """The settings of what answers on this machine; perhaps no deployments. Raises ConfigError."""
+    # Here, because a gateway with a file never needs it.
+    from hybridgw.config.discover import discover
+
+    return discover(environment(), allow_cloud=allow_cloud)
+
+
+def again(info: RuntimeInfo, current: Settings) -> Settings:
+    """What a reload uses: the way of the start, once more. Raises ConfigError."""
+    if info.config_path is not None:
+        return resolve(info.config_path)
+    settings = discovered(info.allow_cloud)
+    if settings.deployments:
+        return settings
+    if current.source.kind == "demo":
+        return current
+    raise ConfigError("discovery", "", "no engine answers any more", "start one, or serve with --config")
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where state and journal live; created 0700 if need be. Raises ConfigError."""
+    if settings.state.dir:
+        path = Path(settings.state.dir).expanduser().absolute()
+    else:
+        path = Path(environment().get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "hybridgw"
+    fix = "name a folder that this user may write: state.dir in the configuration, or HYBRIDGW_STATE_DIR"
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(str(path), "state.dir", f"cannot be created: {error.strerror}", fix) from error
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigError(str(path), "state.dir", "cannot be written by this user", fix)
+    return path

@@ -1,0 +1,120 @@
+"""Once per host: everything that must happen regularly and that no request may wait for.
+
+A list of duties with intervals, run one after the other by a loop that sleeps in `sigtimedwait`:
+signals and time arrive in the same call, and there is no handler, thread or event loop that could
+fail in a way of its own. No duty takes long and none of them is needed for a request to be
+answered: while this process is dead, requests go on, only nobody sweeps, reloads or flushes. A duty
+that raises is reported and tried again at its next turn; the others do not notice.
+
+    sweep     100 ms         gives back the slots of dead workers
+    reload    250 ms, HUP    publishes a changed configuration
+    sync      journal_sync   flushes the journal to the disk
+    tidy      10 s           shortens the segments of killed workers, removes the oldest beyond journal_max
+
+    python -m hybridgw.host.housekeeper RUNTIME_INFO
+"""
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hybridgw.host import publication
+from hybridgw.host.configure import again
+from hybridgw.host.console import say
+from hybridgw.host.journal_care import Syncer, Trimmer, prune
+from hybridgw.host.lock import live_instances
+from hybridgw.host.process import die_with_parent
+from hybridgw.host.reload import Reloader
+from hybridgw.host.runtime import RuntimeInfo, read_info
+from hybridgw.host.slots import sweep
+from hybridgw.native import StateFile
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_SWEEP = 0.1
+_LOOK = 0.25
+_TIDY = 10.0
+_SHORTEST = 0.001
+_REPEAT = 60.0
+"""Seconds between two reports of the same failure of one duty."""
+
+
+class Duty:
+    """Something to be done every so often. Times are `time.monotonic` seconds."""
+
+    def __init__(self, name: str, interval: float, act: Callable[[], object]) -> None:
+        self.name = name
+        self.interval = max(_SHORTEST, interval)
+        self.due = 0.0
+        self._act = act
+        self._reported: tuple[str, float] = ("", 0.0)
+
+    def run(self, now: float) -> None:
+        """Do it, and be due again one interval from now: a late turn is not made up for."""
+        self.due = now + self.interval
+        try:
+            self._act()
+        except Exception as error:
+            # One broken duty must not end the others.
+            text = f"{self.name}: {type(error).__name__}: {error}"
+            what, when = self._reported
+            if what != text or now - when >= _REPEAT:
+                self._reported = (text, now)
+                say("housekeeper", text, "error")
+
+
+class Housekeeper:
+    """The duties of one host and the loop that does them."""
+
+    def __init__(self, info: RuntimeInfo) -> None:
+        state = StateFile.open(info.state_file)
+        limits = publication.read_published(info, state).settings.state
+        journal = Path(info.journal_dir)
+        self._reloader = Reloader(info, state, again)
+        self._syncer = Syncer(journal)
+        trimmer = Trimmer(journal)
+        self.duties = [
+            Duty("sweep", _SWEEP, lambda: sweep(state)),
+            Duty("sync", limits.journal_sync, self._syncer.sync),
+            Duty("reload", _LOOK, self._reloader.look),
+            Duty("tidy", _TIDY, lambda: _tidy(info, journal, trimmer, limits.journal_max)),
+        ]
+
+    def run(self) -> None:
+        """Until SIGTERM; the journal is flushed a last time."""
+        while True:
+            now = time.monotonic()
+            for duty in self.duties:
+                if duty.due <= now:
+                    duty.run(now)
+            pause = min(duty.due for duty in self.duties) - time.monotonic()
+            arrived = signal.sigtimedwait(_SIGNALS, max(0.0, pause))
+            if arrived is None:
+                continue
+            if arrived.si_signo == signal.SIGHUP:
+                self._reloader.reload()
+            else:
+                self._syncer.sync()
+                return
+
+
+def _tidy(info: RuntimeInfo, journal: Path, trimmer: Trimmer, limit: int) -> None:
+    live = live_instances(Path(info.state_dir)) | {info.instance}
+    trimmer.trim(live)
+    removed = prune(journal, limit, live)
+    if removed:
+        say("housekeeper", f"removed {len(removed)} journal segments beyond journal_max", "warning")
+
+
+def main(info_path: str) -> None:
+    """Run until told to stop."""
+    # Usually inherited blocked from the supervisor; a signal that came before waits for `run`.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    info = read_info(Path(info_path))
+    die_with_parent(info.supervisor_pid)
+    Housekeeper(info).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

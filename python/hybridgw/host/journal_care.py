@@ -1,0 +1,150 @@
+"""What the journal needs beside being written: reaching the disk, and not filling it.
+
+Workers append to mapped memory without a system call, which survives their death and not the
+machine's. Writing back on an interval bounds what a power loss can take, here and not in a worker,
+because a flush may take milliseconds. A killed worker leaves a segment that is mostly room for
+records which will never come: it is cut behind its last record. Old segments go when all of them
+together are too large. One that a living process may write to is neither cut nor removed.
+"""
+
+import contextlib
+import os
+import re
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from hybridgw.native import read_journal
+
+_NAME = re.compile(r"([0-9a-f]{16})-([0-9a-f]{4})-([0-9a-f]{8})-([0-9a-f]{8})\.journal")
+_FRESH_NS = 100_000_000
+"""A modification time younger than this may hide a later write within the same tick of the clock."""
+_AHEAD = 2
+"""Newest segments of a writer that stay: the one in use and the one prepared."""
+
+
+class Segment(NamedTuple):
+    """A journal file by its name; sorts by age, since an instance id begins with its start time."""
+
+    instance: int
+    slot: int
+    epoch: int
+    number: int
+    path: Path
+
+
+def segments(folder: Path) -> list[Segment]:
+    """All journal segments in a folder, oldest first."""
+    found = []
+    for path in folder.iterdir():
+        match = _NAME.fullmatch(path.name)
+        if match:
+            instance, slot, epoch, number = (int(part, 16) for part in match.groups())
+            found.append(Segment(instance, slot, epoch, number, path))
+    return sorted(found)
+
+
+def sealed(found: list[Segment], live: set[int]) -> list[Segment]:
+    """Those that no process can write to any more, oldest first."""
+    epochs: dict[tuple[int, int], int] = {}
+    numbers: dict[tuple[int, int, int], int] = {}
+    for one in found:
+        epochs[one[:2]] = max(one.epoch, epochs.get(one[:2], 0))
+        numbers[one[:3]] = max(one.number, numbers.get(one[:3], 0))
+    return [
+        one
+        for one in found
+        if one.instance not in live or one.epoch < epochs[one[:2]] or one.number <= numbers[one[:3]] - _AHEAD
+    ]
+
+
+def prune(folder: Path, limit: int, live: set[int]) -> list[Path]:
+    """Remove the oldest sealed segments until at most `limit` bytes remain; the removed paths."""
+    found = segments(folder)
+    sizes = {}
+    for one in found:
+        with contextlib.suppress(FileNotFoundError):
+            sizes[one.path] = one.path.stat().st_blocks * 512
+    total = sum(sizes.values())
+    removed = []
+    for one in sealed(found, live):
+        if total <= limit:
+            break
+        with contextlib.suppress(FileNotFoundError):
+            one.path.unlink()
+            total -= sizes.get(one.path, 0)
+            removed.append(one.path)
+    return removed
+
+
+class Trimmer:
+    """Gives back the unused room of segments whose writer was killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._done: set[str] = set()
+
+    def trim(self, live: set[int]) -> int:
+        """Cut every sealed segment behind its last record; how many became shorter.
+
+        One whose end is damaged stays as it is: what follows may be all that is left of something.
+        """
+        cut = 0
+        found = segments(self._folder)
+        for one in sealed(found, live):
+            if one.path.name in self._done:
+                continue
+            with contextlib.suppress(OSError):  # pruned meanwhile, or damaged from its first byte
+                end, torn = _last_record(one.path)
+                if not torn and 0 < end < one.path.stat().st_size:
+                    os.truncate(one.path, end)
+                    cut += 1
+            self._done.add(one.path.name)
+        self._done &= {one.path.name for one in found}
+        return cut
+
+
+def _last_record(path: Path) -> tuple[int, bool]:
+    offset = 0
+    while True:
+        records, offset, torn = read_journal(str(path), offset)
+        if torn or not records:
+            return offset, torn
+
+
+class Syncer:
+    """Writes changed segments back to the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._synced: dict[str, int] = {}
+
+    def sync(self) -> int:
+        """Flush every segment written to since its last flush; how many there were.
+
+        An idle journal costs one `stat` per file and no flush, which would wake the disk.
+        """
+        flushed = 0
+        known: dict[str, int] = {}
+        for entry in os.scandir(self._folder):
+            if not entry.name.endswith(".journal"):
+                continue
+            with contextlib.suppress(FileNotFoundError):  # pruned meanwhile
+                modified = entry.stat(follow_symlinks=False).st_mtime_ns
+                if self._synced.get(entry.name) != modified:
+                    _flush(entry.path)
+                    flushed += 1
+                # The next write to a flushed page faults and moves the time again, unless it falls
+                # into the same tick: then the file counts as unflushed and is visited once more.
+                settled = time.time_ns() - modified > _FRESH_NS
+                known[entry.name] = modified if settled else 0
+        self._synced = known
+        return flushed
+
+
+def _flush(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,116 @@
+"""Watching the configuration, and changing it while requests run.
+
+A change is a file whose bytes differ and have settled: it is read only when two looks in a row see
+the same, because an editor's half-written file may be valid and mean something else. It is then
+loaded and validated whole, compiled as a worker would compile it, its deployments get their slots
+in the state file, and only then it is published. Whatever goes wrong on the way, the configuration
+in use stays, the reason is logged and counted, and the file is not looked at again until it changes.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from hybridgw.config.errors import ConfigError
+from hybridgw.config.schema import Settings
+from hybridgw.host import publication
+from hybridgw.host.console import say
+from hybridgw.host.runtime import RuntimeInfo
+from hybridgw.native import Router, StateFile
+from hybridgw.routing.plan import Plan
+
+Resolve = Callable[[RuntimeInfo, Settings], Settings]
+"""From the run and the configuration in use to the next one."""
+
+
+class Watched:
+    """Files and what they hold, as one value to compare. Missing files count as a content."""
+
+    def __init__(self, files: tuple[str, ...]) -> None:
+        self.files = files
+
+    def look(self) -> bytes:
+        """A digest of the names and bytes of all files. Configurations are small: reading them is
+        cheaper than reasoning about modification times on every file system."""
+        digest = hashlib.sha256()
+        for name in self.files:
+            try:
+                content = Path(name).read_bytes()
+            except OSError as error:
+                content = f"unreadable {error.errno}".encode()
+            digest.update(f"{len(name)} {name} {len(content)} ".encode() + content)
+        return digest.digest()
+
+
+class Reloader:
+    """Publishes a configuration when its files change or when it is told to."""
+
+    def __init__(self, info: RuntimeInfo, state: StateFile, resolve: Resolve) -> None:
+        self._info = info
+        self._state = state
+        self._resolve = resolve
+        # What is in use, not what is on disk: this process may have been restarted, and whatever
+        # changed while it was away has still to be seen.
+        settings = publication.read_published(info, state).settings
+        self._watched = Watched(_files(info, settings))
+        self._loaded: bytes | None = None
+        self._seen: bytes | None = None
+
+    def look(self) -> None:
+        """Reload if the files differ from what was loaded and did not change since the last look."""
+        seen = self._watched.look()
+        settled = seen == self._seen
+        self._seen = seen
+        if settled and seen != self._loaded:
+            self.reload()
+
+    def reload(self) -> bool:
+        """Load, validate and publish; whether a configuration (new or the same) is in use now."""
+        self._loaded = self._watched.look()
+        try:
+            current = publication.read_published(self._info, self._state).settings
+            settings = self._resolve(self._info, current)
+            later = publication.needs_restart(self._info, settings)
+            settings = publication.effective(self._info, settings)
+            self._admit(settings)
+            generation = publication.publish(self._info, self._state, settings)
+        except ConfigError as error:
+            self._refuse(str(error))
+            return False
+        except Exception as error:
+            # Whatever it is, it came from a file that somebody edits while requests run.
+            self._refuse(f"{type(error).__name__}: {error}")
+            return False
+        files = _files(self._info, settings)
+        if files != self._watched.files:
+            self._watched = Watched(files)
+            self._loaded = self._seen = self._watched.look()
+        if generation is None:
+            self._forget_error()
+            return True
+        publication.note_reload(self._info, None)
+        say("housekeeper", f"configuration {generation} is in use")
+        if later:
+            say("housekeeper", f"only a restart applies: {', '.join(later)}", "warning")
+        return True
+
+    def _admit(self, settings: Settings) -> None:
+        """Everything that a worker will do with it, tried on a state of its own; then its slots."""
+        generation = self._state.generation() + 1
+        plan = Plan(settings, generation)
+        identities = [int(upstream.deployment.id, 16) for upstream in plan.upstreams]
+        Router(plan.native, StateFile.anonymous(1, max(1, len(set(identities)))), 0, None)
+        self._state.reserve(identities, generation)
+
+    def _refuse(self, why: str) -> None:
+        publication.note_reload(self._info, why)
+        say("housekeeper", f"the configuration is not used, the one before stays: {why}", "error")
+
+    def _forget_error(self) -> None:
+        if publication.reload_status(self._info).last_error is not None:
+            publication.note_reload(self._info, None)
+
+
+def _files(info: RuntimeInfo, settings: Settings) -> tuple[str, ...]:
+    named = settings.source.files or (() if info.config_path is None else (info.config_path,))
+    return tuple(str(Path(name).absolute()) for name in named)

@@ -1,0 +1,1 @@
+"""What was attempted and what it used, read back from the journal. Nothing here writes."""

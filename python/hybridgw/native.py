@@ -1,0 +1,36 @@
+"""The only import of the native extension.
+
+Everything else of the package imports the names below from here, so that the boundary between the
+languages is one file, and a missing or stale build says so once and plainly.
+"""
+
+try:
+    from hybridgw._router_core import (
+        DecideError,
+        Decision,
+        Journal,
+        Permit,
+        Principal,
+        Relay,
+        Router,
+        StateFile,
+        build_info,
+        catalogue,
+        read_journal,
+    )
+except ImportError as error:  # pragma: no cover - only without a build
+    raise ImportError(f"the native part of hybridgw is not built ({error}); run: make build") from error
+
+__all__ = [
+    "DecideError",
+    "Decision",
+    "Journal",
+    "Permit",
+    "Principal",
+    "Relay",
+    "Router",
+    "StateFile",
+    "build_info",
+    "catalogue",
+    "read_journal",
+]

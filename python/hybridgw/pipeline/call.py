@@ -1,0 +1,134 @@
+"""One request in flight, and what a worker process shares between its requests.
+
+A `Call` is mutable on purpose: the watchdog has to see from outside where a request stands (is the
+head out? since when does the client not take its bytes?), and an object with slots is the cheapest
+way to let it. Only the request's own task and the watchdog touch it.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from hybridgw.core import Route
+from hybridgw.dialects import Dialect
+from hybridgw.native import Decision, Permit, Principal, Router, StateFile
+from hybridgw.routing.plan import Plan
+from hybridgw.transport.seam import Transport, UpstreamResponse
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Worker:
+    """What all requests of this process share. `plan` and `router` are swapped together."""
+
+    __slots__ = ("active", "draining", "draw", "plan", "router", "slot", "state", "transport")
+
+    def __init__(self, plan: Plan, router: Router, state: StateFile, slot: int, transport: Transport) -> None:
+        self.plan = plan
+        self.router = router
+        self.state = state
+        self.slot = slot
+        self.transport = transport
+        self.active: set[Call] = set()
+        self.draining = False
+        # Spreads load; guards nothing, so the fast generator is the right one.
+        self.draw: Callable[[int], int] = random.Random().getrandbits
+
+
+class Call:
+    """Where one request stands."""
+
+    __slots__ = (
+        "beat",
+        "begun_ns",
+        "bytes_sent",
+        "cause",
+        "content_sent",
+        "decision",
+        "dialect",
+        "ended",
+        "head_sent",
+        "last_sent_ns",
+        "mark_ns",
+        "overhead_ns",
+        "permit",
+        "plan",
+        "principal",
+        "reading",
+        "receive",
+        "received",
+        "response",
+        "route",
+        "router",
+        "send",
+        "sending_since_ns",
+        "status",
+        "task",
+        "watch",
+        "worker",
+    )
+
+    def __init__(
+        self,
+        worker: Worker,
+        route: Route,
+        dialect: Dialect,
+        principal: Principal,
+        receive: Receive,
+        send: Send,
+        begun_ns: int,
+    ) -> None:
+        self.worker = worker
+        self.plan = worker.plan
+        self.router = worker.router
+        self.route = route
+        self.dialect = dialect
+        self.principal = principal
+        self.receive = receive
+        self.send = send
+        self.begun_ns = begun_ns
+        self.task = asyncio.current_task()
+        self.reading = True
+        """The body is still arriving: nobody else may call `receive`."""
+        self.received = 0
+        self.decision: Decision | None = None
+        self.permit: Permit | None = None
+        self.response: UpstreamResponse | None = None
+        self.status = 0
+        """Status sent to the client, 0 while there is none."""
+        self.head_sent = False
+        self.ended = False
+        """The body was closed: nothing more can be said to the client."""
+        self.content_sent = False
+        """From here on nothing may be tried elsewhere."""
+        self.cause: str | None = None
+        """Why the watchdog cancelled the task: `client_gone`, `client_stalled` or `body_timeout`."""
+        self.watch: asyncio.Task[None] | None = None
+        self.beat: asyncio.Task[None] | None = None
+        self.bytes_sent = 0
+        """Of the body, heartbeats left out."""
+        self.sending_since_ns = 0
+        """Not 0 while a send waits for the client to take its bytes."""
+        self.last_sent_ns = begun_ns
+        self.overhead_ns = 0
+        """Time spent here and not in waiting for an upstream."""
+        self.mark_ns = begun_ns
+        """Since when the request has been in our hands."""
+
+    def leave(self, now_ns: int) -> None:
+        """The request goes to an upstream: what follows is not our time."""
+        self.overhead_ns += now_ns - self.mark_ns
+        self.mark_ns = now_ns
+
+    def back(self, now_ns: int) -> None:
+        """The upstream answered: our time counts again."""
+        self.mark_ns = now_ns
+
+    def abort(self, cause: str) -> None:
+        """End the request from outside, once. The task sees a CancelledError and reads `cause`."""
+        if self.cause is None and self.task is not None and not self.task.done():
+            self.cause = cause
+            self.task.cancel()

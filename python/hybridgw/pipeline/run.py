@@ -1,0 +1,95 @@
+"""From a body to an answer: the decision, the attempts, and a settled end whatever happens.
+
+Every way out of here leaves the permit finished: success settles in the relay, a failure in the
+attempt loop, and cancellation or a bug below. A permit that nobody finishes is released
+by the native side as cancelled, which is the safety net and not the plan.
+"""
+
+import asyncio
+import time
+from functools import partial
+
+from hybridgw.core import Outcome
+from hybridgw.errors import GatewayError, Refused, RequestError
+from hybridgw.native import DecideError, Decision
+from hybridgw.pipeline.attempts import attempt_until_answered
+from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.streaming import attempt_stream
+from hybridgw.pipeline.whole import attempt_whole
+
+_OFF_THE_LOOP = 64 * 1024
+"""Bytes. Above it a body is decided in the executor, where the native side releases the GIL: the
+other requests of this worker go on meanwhile. Below it, handing over costs more than deciding."""
+
+_REFUSALS = frozenset({"policy_denied", "all_unavailable", "journal_full", "overloaded", "draining"})
+
+
+class ClientGone(Exception):
+    """Nobody is there to be answered."""
+
+
+async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
+    """Decide, attempt, relay. Raises GatewayError while the head can still carry a status, and
+    ClientGone when nobody listens. `call` tells how far the answer had come."""
+    worker = call.worker
+    decision = await _decide(call, body, hints)
+    del body  # The native side holds the one retained copy.
+    call.decision = decision
+    try:
+        await attempt_until_answered(call, attempt_stream if decision.stream else attempt_whole)
+    except asyncio.CancelledError:
+        if call.cause is None:
+            _settle(call, Outcome.DRAINING if worker.draining else Outcome.CANCELLED)
+            raise
+        if call.task is not None:
+            call.task.uncancel()
+        _settle(call, Outcome.CANCELLED)
+        worker.state.count_client_abort(worker.slot)
+        raise ClientGone from None
+    except GatewayError:
+        # An upstream's failure was settled by the attempt loop; a refusal of ours (a request that
+        # cannot be translated) was not, and settling twice does nothing.
+        _settle(call, Outcome.REQUEST_REJECTED)
+        raise
+    except BaseException:
+        _settle(call, Outcome.LOCAL_FAULT)
+        raise
+
+
+async def _decide(call: Call, body: bytes, hints: dict[str, str] | None) -> Decision:
+    decide = partial(
+        call.router.decide,
+        body,
+        call.principal,
+        int(call.route),
+        hints,
+        time.monotonic_ns(),
+        time.time_ns(),
+        call.worker.draw(64),
+    )
+    try:
+        if len(body) <= _OFF_THE_LOOP:
+            return decide()
+        return await asyncio.get_running_loop().run_in_executor(None, decide)
+    except DecideError as error:
+        kind = Refused if error.code in _REFUSALS else RequestError
+        raise kind(
+            error.code,
+            error.message,
+            field=error.field,
+            retry_after=error.retry_after_ms / 1000 if error.retry_after_ms else None,
+        ) from None
+
+
+def _settle(call: Call, outcome: Outcome) -> None:
+    permit = call.permit
+    if permit is not None:
+        permit.finish(
+            outcome,
+            call.status,
+            None,
+            call.bytes_sent,
+            call.content_sent,
+            time.monotonic_ns(),
+            time.time_ns(),
+        )

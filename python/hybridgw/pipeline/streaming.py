@@ -1,0 +1,211 @@
+"""The relay of event streams: whole events through, unchanged, as they come.
+
+Two phases. Until the first content nothing binds us: events are held, a failure is an ordinary
+failure and the next candidate is asked. From the first content on each event goes out as it
+arrives, and a failure becomes an error event in the client's dialect, without the mark that
+clients take for success. Back-pressure is the server's own: `send` waits while the client does
+not read, so the transport stops reading the upstream. Nothing is buffered behind that.
+"""
+
+import time
+
+from hybridgw.core import Outcome, Route
+from hybridgw.dialects.openai import completion_as_events
+from hybridgw.errors import UpstreamError
+from hybridgw.native import Permit, Relay
+from hybridgw.pipeline.attempts import failure_inside, open_exchange
+from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.head import stream_head
+from hybridgw.pipeline.whole import not_an_answer
+from hybridgw.providers.base import Translator
+from hybridgw.transport.seam import UpstreamResponse
+
+_HELD_LIMIT = 1024 * 1024
+_AFTER_DONE = 1.0
+
+
+async def attempt_stream(call: Call, permit: Permit) -> None:
+    """One attempt at a stream. Raises UpstreamError; `call.content_sent` tells whether too late."""
+    decision = call.decision
+    assert decision is not None
+    upstream = call.plan.upstreams[permit.deployment]
+    exchange = upstream.exchanges[call.route]
+    translator = exchange.translator() if exchange is not None and exchange.translator else None
+    response = await open_exchange(call, permit, translator, stream=True)
+    relay = Relay(
+        exchange.shape if exchange is not None else call.route,
+        not decision.include_usage,
+        upstream.deployment.repairs,
+    )
+    held = await _until_content(call, permit, response, relay, translator)
+    if held is not None:
+        await _relay(call, permit, response, relay, translator, held)
+
+
+async def _until_content(
+    call: Call, permit: Permit, response: UpstreamResponse, relay: Relay, translator: Translator | None
+) -> bytes | None:
+    """Read until the first content; what was held so far, or None when the stream is already over.
+
+    A stream that ends properly without content is an answer (a limit of one token, a refusal).
+    """
+    held: list[bytes] = []
+    size = 0
+    while True:
+        chunk = await response.read()
+        events = relay.feed(chunk) if chunk else relay.finish()
+        if relay.error is not None:
+            raise failure_inside(call, relay.error)
+        if relay.too_large:
+            raise _too_large()
+        if not chunk and relay.not_sse:
+            await _whole_as_stream(call, permit, relay, translator)
+            return None
+        if events:
+            held.append(events)
+            size += len(events)
+        if relay.content:
+            mono = time.monotonic_ns()
+            call.back(mono)
+            permit.first_token(mono)
+            upstream = call.plan.upstreams[permit.deployment]
+            response.arm(upstream.stream_timeouts.idle, Outcome.STALLED)
+            break
+        if not chunk or relay.terminal:
+            if not (relay.terminal or relay.finished):
+                raise UpstreamError(Outcome.TRUNCATED, "the upstream's stream ended early", status=200)
+            break
+        if size > _HELD_LIMIT:
+            raise UpstreamError(Outcome.MALFORMED, "the upstream's stream holds no content", status=200)
+    first = held[0] if len(held) == 1 else b"".join(held)
+    if translator is not None:
+        first = translator.feed(first)
+    if relay.terminal or not chunk:
+        await _last(call, permit, relay, first)
+        if chunk:
+            await _drain(response)
+        return None
+    return first
+
+
+async def _relay(
+    call: Call,
+    permit: Permit,
+    response: UpstreamResponse,
+    relay: Relay,
+    translator: Translator | None,
+    first: bytes,
+) -> None:
+    """Send from the first content to the end."""
+    send = call.send
+    call.content_sent = True
+    await _head(call)
+    events: bytes | None = first
+    while True:
+        if events:
+            if translator is not None and events is not first:
+                events = translator.feed(events)
+            now = time.monotonic_ns()
+            call.sending_since_ns = now
+            if call.beat is not None:
+                await call.beat
+                call.sending_since_ns = now
+            await send({"type": "http.response.body", "body": events, "more_body": True})
+            call.bytes_sent += len(events)
+            call.sending_since_ns = 0
+            call.last_sent_ns = now
+        chunk = await response.read()
+        if not chunk:
+            break
+        response.touch()
+        events = relay.feed(chunk)
+        if relay.error is not None:
+            # The upstream's own error event; it goes out as it is and nothing follows it.
+            await _send_error(call, events, translator)
+            raise failure_inside(call, relay.error)
+        if relay.too_large:
+            raise _too_large()
+        if relay.terminal:
+            await _last(call, permit, relay, _translated(translator, events))
+            await _drain(response)
+            return
+    events = relay.finish()
+    if not (relay.terminal or relay.finished):
+        raise UpstreamError(
+            Outcome.TRUNCATED, "the upstream closed the stream early", code="upstream_truncated", status=200
+        )
+    await _last(call, permit, relay, _translated(translator, events))
+
+
+def _translated(translator: Translator | None, events: bytes | None) -> bytes:
+    if not events:
+        return b""
+    return events if translator is None else translator.feed(events)
+
+
+async def _head(call: Call) -> None:
+    """Send the head unless a heartbeat did."""
+    if call.beat is not None:
+        await call.beat
+    if not call.head_sent:
+        call.head_sent = True
+        call.status = 200
+        await call.send(stream_head(call))
+
+
+async def _last(call: Call, permit: Permit, relay: Relay, events: bytes) -> None:
+    """Settle, then send the last bytes and end the body at once: some clients read to the end of
+    the body before they report a finished answer."""
+    now = time.monotonic_ns()
+    call.content_sent = True
+    call.bytes_sent += len(events)
+    permit.finish(Outcome.SUCCESS, 200, relay, call.bytes_sent, True, now, time.time_ns())
+    call.sending_since_ns = now
+    await _head(call)
+    call.ended = True
+    await call.send({"type": "http.response.body", "body": events, "more_body": False})
+    call.sending_since_ns = 0
+
+
+async def _send_error(call: Call, events: bytes | None, translator: Translator | None) -> None:
+    call.ended = True
+    await call.send(
+        {"type": "http.response.body", "body": _translated(translator, events), "more_body": False}
+    )
+
+
+async def _drain(response: UpstreamResponse) -> None:
+    """After the terminal event, give the upstream a moment to end its body: only a connection
+    whose answer was read to the end can be used again."""
+    response.arm(_AFTER_DONE, Outcome.STALLED)
+    try:
+        while await response.read():
+            pass
+    except UpstreamError:
+        response.close()
+
+
+def _too_large() -> UpstreamError:
+    return UpstreamError(Outcome.MALFORMED, "an event of the upstream is larger than 16 MiB", status=200)
+
+
+async def _whole_as_stream(call: Call, permit: Permit, stream: Relay, translator: Translator | None) -> None:
+    """A backend that answers a request for a stream with one JSON object: its answer is told as
+    events, an error in it is an error, and anything else (an HTML page) is no answer."""
+    body = stream.take_body()
+    wrong = not_an_answer(body)
+    if wrong is not None:
+        raise wrong
+    upstream = call.plan.upstreams[permit.deployment]
+    exchange = upstream.exchanges[call.route]
+    relay = Relay(exchange.shape if exchange is not None else call.route, False, upstream.deployment.repairs)
+    body = relay.observe(body)
+    if relay.error is not None:
+        raise failure_inside(call, relay.error)
+    call.back(time.monotonic_ns())
+    decision = call.decision
+    assert decision is not None
+    if translator is not None:
+        body = translator.whole(body)
+    events = completion_as_events(body, chat=call.route is Route.CHAT, include_usage=decision.include_usage)
+    await _last(call, permit, relay, events)

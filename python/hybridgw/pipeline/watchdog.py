@@ -1,0 +1,99 @@
+"""One timer per worker for everything that happens only to slow requests.
+
+A request that is answered within one tick needs no task that listens for its client's departure,
+no heartbeat and no timer against a stalled reader: these cost more than the request itself. So a
+single periodic scan over the requests in flight does it for those that live longer. Deadlines of
+an upstream exchange (first token, idle, total) are not here: the transport has one timer per exchange.
+
+The scan never waits and never sends by itself; what has to wait gets a task.
+"""
+
+import asyncio
+import time
+
+from hybridgw.config.schema import ServerSettings
+from hybridgw.pipeline.call import Call, Worker
+from hybridgw.pipeline.head import stream_head
+
+_SLOWEST_TICK = 0.05
+_FASTEST_TICK = 0.001
+
+
+class Watchdog:
+    """Scans `worker.active` until stopped."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._handle: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._handle = self._loop.call_later(self._tick(), self._scan)
+
+    def stop(self) -> None:
+        """Tick no more; requests in flight go on unwatched."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _tick(self) -> float:
+        """A quarter of the shortest limit in force, so that none is missed by much."""
+        server = self._worker.plan.settings.server
+        shortest = min(server.write_stall, server.body_timeout, server.commit_after, server.heartbeat)
+        return max(_FASTEST_TICK, min(_SLOWEST_TICK, shortest / 4))
+
+    def _scan(self) -> None:
+        tick = self._tick()
+        self._handle = self._loop.call_later(tick, self._scan)
+        active = self._worker.active
+        if not active:
+            return
+        now = time.monotonic_ns()
+        young = now - int(tick * 1e9)
+        for call in tuple(active):
+            if call.begun_ns < young:
+                self._look(call, now, call.plan.settings.server)
+
+    def _look(self, call: Call, now: int, server: ServerSettings) -> None:
+        if call.reading:
+            if now - call.begun_ns > server.body_timeout * 1e9:
+                call.abort("body_timeout")
+            return
+        if call.watch is None:
+            call.watch = self._loop.create_task(_await_departure(call))
+        if call.sending_since_ns:
+            if now - call.sending_since_ns > server.write_stall * 1e9:
+                call.abort("client_stalled")
+            return
+        decision = call.decision
+        if decision is None or not decision.stream or call.beat is not None:
+            return
+        patience = server.heartbeat if call.head_sent else server.commit_after
+        if now - call.last_sent_ns > patience * 1e9:
+            call.beat = self._loop.create_task(_beat(call))
+
+
+async def _await_departure(call: Call) -> None:
+    """Cancel the call when its client goes away."""
+    while True:
+        message = await call.receive()
+        if message["type"] == "http.disconnect":
+            call.abort("client_gone")
+            return
+
+
+async def _beat(call: Call) -> None:
+    """Send one heartbeat, and the head before it if it is not out yet."""
+    try:
+        now = time.monotonic_ns()
+        call.sending_since_ns = now
+        if not call.head_sent:
+            call.head_sent = True
+            call.status = 200
+            await call.send(stream_head(call))
+        await call.send({"type": "http.response.body", "body": call.dialect.heartbeat, "more_body": True})
+        call.last_sent_ns = now
+    finally:
+        call.sending_since_ns = 0
+        call.beat = None

@@ -1,0 +1,10 @@
+"""Outbound: how to talk to each kind of backend.
+
+A provider is data plus, where its wire differs from the client's, a translator. It prepares what
+is sent and reads what comes back; it never opens a socket, reads a clock or knows a client.
+"""
+
+from hybridgw.providers.base import Exchange, Provider, Translator
+from hybridgw.providers.registry import PROVIDERS, provider_named
+
+__all__ = ["PROVIDERS", "Exchange", "Provider", "Translator", "provider_named"]

@@ -1,0 +1,154 @@
+"""What a failed answer of an upstream means: outcome, code, and a message fit for the client.
+
+Statuses and error objects in, an `UpstreamError` out. What only a text can tell (does this 400
+mean that the prompt is too long? does this 429 mean money?) is decided here and nowhere else, from
+lists of codes and phrases that backends are known to use.
+"""
+
+import email.utils
+import time
+from collections.abc import Iterable
+
+import msgspec
+import orjson
+
+from hybridgw.core import Outcome
+from hybridgw.errors import UpstreamError
+
+_SERVER_ERRORS = frozenset({500, 502, 503, 504, 529})
+_MONEY_CODES = frozenset(
+    {
+        "insufficient_quota",
+        "billing_hard_limit_reached",
+        "billing_not_active",
+        "credit_limit_reached",
+        "enforced_spend_limit_reached",
+        "insufficient_credits",
+        "account_deactivated",
+    }
+)
+_CONTEXT_CODES = frozenset(
+    {"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}
+)
+_CONTEXT_PHRASES = (
+    "maximum context length",
+    "exceeds the available context size",
+    "exceed context limit",
+    "exceed context window",
+    "exceeds the maximum number of tokens",
+    "prompt is too long",
+    "longer than the model's context length",
+    "longer than the maximum model length",
+    "exceed the configured limit",
+    "context window",
+)
+_FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
+_LONGEST_MESSAGE = 2000
+
+
+class _Error(msgspec.Struct):
+    message: str = ""
+    type: str = ""
+    code: str = ""
+    param: str | None = None
+
+
+def failure(
+    status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, *, secrets: Iterable[str] = ()
+) -> UpstreamError:
+    """The error that this answer is. `secrets` never appear in its message."""
+    error = _read(body)
+    outcome, code = _judge(status, error)
+    message = error.message or f"the upstream answered {status}"
+    if outcome is Outcome.CREDENTIAL_REJECTED:
+        # Its text tends to quote the key.
+        message = "the upstream rejected the gateway's credential"
+    for secret in secrets:
+        message = message.replace(secret, "***")
+    built = UpstreamError(
+        outcome,
+        message[:_LONGEST_MESSAGE],
+        code=code,
+        status=status,
+        retry_after=retry_after(headers, time.time()),
+    )
+    built.field = error.param
+    return built
+
+
+def _judge(status: int, error: _Error) -> tuple[Outcome, str]:
+    codes = {error.code.lower(), error.type.lower()}
+    if status == 402 or (status in (400, 403, 429) and codes & _MONEY_CODES):
+        return Outcome.OUT_OF_CREDIT, "upstream_quota"
+    if status == 429:
+        return Outcome.THROTTLED, "rate_limit_exceeded"
+    if status in (401, 403):
+        return Outcome.CREDENTIAL_REJECTED, "upstream_auth"
+    if status in _SERVER_ERRORS or status >= 500:
+        return Outcome.SERVER_ERROR, "upstream_error"
+    if status in (400, 413, 422):
+        said = error.message.lower()
+        if codes & _CONTEXT_CODES or any(phrase in said for phrase in _CONTEXT_PHRASES):
+            return Outcome.CONTEXT_EXCEEDED, "context_length_exceeded"
+        if codes & _FILTER_CODES:
+            return Outcome.CONTENT_FILTERED, "content_filter"
+    if 400 <= status < 500:
+        return Outcome.REQUEST_REJECTED, "upstream_rejected"
+    # A redirect or another success than 200 is nothing that an inference endpoint answers.
+    return Outcome.MALFORMED, "upstream_error"
+
+
+def _read(body: bytes) -> _Error:
+    """The error object in whatever shape a backend has it; an empty one when there is none."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _Error()
+    if isinstance(answer, list) and answer:
+        answer = answer[0]
+    if not isinstance(answer, dict):
+        return _Error()
+    inner = answer.get("error", answer)
+    if isinstance(inner, str):
+        return _Error(message=inner, type=_text(answer.get("error_type")))
+    if not isinstance(inner, dict):
+        return _Error()
+    param = inner.get("param")
+    return _Error(
+        message=_text(inner.get("message") or inner.get("detail")),
+        type=_text(inner.get("type")),
+        code=_text(inner.get("code")),
+        param=param if isinstance(param, str) else None,
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)[:_LONGEST_MESSAGE]
+
+
+def retry_after(headers: Iterable[tuple[bytes, bytes]], now: float) -> float | None:
+    """Seconds until the upstream wants to be asked again; None when it did not say, or absurdly.
+
+    `now` is Unix time, to which a date in the header is compared.
+    """
+    found: float | None = None
+    for name, value in headers:
+        if name == b"retry-after-ms":
+            found = _number(value, 1e-3)
+            if found is not None:
+                return found
+        elif name == b"retry-after":
+            found = _number(value, 1.0)
+            if found is None:
+                try:
+                    found = email.utils.parsedate_to_datetime(value.decode("latin-1")).timestamp() - now
+                except (ValueError, OverflowError):
+                    found = None
+    return None if found is None or found < 0 else min(found, 86400.0)
+
+
+def _number(value: bytes, unit: float) -> float | None:
+    text = value.strip()
+    if not text.replace(b".", b"", 1).isdigit() or len(text) > 20:
+        return None
+    return float(text) * unit

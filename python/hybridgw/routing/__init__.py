@@ -1,0 +1,1 @@
+"""From settings to what a request needs: plans, and nothing that happens during a request."""

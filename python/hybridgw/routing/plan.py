@@ -1,0 +1,252 @@
+"""A plan: one generation of the configuration, compiled for serving.
+
+Settings are what a person wrote, a plan is what a request needs, computed once: the native plan as
+JSON (who may answer, in which order, with which edits) and, beside it by the same index, what it
+takes to talk to each deployment (address, headers, exchanges, limits). A request keeps the plan it
+started with; a reload builds another one and swaps one reference.
+
+Building a plan never fails because of one deployment: what cannot be used is marked `unusable`
+with its reason, listed, and never tried.
+"""
+
+import hashlib
+import hmac
+from typing import Any
+
+import msgspec
+import orjson
+
+from hybridgw.config.schema import DeploymentSettings, Settings
+from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
+from hybridgw.native import Principal, catalogue
+from hybridgw.providers import Exchange, Provider, provider_named
+
+# Members of a request body that belong to the gateway and never travel upstream. `hybridgw` is
+# ours; the others are what clients of a LiteLLM Proxy put at the top level through `extra_body`.
+OWNED_KEYS = (
+    "hybridgw", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks",
+    "disable_fallbacks", "num_retries", "max_retries", "timeout", "stream_timeout", "tags",
+    "guardrails", "cache", "drop_params", "allowed_openai_params", "litellm_session_id",
+    "litellm_trace_id", "litellm_call_id", "include_fallback_errors", "mock_response",
+    "mock_timeout", "mock_testing_fallbacks", "mock_testing_context_fallbacks",
+    "mock_testing_context_window_fallbacks", "mock_testing_content_policy_fallbacks",
+    "mock_testing_rate_limit_error", "api_base", "base_url", "api_key", "api_version",
+    "custom_llm_provider", "extra_headers",
+)  # fmt: skip
+
+_BOUNDARIES = {
+    "device": Boundary.DEVICE,
+    "organization": Boundary.ORGANIZATION,
+    "external": Boundary.EXTERNAL,
+}
+_MODES = {
+    "chat": frozenset({Route.CHAT, Route.COMPLETIONS}),
+    "completion": frozenset({Route.COMPLETIONS, Route.CHAT}),
+    "embedding": frozenset({Route.EMBEDDINGS}),
+}
+
+
+class Upstream(msgspec.Struct, frozen=True):
+    """A deployment with everything that one request to it needs, computed ahead."""
+
+    deployment: Deployment
+    exchanges: tuple[Exchange | None, ...]
+    """By Route."""
+    stream_timeouts: Timeouts
+    whole_timeouts: Timeouts
+    """For an answer that is not a stream: its first byte is its last, so `total` rules."""
+    response_headers: tuple[tuple[bytes, bytes], ...]
+    """Which deployment answered, for the client."""
+    secrets: tuple[str, ...]
+    """Never to appear in what a client reads."""
+
+
+class Plan:
+    """One generation. Immutable once built."""
+
+    __slots__ = ("generation", "key_digests", "listed", "native", "settings", "upstreams")
+
+    def __init__(self, settings: Settings, generation: int) -> None:
+        self.settings = settings
+        self.generation = generation
+        self.upstreams = tuple(_upstream(index, entry) for index, entry in enumerate(settings.deployments))
+        self.native = orjson.dumps(_native(settings, self.upstreams, generation))
+        self.listed = _listed(settings)
+        self.key_digests = _principals(settings)
+
+    def principal(self, key: bytes) -> Principal | None:
+        """Who presents this key, or None. Looks up a digest, so timing tells nothing of a key."""
+        digest = hashlib.sha256(key).digest()
+        found = self.key_digests.get(digest)
+        if found is None or not hmac.compare_digest(found[0], digest):
+            return None
+        return found[1]
+
+
+ANONYMOUS = Principal("anonymous", 0, int(Boundary.EXTERNAL))
+"""Whoever calls a gateway that has no master key (and so listens to this machine only)."""
+
+
+def _principals(settings: Settings) -> dict[bytes, tuple[bytes, Principal]]:
+    key = settings.auth.master_key
+    if not key:
+        return {}
+    digest = hashlib.sha256(key.encode()).digest()
+    number = int.from_bytes(digest[:8], "big")
+    return {digest: (digest, Principal("master", number, int(Boundary.EXTERNAL)))}
+
+
+def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
+    provider = provider_named(entry.provider)
+    try:
+        target = Target.parse(entry.base_url)
+    except ValueError:
+        target = Target("http", "unresolved.invalid", 80, "")
+    headers = []
+    if entry.api_key:
+        headers.append((b"authorization", b"Bearer " + entry.api_key.encode()))
+    own = {
+        name.lower().encode("latin-1"): value.encode("latin-1") for name, value in entry.extra_headers.items()
+    }
+    merged = [(name, value) for name, value in headers if name not in own] + list(own.items())
+    routes = _routes(provider, entry)
+    boundary = _BOUNDARIES[entry.boundary]
+    deployment = Deployment(
+        index=index,
+        id=entry.identity,
+        name=entry.name,
+        provider=entry.provider,
+        model=entry.model,
+        tier=entry.tier,
+        boundary=boundary,
+        target=target,
+        headers=tuple(merged),
+        proxy=entry.proxy,
+        tls_verify=entry.tls_verify,
+        timeouts=entry.timeouts,
+        repairs=_repairs(provider),
+    )
+    times = entry.timeouts
+    return Upstream(
+        deployment=deployment,
+        exchanges=tuple(
+            provider.exchange(route, target.path) if provider and route in routes else None for route in Route
+        ),
+        stream_timeouts=times,
+        whole_timeouts=Timeouts(
+            connect=times.connect,
+            first_token=entry.answer_timeout,
+            idle=entry.answer_timeout,
+            total=entry.answer_timeout,
+        ),
+        response_headers=(
+            (b"x-hybridgw-deployment", entry.name.encode("utf-8", "replace")),
+            (b"x-hybridgw-tier", entry.tier.encode("utf-8", "replace")),
+            (b"x-hybridgw-boundary", boundary.name.lower().encode()),
+        ),
+        secrets=(entry.api_key,) if entry.api_key else (),
+    )
+
+
+def _routes(provider: Provider | None, entry: DeploymentSettings) -> frozenset[Route]:
+    return provider.served() & _MODES[entry.mode] if provider else frozenset()
+
+
+def _repairs(provider: Provider | None) -> int:
+    if provider is None or not provider.repairs:
+        return 0
+    bits = catalogue()["repairs"]
+    mask = 0
+    for name in provider.repairs:
+        mask |= bits[name]
+    return mask
+
+
+def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int) -> dict[str, Any]:
+    breaker, retry = settings.breaker, settings.retry
+    return {
+        "generation": generation,
+        "owned_keys": OWNED_KEYS,
+        "tiers": [tier.name for tier in settings.tiers],
+        "deployments": [
+            _native_deployment(entry, upstream)
+            for entry, upstream in zip(settings.deployments, upstreams, strict=True)
+        ],
+        "models": [
+            {
+                "name": name,
+                "strategy": model.strategy,
+                "groups": model.groups,
+                "fallbacks": model.fallbacks,
+                "context_fallbacks": model.context_fallbacks,
+                "retries": model.retries,
+                "hidden": model.hidden or name in model.hidden_aliases,
+            }
+            for model in settings.models
+            for name in (model.name, *model.aliases, *model.hidden_aliases)
+        ],
+        "default_fallbacks": settings.default_fallbacks,
+        "breaker": {
+            "enabled": breaker.enabled,
+            "consecutive": breaker.consecutive,
+            "window_ms": _ms(breaker.window),
+            "window_min": breaker.window_min,
+            "window_percent": breaker.window_percent,
+            "open_ms": _ms(breaker.open),
+            "open_max_ms": _ms(breaker.open_max),
+            "lease_ms": _ms(breaker.lease),
+            "ramp_ms": _ms(breaker.ramp),
+            "throttle_ms": _ms(breaker.throttle),
+            "credential_ms": _ms(breaker.credential),
+            "credit_ms": _ms(breaker.credit),
+        },
+        "retry": {
+            "max_attempts": retry.max_attempts,
+            "budget_percent": retry.budget_percent,
+            "budget_min": retry.budget_min,
+            "backoff_ms": _ms(retry.backoff),
+            "backoff_max_ms": _ms(retry.backoff_max),
+        },
+    }
+
+
+def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[str, Any]:
+    provider = provider_named(entry.provider)
+    return {
+        "id": entry.identity,
+        "name": entry.name,
+        "model": entry.model,
+        "tier": entry.tier,
+        "boundary": int(upstream.deployment.boundary),
+        "weight": entry.weight,
+        "order": entry.order,
+        "max_parallel": entry.max_parallel or (provider.max_parallel if provider else 0),
+        "routes": [int(route) for route, exchange in zip(Route, upstream.exchanges, strict=True) if exchange],
+        "defaults": {name: value for name, value in entry.defaults.items() if name != "stream"},
+        "renames": provider.renames if provider else {},
+        "drops": [*(provider.drops if provider else ()), *entry.drop_params],
+        "force": entry.extra_body,
+        "ask_usage": provider.ask_usage if provider else False,
+        "splice": True,
+        "input_price": entry.input_price,
+        "output_price": entry.output_price,
+        "context_window": entry.context_window,
+        "unusable": entry.unusable,
+    }
+
+
+def _listed(settings: Settings) -> tuple[tuple[str, int | None], ...]:
+    """The models that clients may list, with the smallest context window behind each."""
+    listed: list[tuple[str, int | None]] = []
+    for model in settings.models:
+        if model.hidden:
+            continue
+        windows = [settings.deployments[index].context_window for group in model.groups for index in group]
+        known = [window for window in windows if window]
+        window = min(known) if known and len(known) == len(windows) else None
+        listed.extend((name, window) for name in (model.name, *model.aliases) if "*" not in name)
+    return tuple(listed)
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * 1000)) if seconds > 0 else 0

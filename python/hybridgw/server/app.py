@@ -1,0 +1,100 @@
+"""The ASGI application: one table of routes, and nothing that a request has to wait for.
+
+Pure ASGI: no framework, no middleware stack, no task per request. A path is looked up as the
+server dispatched it, with and without `/v1`; a path that is not in the table is a 404 in the error
+shape of the API, never a redirect, and is never relayed to anybody.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from hybridgw.core import Route
+from hybridgw.dialects import OPENAI
+from hybridgw.errors import GatewayError, RequestError
+from hybridgw.pipeline.call import Message, Receive, Send
+from hybridgw.server import cors, pages
+from hybridgw.server.inference import infer
+from hybridgw.server.lifecycle import Lifecycle
+from hybridgw.server.request import Facts
+from hybridgw.server.rescue import rescue
+from hybridgw.server.respond import send_fault
+
+Page = Callable[[Lifecycle, Facts, Message, Send], Awaitable[None]]
+
+INFERENCE = {
+    "/chat/completions": Route.CHAT,
+    "/completions": Route.COMPLETIONS,
+    "/embeddings": Route.EMBEDDINGS,
+}
+PAGES: dict[str, Page] = {
+    "/": pages.root,
+    "/models": pages.models,
+    "/health": pages.health,
+    "/health/liveliness": pages.liveliness,
+    "/health/liveness": pages.liveliness,
+    "/health/readiness": pages.readiness,
+    "/metrics": pages.metrics,
+}
+
+
+class Application:
+    """What the server calls: `lifespan` once per worker, `http` per request."""
+
+    def __init__(self) -> None:
+        self.lifecycle = Lifecycle()
+        self._inference = {
+            prefix + path: route for path, route in INFERENCE.items() for prefix in ("", "/v1")
+        }
+        self._pages = {prefix + path: page for path, page in PAGES.items() for prefix in ("", "/v1")}
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self.lifecycle.lifespan(receive, send)
+        else:
+            await _refuse_websocket(receive, send)
+
+    async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
+        lifecycle = self.lifecycle
+        worker = lifecycle.worker
+        facts = Facts(scope["headers"], lifecycle.key_header)
+        if facts.origin is not None:
+            send = cors.allowing(worker.plan, facts.origin, send)
+        path: str = scope["path"]
+        method: str = scope["method"]
+        route = self._inference.get(path)
+        if route is not None and method == "POST" and not facts.oversized:
+            await infer(worker, route, facts, receive, send)
+            return
+        try:
+            if facts.oversized:
+                raise RequestError("headers_too_large", "the request headers are larger than 64 KiB")
+            if facts.upgrade:
+                raise RequestError("upgrade_required", "WebSockets are not spoken here; use HTTP")
+            if method == "OPTIONS" and facts.origin is not None:
+                await cors.preflight(worker.plan, facts, send)
+                return
+            await self._page(path, method, route)(lifecycle, facts, scope, send)
+        except GatewayError as error:
+            await send_fault(send, OPENAI, rescue(error, worker.plan.settings.error_catalogue))
+        except Exception as error:
+            await send_fault(send, OPENAI, rescue(error))
+
+    def _page(self, path: str, method: str, route: Route | None) -> Page:
+        page = self._pages.get(path)
+        if page is None and path.startswith(("/v1/models/", "/models/")):
+            page = pages.model
+        if route is None and page is None:
+            raise RequestError("unknown_url", f"no such path: {method} {path[:200]}")
+        if page is None or method not in ("GET", "HEAD"):
+            takes = "POST" if route is not None else "GET"
+            raise RequestError("method_not_allowed", f"{path[:200]} takes {takes}")
+        return page
+
+
+async def _refuse_websocket(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.close", "code": 1008})
+
+
+application = Application()

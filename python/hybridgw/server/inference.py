@@ -1,0 +1,110 @@
+"""The handler of every inference route: read, answer, and end well.
+
+However a request ends, three things happen exactly once: the client gets an answer or an error in
+its own dialect (or is known to be gone), the permit is settled, the request is counted.
+"""
+
+import asyncio
+import time
+
+from hybridgw.core import Route
+from hybridgw.dialects import OPENAI
+from hybridgw.errors import GatewayError, RequestError
+from hybridgw.pipeline import Call, Worker, answer
+from hybridgw.pipeline.call import Receive, Send
+from hybridgw.pipeline.run import ClientGone
+from hybridgw.server.auth import authenticate
+from hybridgw.server.body import read_body
+from hybridgw.server.request import Facts
+from hybridgw.server.rescue import rescue
+from hybridgw.server.respond import send_fault
+
+_CLIENT_LEFT = 499
+"""Counted, never sent: the status that proxies log for a client that did not wait."""
+
+
+async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, send: Send) -> None:
+    """Serve one inference request from its headers to its last byte."""
+    begun = time.monotonic_ns()
+    plan = worker.plan
+    try:
+        principal = authenticate(plan, facts)
+        if not plan.settings.auth.master_key:
+            _check_media_type(facts)
+        if worker.draining:
+            raise GatewayError("draining", "the gateway is stopping", retry_after=1.0)
+    except GatewayError as error:
+        fault = rescue(error, plan.settings.error_catalogue)
+        worker.state.request_finished(worker.slot, int(route), fault.status, 0)
+        await send_fault(send, OPENAI, fault)
+        return
+    call = Call(worker, route, OPENAI, principal, receive, send, begun)
+    worker.active.add(call)
+    try:
+        await _serve(call, facts)
+    finally:
+        worker.active.discard(call)
+        if call.watch is not None:
+            call.watch.cancel()
+        if call.beat is not None:
+            call.beat.cancel()
+        call.leave(time.monotonic_ns())
+        worker.state.request_finished(worker.slot, int(route), call.status, call.overhead_ns // 1000)
+
+
+async def _serve(call: Call, facts: Facts) -> None:
+    try:
+        body = await _read(call, facts)
+        await answer(call, body, facts.hints)
+    except ClientGone:
+        call.status = _CLIENT_LEFT
+    except asyncio.CancelledError:
+        # The worker is going down with this request inside.
+        call.status = call.status or 503
+        raise
+    except Exception as error:
+        await _end_with(call, error)
+
+
+async def _read(call: Call, facts: Facts) -> bytes:
+    try:
+        body = await read_body(call, call.plan.settings.server.max_body, facts.content_length)
+    except asyncio.CancelledError:
+        if call.cause != "body_timeout":
+            raise
+        if call.task is not None:
+            call.task.uncancel()
+        call.cause = None
+        raise RequestError("request_timeout", "the request body did not arrive in time") from None
+    call.reading = False
+    return body
+
+
+async def _end_with(call: Call, error: Exception) -> None:
+    """Tell the client: with a status while the head can carry one, else as the stream's last
+    event, without the mark that clients take for success."""
+    fault = rescue(error, call.plan.settings.error_catalogue)
+    if call.ended:
+        call.status = fault.status
+        return
+    if call.beat is not None:
+        await call.beat
+    if call.head_sent:
+        call.ended = True
+        call.status = fault.status
+        event = call.dialect.error_event(fault)
+        await call.send({"type": "http.response.body", "body": event, "more_body": False})
+        return
+    call.status = fault.status
+    decision = call.decision
+    facts = ((b"x-request-id", decision.id.encode()),) if decision is not None else ()
+    await send_fault(call.send, call.dialect, fault, facts)
+
+
+def _check_media_type(facts: Facts) -> None:
+    """Without a key this is what keeps HTML forms out; a browser asks before it sends JSON."""
+    kind = facts.content_type.partition(b";")[0].strip().lower()
+    if kind != b"application/json" and not kind.endswith(b"+json"):
+        raise RequestError(
+            "unsupported_media_type", "send the body as application/json", field="content-type"
+        )

@@ -1,0 +1,164 @@
+"""A worker's own life: up, reloading, draining, down.
+
+Start-up opens what the supervisor prepared (state file, published settings), claims a slot and
+builds the first plan. Then one periodic task keeps the worker in step with its host: it shows that
+the worker lives, prepares the journal's next segment off the request path, and looks at one
+integer to learn of a new configuration. That one is read and compiled in a thread and swapped in
+between two requests; a request keeps the plan that it started with. A configuration that cannot be
+built leaves the old one in force.
+
+Shutdown lets requests in flight finish for as long as the run allows, then leaves in order: what is
+still running is cancelled, each permit settled, the journal closed, the slot released.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import time
+from typing import NamedTuple
+
+from hybridgw.config.schema import Settings
+from hybridgw.host import publication, runtime
+from hybridgw.host.process import start_ticks
+from hybridgw.native import Journal, Router, StateFile
+from hybridgw.pipeline import Worker
+from hybridgw.pipeline.call import Receive, Send
+from hybridgw.pipeline.watchdog import Watchdog
+from hybridgw.routing.plan import Plan
+from hybridgw.transport.boundary import BoundaryNetworks
+from hybridgw.transport.seam import TransportLimits
+from hybridgw.transport.select import Transports, warm
+
+_log = logging.getLogger(__name__)
+_BEAT = 0.1
+_DRAIN_POLL = 0.02
+_INTERFACES = 30.0
+"""Seconds between two looks at this host's own addresses: containers and VPNs come and go."""
+
+
+class _Built(NamedTuple):
+    plan: Plan
+    router: Router
+
+
+class Lifecycle:
+    """What the application holds on to: the worker and how it came to be."""
+
+    worker: Worker
+
+    def __init__(self) -> None:
+        self.created = int(time.time())
+        self.key_header: bytes | None = None
+        self._beat: asyncio.Task[None] | None = None
+
+    async def lifespan(self, receive: Receive, send: Send) -> None:
+        """The ASGI lifespan. An error in start-up propagates: the host reports it as failed."""
+        await receive()
+        self._start()
+        await send({"type": "lifespan.startup.complete"})
+        await _until_shutdown(receive)
+        await self._stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _start(self) -> None:
+        info = self._info = runtime.current()
+        state = self._state = StateFile.open(info.state_file)
+        pid = os.getpid()
+        slot = self._slot = state.claim(pid, start_ticks(pid), time.monotonic_ns())
+        published = publication.read_published(info, state)
+        settings = published.settings
+        self._journal = Journal(
+            info.journal_dir, info.instance, slot, state.epoch(slot), settings.state.journal_segment
+        )
+        built = self._build(settings, published.generation)
+        self._networks = BoundaryNetworks()
+        transport = Transports(self._networks, limits(settings))
+        self.worker = Worker(built.plan, built.router, state, slot, transport)
+        self._adopt(built)
+        self._watchdog = Watchdog(self.worker)
+        self._watchdog.start()
+        self._beat = asyncio.get_running_loop().create_task(self._keep_in_step())
+        # What exists now lives as long as the worker: the collector need not look at it again.
+        # Requests free what they made by reference counting; cycles are rare, so passes may be.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 50)
+
+    def _build(self, settings: Settings, generation: int) -> _Built:
+        plan = Plan(settings, generation)
+        self._state.reserve([int(up.deployment.id, 16) for up in plan.upstreams], generation)
+        return _Built(plan, Router(plan.native, self._state, self._slot, self._journal))
+
+    def _adopt(self, built: _Built) -> None:
+        self.worker.plan, self.worker.router = built
+        boundaries = built.plan.settings.boundaries
+        self._networks.relist(boundaries.device.networks, boundaries.organization.networks)
+        header = built.plan.settings.auth.key_header
+        self.key_header = header.lower().encode("latin-1") if header else None
+        self._state.adopt(self._slot, built.plan.generation)
+
+    async def _keep_in_step(self) -> None:
+        refused = 0
+        looked = time.monotonic()
+        # TLS clients are large; importing one is not the first request's business.
+        await asyncio.to_thread(warm, [upstream.deployment for upstream in self.worker.plan.upstreams])
+        while True:
+            await asyncio.sleep(_BEAT)
+            if time.monotonic() - looked > _INTERFACES:
+                looked = time.monotonic()
+                await asyncio.to_thread(self._networks.refresh)
+            self._state.heartbeat(self._slot, time.monotonic_ns())
+            try:
+                await asyncio.to_thread(self._journal.prepare)
+            except OSError as error:
+                _log.error("the journal cannot be extended: %s", error)
+            generation = self._state.generation()
+            if generation == self.worker.plan.generation or generation == refused:
+                continue
+            try:
+                built = await asyncio.to_thread(self._read)
+            except Exception:
+                # The old plan stays; said once per generation, not ten times a second.
+                refused = generation
+                _log.exception("generation %d cannot be used", generation)
+                continue
+            self._adopt(built)
+
+    def _read(self) -> _Built:
+        published = publication.read_published(self._info, self._state)
+        return self._build(published.settings, published.generation)
+
+    async def _stop(self) -> None:
+        worker = self.worker
+        worker.draining = True
+        end = time.monotonic() + self._info.drain
+        # Polled: an event would have to be set by every request for the sake of one shutdown.
+        while worker.active and time.monotonic() < end:  # noqa: ASYNC110
+            await asyncio.sleep(_DRAIN_POLL)
+        left = [call.task for call in worker.active if call.task is not None]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=1.0)
+        if self._beat is not None:
+            self._beat.cancel()
+        self._watchdog.stop()
+        await worker.transport.aclose()
+        self._journal.close()
+        self._state.release(self._slot)
+
+
+async def _until_shutdown(receive: Receive) -> None:
+    while (await receive())["type"] != "lifespan.shutdown":
+        pass
+
+
+def limits(settings: Settings) -> TransportLimits:
+    """Bounds on this worker's connections."""
+    transport = settings.transport
+    return TransportLimits(
+        per_host=transport.max_connections,
+        idle_seconds=transport.idle_expiry,
+        dns_seconds=transport.dns_ttl,
+    )

@@ -1,0 +1,95 @@
+"""What the server needs to know of an HTTP request before its body: one pass over the headers."""
+
+import ipaddress
+
+_LONGEST_HEADERS = 64 * 1024
+_KEY_HEADERS = frozenset({b"x-litellm-api-key", b"api-key", b"x-api-key", b"x-goog-api-key"})
+_HINT_NAMES = frozenset(
+    {
+        "x-hybridgw-tier",
+        "x-hybridgw-task-type",
+        "x-hybridgw-sensitivity",
+        "x-hybridgw-latency",
+        "x-hybridgw-conversation",
+        "x-litellm-timeout",
+        "x-litellm-stream-timeout",
+        "x-litellm-num-retries",
+        "x-litellm-tags",
+    }
+)
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Facts:
+    """The headers that the gateway acts on. All others are ignored and never forwarded."""
+
+    __slots__ = ("content_length", "content_type", "hints", "host", "key", "origin", "oversized", "upgrade")
+
+    def __init__(self, headers: Headers, key_header: bytes | None) -> None:
+        self.key: bytes | None = None
+        """The caller's key wherever it was sent; the configured header wins, then the order of
+        the headers' usual readers."""
+        self.content_type = b""
+        self.content_length = -1
+        self.host = b""
+        self.origin: bytes | None = None
+        self.upgrade = False
+        self.hints: dict[str, str] | None = None
+        bearer: bytes | None = None
+        other: bytes | None = None
+        own: bytes | None = None
+        size = 0
+        for name, value in headers:
+            size += len(name) + len(value) + 4
+            if name == b"authorization":
+                bearer = value[7:].strip() if value[:7].lower() == b"bearer " else b""
+            elif name == b"content-type":
+                self.content_type = value
+            elif name == b"content-length":
+                self.content_length = int(value) if value.isdigit() and len(value) < 19 else -1
+            elif name == b"host":
+                self.host = value
+            elif name == b"origin":
+                self.origin = value
+            elif name == b"upgrade":
+                self.upgrade = True
+            elif name == key_header:
+                own = value[7:] if value[:7].lower() == b"bearer " else value
+            elif name in _KEY_HEADERS:
+                if name == b"x-litellm-api-key" or other is None:
+                    other = value[7:] if value[:7].lower() == b"bearer " else value
+            elif name[:11] == b"x-hybridgw-" or name[:10] == b"x-litellm-":
+                self._hint(name, value)
+        self.key = own if own is not None else (bearer if bearer else other if other is not None else bearer)
+        self.oversized = size > _LONGEST_HEADERS
+
+    def _hint(self, name: bytes, value: bytes) -> None:
+        text = name.decode("latin-1")
+        # A misspelt hint of ours must not be ignored: it may be the one that tightens privacy.
+        if text in _HINT_NAMES or text.startswith("x-hybridgw-"):
+            if self.hints is None:
+                self.hints = {}
+            self.hints[text] = value.decode("latin-1")
+
+
+def is_loopback_host(host: bytes) -> bool:
+    """Whether a Host (or the authority of an Origin) names this machine, whatever the port."""
+    name = host.decode("latin-1").strip().lower()
+    if name.startswith("["):
+        name = name[1 : name.find("]")] if "]" in name else ""
+    elif name.count(":") == 1:
+        name = name.partition(":")[0]
+    name = name.rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def is_loopback_origin(origin: bytes) -> bool:
+    """Whether an Origin is a page served from this machine."""
+    scheme, separator, authority = origin.partition(b"://")
+    return bool(separator) and scheme in (b"http", b"https") and is_loopback_host(authority)

@@ -1,0 +1,55 @@
+"""The only place that turns an error into an HTTP status.
+
+Handlers and the pipeline raise errors that say what happened, whose fault it is and whether a
+retry is safe. Here that becomes a `Fault` in the catalogue that the configuration chose. Nothing
+reads a message to find out what an error means.
+"""
+
+import logging
+
+from hybridgw.core import Outcome
+from hybridgw.dialects import Fault
+from hybridgw.errors import GatewayError, UpstreamError
+from hybridgw.server.catalogue import CATALOGUE
+
+_log = logging.getLogger(__name__)
+
+# The SDKs obey Retry-After without a cap; a client must not sleep for an hour on our word.
+_LONGEST_WAIT = 60.0
+
+_PASSED_ON = frozenset({400, 404, 405, 409, 413, 415, 422})
+
+
+def rescue(error: BaseException, catalogue: str = "native") -> Fault:
+    """The answer for `error`. An error that nobody foresaw is logged and tells the client nothing."""
+    if not isinstance(error, GatewayError):
+        _log.error("unexpected error while serving a request", exc_info=error)
+        error = GatewayError("internal_error", "internal error")
+    row = CATALOGUE.get(error.code) or CATALOGUE["internal_error"]
+    litellm = catalogue == "litellm"
+    status, kind = (row.litellm_status, row.litellm_type) if litellm else (row.status, row.type)
+    if (
+        isinstance(error, UpstreamError)
+        and error.outcome == Outcome.REQUEST_REJECTED
+        and error.status in _PASSED_ON
+    ):
+        status = error.status
+    code: str | None = str(status) if litellm else (row.code or error.code)
+    retry_after = error.retry_after
+    should_retry = row.retry
+    if retry_after is not None and retry_after > _LONGEST_WAIT:
+        retry_after, should_retry = None, False
+    if retry_after is None and status in (429, 503) and should_retry is None:
+        retry_after = 1.0
+    if isinstance(error, UpstreamError) and should_retry is None and status >= 500:
+        # Every candidate was tried already: gateway x SDK x agent retries would multiply.
+        should_retry = False
+    return Fault(
+        status=status,
+        type=kind,
+        code=code,
+        message=error.message,
+        param=error.field,
+        retry_after=retry_after,
+        should_retry=should_retry,
+    )

@@ -1,0 +1,1 @@
+"""What operators see: metrics of the whole host, rendered by any worker."""

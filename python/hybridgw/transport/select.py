@@ -1,0 +1,81 @@
+"""The one transport object of a worker: picks the client for each request.
+
+Plain HTTP goes to our own client, TLS and proxies to aiohttp, which is imported when the first such
+request comes or when `warm` is called. The choice looks at the ceiling as well, because a deployment
+with a proxy is reached directly by a request that must not pass one.
+"""
+
+import ssl
+from collections.abc import Coroutine, Iterable
+from typing import TYPE_CHECKING, Any
+
+from hybridgw.core import Boundary, Deployment, Timeouts
+from hybridgw.transport.boundary import BoundaryNetworks
+from hybridgw.transport.lean import LeanTransport
+from hybridgw.transport.resolver import Resolver
+from hybridgw.transport.seam import TransportLimits, UpstreamRequest, UpstreamResponse
+
+if TYPE_CHECKING:
+    from hybridgw.transport.aiohttp_transport import AiohttpTransport
+
+
+class Transports:
+    """A `Transport` for every kind of deployment. Bound to the first loop that uses it."""
+
+    def __init__(
+        self,
+        networks: BoundaryNetworks,
+        limits: TransportLimits | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._networks = networks
+        self._limits = TransportLimits() if limits is None else limits
+        self._tls = tls
+        self._resolver = Resolver(self._limits.dns_seconds)
+        self._lean = LeanTransport(networks, self._limits, self._resolver)
+        self._general: AiohttpTransport | None = None
+
+    def send(
+        self,
+        ceiling: Boundary,
+        deployment: Deployment,
+        request: UpstreamRequest,
+        timeouts: Timeouts,
+    ) -> Coroutine[Any, Any, UpstreamResponse]:
+        """See `Transport.send`. Not itself a coroutine, which saves one on the hot path."""
+        if deployment.target.scheme == "http" and (deployment.proxy is None or ceiling < Boundary.EXTERNAL):
+            return self._lean.send(ceiling, deployment, request, timeouts)
+        return self._aiohttp().send(ceiling, deployment, request, timeouts)
+
+    async def aclose(self) -> None:
+        """See `Transport.aclose`."""
+        await self._lean.aclose()
+        if self._general is not None:
+            await self._general.aclose()
+
+    def stats(self) -> dict[str, int]:
+        """See `Transport.stats`; both clients together."""
+        stats = self._lean.stats()
+        if self._general is not None:
+            for name, value in self._general.stats().items():
+                stats[name] += value
+        return stats
+
+    def _aiohttp(self) -> "AiohttpTransport":
+        if self._general is None:
+            from hybridgw.transport.aiohttp_transport import AiohttpTransport
+
+            self._general = AiohttpTransport(self._networks, self._limits, self._resolver, self._tls)
+        return self._general
+
+
+def warm(deployments: Iterable[Deployment]) -> bool:
+    """Import aiohttp if one of `deployments` will need it; whether it did.
+
+    Takes 50-200 ms and may run in any thread, so that the first TLS request does not pay for it.
+    """
+    if any(each.target.scheme == "https" or each.proxy is not None for each in deployments):
+        import hybridgw.transport.aiohttp_transport  # noqa: F401
+
+        return True
+    return False

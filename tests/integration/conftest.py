@@ -1,0 +1,41 @@
+"""One gateway and one set of demo upstreams per module; faults and logs are reset per test."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.demo import Demo
+from tests.support.gateway import Gateway
+
+FAST = {"first_token": "400ms", "idle": "300ms", "total": "5s", "connect": "1s"}
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    with Demo() as upstreams:
+        yield upstreams
+
+
+@pytest.fixture(autouse=True)
+def _fresh(request: pytest.FixtureRequest) -> None:
+    if "demo" in request.fixturenames:
+        request.getfixturevalue("demo").reset()
+
+
+def config(demo: Demo, **more: Any) -> dict[str, Any]:
+    """Two tiers behind one model, quick limits, and a breaker that does not get in the way."""
+    return {
+        "timeouts": FAST,
+        "server": {"heartbeat": "5s", "commit_after": "5s", "drain": "5s"},
+        "breaker": {"enabled": False, "throttle": "1ms", "credential": "1ms", "credit": "1ms"},
+        "deployments": [demo.deployment("local"), demo.deployment("private")],
+        "models": [{"name": "m", "deployments": ["local/m", "private/m"], "retries": 0}],
+        **more,
+    }
+
+
+@pytest.fixture(scope="module")
+def gateway(demo: Demo) -> Iterator[Gateway]:
+    with Gateway(config(demo)) as running:
+        yield running

@@ -1,0 +1,193 @@
+"""A supervisor with its children, running the small application of `host_app`, for one test.
+
+    with Host(tmp_path, workers=2) as host:
+        pid = host.get("/pid")
+
+Ends with SIGTERM if it still runs; every process that it started is gone afterwards, or the test fails.
+"""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from hybridgw.host.process import alive, start_ticks
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 20.0
+Found = TypeVar("Found")
+
+
+def until(question: Callable[[], Found], limit: float = LIMIT) -> Found:
+    """The first true answer; asks every few milliseconds. An answer that raises OSError is no answer."""
+    end = time.monotonic() + limit
+    while True:
+        try:
+            answer = question()
+        except (OSError, http.client.HTTPException) as error:
+            if time.monotonic() >= end:
+                raise AssertionError(f"nothing within {limit} s") from error
+        else:
+            if answer:
+                return answer
+            assert time.monotonic() < end, f"nothing within {limit} s"
+        time.sleep(0.005)
+
+
+def free_port() -> int:
+    """A port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def children(pid: int) -> list[int]:
+    """Direct children of a process."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def command_line(pid: int) -> str:
+    """What a process was started with."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+class Host:
+    """One running gateway host; see the module."""
+
+    def __init__(self, folder: Path, *, workers: int = 1, port: int | None = None, server: str = "") -> None:
+        self.folder = folder
+        self.state = folder / "state"
+        self.config = folder / "hybridgw.yaml"
+        self.log_file = folder / f"log-{time.monotonic_ns()}"
+        self.port = port or free_port()
+        self.workers = workers
+        if not self.config.exists():
+            self.config.write_text(f"server: {{drain: 5s{', ' if server else ''}{server}}}\n")
+        self.process: subprocess.Popen[bytes] | None = None
+        self._seen: dict[int, int] = {}
+
+    def start(self) -> "Host":
+        """Start without waiting for it."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        inherited = os.environ.get("PYTHONPATH", "")
+        environ = kept | {
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT / "python"), str(ROOT), inherited))),
+            "HYBRIDGW_STATE_DIR": str(self.state),
+        }
+        command = [sys.executable, "-m", "tests.support.host_main"]
+        command += [str(self.config), str(self.port), str(self.workers)]
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, env=environ, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
+        return self
+
+    def __enter__(self) -> "Host":
+        self.start()
+        until(lambda: self.pid() and "ready on" in self.log())
+        self.note()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.note()
+        try:
+            if self.running():
+                self.signal(signal.SIGTERM)
+                self.wait()
+            if error is None:
+                until(lambda: not self.left(), 10.0)
+        finally:
+            for pid in self.left():
+                os.kill(pid, signal.SIGKILL)
+
+    @property
+    def supervisor(self) -> subprocess.Popen[bytes]:
+        assert self.process is not None
+        return self.process
+
+    def running(self) -> bool:
+        """Whether the supervisor runs."""
+        return self.supervisor.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the supervisor a signal."""
+        self.supervisor.send_signal(number)
+
+    def wait(self, limit: float = 15.0) -> int:
+        """The supervisor's exit status."""
+        return self.supervisor.wait(limit)
+
+    def log(self) -> str:
+        """All that was written."""
+        return self.log_file.read_text(errors="replace")
+
+    def connect(self, timeout: float = 5.0) -> http.client.HTTPConnection:
+        """A client connection."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def get(self, path: str) -> str:
+        """The body of a 200 answer."""
+        connection = self.connect()
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            body = response.read().decode()
+            assert response.status == 200, f"{response.status} {body}"
+            return body
+        finally:
+            connection.close()
+
+    def pid(self) -> int:
+        """The pid of some worker that answers."""
+        return int(self.get("/pid"))
+
+    def child(self, module: str) -> int:
+        """The supervisor's child that runs a module of the host layer; 0 when there is none."""
+        mine = [
+            pid for pid in children(self.supervisor.pid) if f"hybridgw.host.{module}" in command_line(pid)
+        ]
+        return mine[0] if mine else 0
+
+    def worker_pids(self) -> list[int]:
+        """Pids of the worker processes."""
+        server = self.child("serve_workers")
+        mine = [pid for pid in children(server) if "resource_tracker" not in command_line(pid)]
+        return mine if server else []
+
+    def kill_a_worker(self) -> int:
+        """Kill some worker with SIGKILL and see it gone; its pid."""
+        victim = until(self.worker_pids)[0]
+        born = start_ticks(victim)
+        # It may have been replaced between the look and the blow: then it is gone as well.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+        until(lambda: not alive(victim, born))
+        self.note()
+        return victim
+
+    def note(self) -> None:
+        """Remember all processes that exist now, so that none can be left behind unseen."""
+        level = [self.supervisor.pid]
+        while level:
+            self._seen.update({pid: start_ticks(pid) for pid in level if pid not in self._seen})
+            level = [child for pid in level for child in children(pid)]
+
+    def left(self) -> list[int]:
+        """Noted processes that still live."""
+        return [pid for pid, ticks in self._seen.items() if alive(pid, ticks)]

@@ -1,0 +1,303 @@
+"""LiteLLM Proxy files: they load unchanged, mean the same, and what has no effect is named."""
+
+from pathlib import Path
+
+import pytest
+
+from hybridgw.config import Settings, load
+from hybridgw.config import litellm_keys as keys
+
+from .conftest import Read, Refused
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "configs"
+ENVIRON = {"OPENAI_API_KEY": "sk-cloud", "ANTHROPIC_API_KEY": "sk-ant"}
+BASE = "model_list:\n- model_name: m\n  litellm_params: {model: ollama/qwen3, api_base: 'http://localhost:11434'}\n"
+
+
+def notes(settings: Settings) -> dict[str, str]:
+    return {n.key: n.message for n in settings.notices}
+
+
+def entry(params: str, info: str = "") -> str:
+    return f"model_list:\n- model_name: m\n  litellm_params: {{{params}}}\n" + (
+        f"  model_info: {{{info}}}\n" if info else ""
+    )
+
+
+def test_a_household_file() -> None:
+    settings = load(FIXTURES / "litellm_household.yaml", ENVIRON)
+    assert settings.error_catalogue == "litellm"
+    assert settings.auth.master_key == "sk-household-proxy-key"
+    assert settings.default_fallbacks == ("cloud-cheap",)
+    deployments = {d.model_name: d for d in settings.deployments}
+    small = deployments["chat-small"]
+    assert (small.provider, small.model, small.base_url) == ("ollama", "qwen2.5:7b", "http://ollama:11434/v1")
+    assert (small.tier, small.boundary) == ("private", "organization")
+    assert small.defaults == {"max_tokens": 2048}, "stream is no default"
+    assert (small.answer_timeout, small.timeouts.first_token) == (8.0, 8.0)
+    assert small.description == "Everyday questions"
+    assert deployments["chat-large"].answer_timeout == 45.0
+    best = deployments["cloud-best"]
+    assert (best.provider, best.tier, best.boundary, best.api_key) == (
+        "openai",
+        "cloud",
+        "external",
+        "sk-cloud",
+    )
+    assert (best.answer_timeout, best.max_budget, best.budget_duration) == (90.0, 75.0, "30d")
+    assert best.unusable is None
+    assert deployments["cloud-writer"].unusable == "provider anthropic is not supported yet"
+    models = {m.name: m for m in settings.models}
+    assert models["chat-small"].strategy == "latency"
+    assert (models["chat-small"].retries, models["chat-large"].retries, models["cloud-best"].retries) == (
+        1,
+        0,
+        2,
+    )
+    assert models["chat-small"].fallbacks == ("cloud-cheap",)
+    assert models["chat-small"].context_fallbacks == ("chat-large",)
+    assert {p.deployment for p in settings.problems} == {"cloud/cloud-writer"}
+    said = notes(settings)
+    for key in (
+        "general_settings.database_url",
+        "general_settings.max_budget",
+        "model_list[].model_info.max_budget",
+        "model_list[].litellm_params.stream",
+        "router_settings.enable_pre_call_checks",
+    ):
+        assert key in said
+    assert any("boundaries.organization.networks" in message for message in said.values())
+
+
+def test_levels_of_one_name() -> None:
+    settings = load(FIXTURES / "litellm_levels.yaml", {})
+    assert [d.tier for d in settings.deployments] == ["local", "private", "cloud"]
+    assert [d.name for d in settings.deployments] == ["local/worker", "private/worker", "cloud/worker"]
+    (model,) = settings.models
+    assert model.groups == ((0,), (1,), (2,))
+    assert (model.strategy, model.fallbacks) == ("usage", ("worker",))
+    assert settings.deployments[2].unusable
+
+
+def test_a_file_with_everything() -> None:
+    settings = load(FIXTURES / "litellm_wide.yaml", {"PROXY_KEY": "sk-proxy-key-of-the-team"})
+    assert settings.source.files[1].endswith("litellm_wide_part.yaml")
+    assert settings.auth.master_key == "sk-proxy-key-of-the-team"
+    assert (settings.server.port, settings.server.max_body) == (4242, 4 * 2**20), "both count"
+    assert (settings.breaker.open, settings.breaker.consecutive) == (30.0, 3)
+    assert settings.health.interval == 60.0
+    assert settings.boundaries.organization.networks == ("10.0.0.0/8",)
+    first, second, star, box, picture, included = settings.deployments
+    assert (first.weight, second.weight, second.id, second.context_window) == (3.0, 1.0, "second", 128000)
+    assert first.extra_headers == {"X-Team": "a", "OpenAI-Organization": "org-1"}
+    assert first.input_price == pytest.approx(2.5e-6)
+    assert (second.provider, second.base_url) == ("openai_compatible", "https://api.groq.com/openai/v1")
+    assert second.api_key == "gsk-from-the-file"
+    assert (star.model, star.api_key) == ("*", "sk-team-credential")
+    assert (box.tier, box.boundary, box.weight) == ("local", "device", 100.0)
+    assert "image_generation" in str(picture.unusable)
+    assert (included.tier, included.boundary) == ("private", "organization")
+    models = {m.name: m for m in settings.models}
+    assert (models["mixed"].aliases, models["mixed"].hidden_aliases) == (("gpt-4",), ("hidden-name",))
+    assert models["mixed"].fallbacks == ("trusted-box",)
+    assert settings.default_fallbacks == ("included",)
+    said = notes(settings)
+    assert said["litellm_settings.strange_key"].startswith("unknown key")
+    assert "left out" in said["model_group_alias.nowhere"]
+    assert "list of one" in said["litellm_settings.fallbacks.mixed"]
+
+
+@pytest.mark.parametrize(
+    ("params", "provider", "model", "base_url"),
+    [
+        ("model: gpt-4o, api_key: k", "openai", "gpt-4o", "https://api.openai.com/v1"),
+        ("model: o3-mini, api_key: k", "openai", "o3-mini", "https://api.openai.com/v1"),
+        ("model: claude-x, api_key: k", "anthropic", "claude-x", "https://api.anthropic.com"),
+        ("model: gemini-2.5-flash, api_key: k", "gemini", "gemini-2.5-flash", "https://generativelanguage.googleapis.com"),
+        ("model: openrouter/openai/gpt-4o, api_key: k", "openrouter", "openai/gpt-4o", "https://openrouter.ai/api/v1"),
+        ("model: ollama_chat/llama3", "ollama", "llama3", "http://127.0.0.1:11434/v1"),
+        ("model: hosted_vllm/org/m, api_base: 'http://h:8000'", "vllm", "org/m", "http://h:8000/v1"),
+        ("model: openai/m, api_base: 'http://h:8000/v1/'", "openai", "m", "http://h:8000/v1"),
+        ("model: m, custom_llm_provider: openai, base_url: 'http://h/x'", "openai", "m", "http://h/x"),
+        ("model: org/m, api_base: 'http://h:1'", "openai_compatible", "org/m", "http://h:1/v1"),
+        ("model: vllm/m, api_base: 'http://h:1/v1/chat/completions'", "vllm", "m", "http://h:1/v1"),
+    ],
+)  # fmt: skip
+def test_vendors(read: Read, params: str, provider: str, model: str, base_url: str) -> None:
+    (deployment,) = read(entry(params)).deployments
+    shown = (
+        "openai"
+        if deployment.provider == "openai_compatible" and provider == "openai"
+        else deployment.provider
+    )
+    assert (shown, deployment.model, deployment.base_url) == (provider, model, base_url)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ("model: gpt-4o", "OPENAI_API_KEY is not set"),
+        ("model: gpt-4o, api_key: os.environ/NOPE", "variable NOPE is not set"),
+        ("model: somebody", "cannot be told"),
+        ("model: nobody/m", "not known"),
+        ("model: vllm/m", "no address"),
+        ("model: azure/m, api_base: 'https://x.openai.azure.com', api_key: k", "azure is not supported yet"),
+        ("model: vllm/m, api_base: 'h:8000'", "http://"),
+        ("model: vllm/m, api_base: 'http://h', api_key: \"a\\nb\"", "control character"),
+    ],
+)
+def test_what_takes_a_deployment_out(read: Read, params: str, words: str) -> None:
+    settings = read(entry(params))
+    assert words in str(settings.deployments[0].unusable)
+    assert settings.problems[0].deployment == settings.deployments[0].name
+    assert settings.problems[0].where.endswith(":2")
+
+
+def test_a_vendors_key_never_goes_to_another_address(read: Read) -> None:
+    (deployment,) = read(entry("model: openai/m, api_base: 'http://box:8000'"), ENVIRON).deployments
+    assert deployment.api_key is None
+    (deployment,) = read(
+        entry("model: openai/m, api_base: 'https://eu.api.openai.com/v1'"), ENVIRON
+    ).deployments
+    assert deployment.api_key == "sk-cloud"
+
+
+@pytest.mark.parametrize(
+    ("tier", "boundary"), [("local", "device"), ("private", "organization"), ("cloud", "external")]
+)
+def test_model_info_tier(read: Read, tier: str, boundary: str) -> None:
+    settings = read(entry("model: vllm/m, api_base: 'http://gpu.example.com'", f"tier: {tier}"))
+    assert (settings.deployments[0].tier, settings.deployments[0].boundary) == (tier, boundary)
+
+
+def test_a_tier_that_is_none_of_ours_is_ignored(read: Read) -> None:
+    settings = read(entry("model: ollama/m", "tier: paid"))
+    assert settings.deployments[0].tier == "local"
+    assert "is not a tier" in notes(settings)["model_list[0].tier"]
+
+
+@pytest.mark.parametrize(("name", "strategy"), sorted(keys.STRATEGIES.items()))
+def test_strategies(read: Read, name: str, strategy: str) -> None:
+    assert read(BASE + f"router_settings: {{routing_strategy: {name}}}\n").models[0].strategy == strategy
+
+
+def test_an_unknown_strategy_is_weighted(read: Read) -> None:
+    settings = read(BASE + "router_settings: {routing_strategy: newest}\n")
+    assert settings.models[0].strategy == "weighted"
+    assert "weighted is used" in notes(settings)["router_settings.routing_strategy"]
+
+
+@pytest.mark.parametrize(
+    ("members", "weights"),
+    [
+        (("weight: 2", "rpm: 9"), [2.0, 0.0]),
+        (("rpm: 9", "tpm: 5"), [9.0, 0.0]),
+        (("tpm: 5", "tpm: '7'"), [5.0, 7.0]),
+        (("temperature: 1", "top_p: 1"), [1.0, 1.0]),
+    ],
+)
+def test_weights_follow_the_group(read: Read, members: tuple[str, str], weights: list[float]) -> None:
+    text = "model_list:\n" + "".join(
+        f"- {{model_name: m, litellm_params: {{model: ollama/x{i}, {rest}}}}}\n"
+        for i, rest in enumerate(members)
+    )
+    assert [d.weight for d in read(text).deployments] == weights
+
+
+def test_order_beats_priority_and_the_unordered_come_last(read: Read) -> None:
+    text = "model_list:\n" + "".join(
+        f"- {{model_name: m, litellm_params: {{model: ollama/x{i}{rest}}}}}\n"
+        for i, rest in enumerate(("", ", priority: 1, order: 5", ", priority: 2", ", order: 2"))
+    )
+    assert read(text).models[0].groups == ((2, 3), (1,), (0,))
+
+
+@pytest.mark.parametrize(
+    ("text", "fallbacks", "defaults"),
+    [
+        ("fallbacks: [{m: [n]}]", ("n",), ()),
+        ("fallbacks: [{m: n}]", ("n",), ()),
+        ("fallbacks: {m: [n, m]}", ("n", "m"), ()),
+        ("fallbacks: [n]", (), ("n",)),
+        ("fallbacks: [{'*': [n]}]", (), ("n",)),
+        ("fallback_models: [n]", (), ("n",)),
+        ("fallback_models: {m: [m]}", ("m",), ()),
+        ("default_fallbacks: n", (), ("n",)),
+        ("default_fallbacks: [n, gone]", (), ("n",)),
+        ("fallbacks: 7", (), ()),
+        ("fallbacks: [[m]]", (), ()),
+    ],
+)
+def test_spellings_of_fallbacks(read: Read, text: str, fallbacks: object, defaults: object) -> None:
+    base = BASE + "- {model_name: n, litellm_params: {model: ollama/y}}\n"
+    for section in ("router_settings", "litellm_settings"):
+        settings = read(base + f"{section}: {{{text}}}\n")
+        assert (settings.models[0].fallbacks, settings.default_fallbacks) == (fallbacks, defaults)
+
+
+def test_timeouts_chain(read: Read) -> None:
+    rest = "router_settings: {timeout: 50, stream_timeout: 5}\n"
+    assert read(BASE + rest).deployments[0].answer_timeout == 50.0
+    assert read(BASE + rest).deployments[0].timeouts.idle == 5.0
+    settings = read(BASE + rest + "litellm_settings: {request_timeout: '40'}\n")
+    assert settings.deployments[0].answer_timeout == 40.0
+    settings = read(entry("model: ollama/m, timeout: 7, stream_timeout: 3") + rest)
+    assert (settings.deployments[0].answer_timeout, settings.deployments[0].timeouts.first_token) == (
+        7.0,
+        3.0,
+    )
+    assert read(BASE).deployments[0].answer_timeout == 600.0
+
+
+def test_a_missing_master_key_locks(read: Read) -> None:
+    settings = read(BASE + "general_settings: {master_key: os.environ/KEY}\n")
+    assert settings.auth.master_key is None
+    assert "KEY" in str(settings.auth_unavailable)
+    settings = read(BASE + "general_settings: {master_key: os.environ/KEY}\n", {"LITELLM_MASTER_KEY": "sk-x"})
+    assert (settings.auth.master_key, settings.auth_unavailable) == ("sk-x", None)
+
+
+def test_text_in_a_list_stays_literal(read: Read) -> None:
+    (deployment,) = read(
+        entry("model: ollama/m, stop: [os.environ/X, {a: os.environ/Y}]"), {"Y": "y"}
+    ).deployments
+    assert deployment.defaults == {"stop": ["os.environ/X", {"a": "y"}]}
+
+
+def test_every_key_of_the_tables_is_reported_or_acted_on(read: Read) -> None:
+    tables = {
+        "litellm_settings": keys.LITELLM_SETTINGS,
+        "router_settings": keys.ROUTER_SETTINGS,
+        "general_settings": keys.GENERAL_SETTINGS,
+    }
+    for section, table in tables.items():
+        text = BASE + f"{section}:\n" + "".join(f"  {name}: null\n" for name in table)
+        said = notes(read(text))
+        for name, fate in table.items():
+            assert (f"{section}.{name}" in said) == (fate is not keys.Fate.ACTED_ON), name
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        ("model_list: 7\n", 1, "model_list"),
+        ("model_list:\n- x\n", 2, "model_list[0]"),
+        ("model_list:\n- {model_name: m}\n", 2, "model_list[0].litellm_params"),
+        ("model_list:\n- {litellm_params: {}}\n", 2, "model_list[0].model_name"),
+        ("model_list:\n- {model_name: m, litellm_params: 3}\n", 2, "model_list[0].litellm_params"),
+        (BASE + "router_settings: [1]\n", 4, "router_settings"),
+        (BASE + "include: [absent.yaml]\n", 4, "include"),
+        (BASE + "hybridgw: {server: {prot: 1}}\n", 4, "hybridgw.server.prot"),
+    ],
+)
+def test_what_still_stops(refused: Refused, text: str, line: int, key: str) -> None:
+    error = refused(text)
+    assert (error.where.rpartition(":")[2], error.key) == (str(line), key)
+
+
+def test_includes_may_form_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("include: [b.yaml]\n" + BASE)
+    (tmp_path / "b.yaml").write_text(
+        "include: [a.yaml]\nmodel_list:\n- {model_name: n, litellm_params: {model: ollama/y}}\n"
+    )
+    assert [m.name for m in load(tmp_path / "a.yaml", {}).models] == ["m", "n"]

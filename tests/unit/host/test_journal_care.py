@@ -1,0 +1,112 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from hybridgw.host import journal_care
+from hybridgw.host.journal_care import Syncer, Trimmer, prune, sealed, segments
+from hybridgw.native import Journal, read_journal
+
+OLD, NEW = 0x10, 0x20
+SIZE = 64 * 1024
+
+
+def make(folder: Path, instance: int, slot: int, epoch: int, number: int) -> Path:
+    path = folder / f"{instance:016x}-{slot:04x}-{epoch:08x}-{number:08x}.journal"
+    path.write_bytes(b"x" * SIZE)
+    return path
+
+
+def names(found: list[journal_care.Segment]) -> list[tuple[int, ...]]:
+    return [tuple(one[:4]) for one in found]
+
+
+def test_segments_are_recognised_by_name_and_sorted_by_age(tmp_path: Path) -> None:
+    make(tmp_path, NEW, 0, 1, 0)
+    make(tmp_path, OLD, 1, 1, 10)
+    make(tmp_path, OLD, 1, 1, 9)
+    for name in ("notes.journal", "10-0-1-0.journal", f"{OLD:016x}-0000-00000001-00000000.journal.bak"):
+        (tmp_path / name).touch()
+    assert names(segments(tmp_path)) == [(OLD, 1, 1, 9), (OLD, 1, 1, 10), (NEW, 0, 1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("files", "live", "expected"),
+    [
+        pytest.param([(OLD, 0, 1, 0)], {OLD}, [], id="in use"),
+        pytest.param([(OLD, 0, 1, 0), (OLD, 0, 1, 1)], {OLD}, [], id="in use and prepared"),
+        pytest.param([(OLD, 0, 1, 0), (OLD, 0, 1, 1), (OLD, 0, 1, 2)], {OLD}, [(OLD, 0, 1, 0)], id="filled"),
+        pytest.param([(OLD, 0, 1, 0), (OLD, 0, 2, 0)], {OLD}, [(OLD, 0, 1, 0)], id="slot has a new owner"),
+        pytest.param([(OLD, 0, 1, 0), (OLD, 1, 2, 0)], {OLD}, [], id="another slot's epoch says nothing"),
+        pytest.param(
+            [(OLD, 0, 1, 0), (OLD, 0, 1, 1)], {NEW}, [(OLD, 0, 1, 0), (OLD, 0, 1, 1)], id="instance ended"
+        ),
+    ],
+)
+def test_sealed(
+    tmp_path: Path, files: list[tuple[int, int, int, int]], live: set[int], expected: list[tuple[int, ...]]
+) -> None:
+    for file in files:
+        make(tmp_path, *file)
+    assert names(sealed(segments(tmp_path), live)) == expected
+
+
+def test_the_oldest_sealed_segments_go_until_the_rest_fits(tmp_path: Path) -> None:
+    oldest, older = make(tmp_path, OLD, 0, 1, 0), make(tmp_path, OLD, 0, 1, 1)
+    current = make(tmp_path, NEW, 0, 1, 0)
+    used = oldest.stat().st_blocks * 512
+    assert prune(tmp_path, 3 * used, {NEW}) == []
+    assert prune(tmp_path, 2 * used, {NEW}) == [oldest]
+    assert prune(tmp_path, 0, {NEW}) == [older]
+    assert current.exists(), "a segment in use was removed"
+
+
+def test_a_flush_follows_a_write_and_an_idle_journal_costs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    monkeypatch.setattr(journal_care, "_flush", lambda path: flushed.append(Path(path).name))
+    path = make(tmp_path, NEW, 0, 1, 0)
+    syncer = Syncer(tmp_path)
+    fresh = path.stat().st_mtime_ns
+    assert syncer.sync() == 1
+    assert syncer.sync() == 1, "a write in the same tick as the flush would be missed"
+    os.utime(path, ns=(fresh, fresh - 10**9))
+    assert syncer.sync() == 1
+    assert [syncer.sync() for _ in range(3)] == [0, 0, 0]
+    os.utime(path)
+    assert syncer.sync() == 1
+    path.unlink()
+    assert syncer.sync() == 0
+    assert set(flushed) == {path.name}
+
+
+def test_a_real_flush(tmp_path: Path) -> None:
+    make(tmp_path, NEW, 0, 1, 0)
+    assert Syncer(tmp_path).sync() == 1
+
+
+def test_what_a_killed_writer_left_is_cut_behind_its_last_record(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path), OLD, 0, 1, SIZE)
+    path = Path(journal.path())
+    assert path.stat().st_size == SIZE
+    trimmer = Trimmer(tmp_path)
+    assert trimmer.trim({OLD}) == 0, "its writer lives"
+    assert trimmer.trim(set()) == 1
+    assert path.stat().st_size < SIZE
+    assert read_journal(str(path), 0)[0] == []
+    assert trimmer.trim(set()) == 0
+
+
+def test_a_damaged_segment_is_left_as_it_is(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path), OLD, 0, 1, SIZE)
+    path = Path(journal.path())
+    _, start, _ = read_journal(str(path), 0)
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(b"\xff" * 64)
+    assert read_journal(str(path), 0)[2], "it should read as torn"
+    assert Trimmer(tmp_path).trim(set()) == 0
+    nonsense = make(tmp_path, OLD, 1, 1, 0)
+    assert Trimmer(tmp_path).trim(set()) == 0
+    assert (path.stat().st_size, nonsense.stat().st_size) == (SIZE, SIZE)

@@ -1,0 +1,99 @@
+"""What failed answers mean, as a table: status and body in, outcome and code out."""
+
+import time
+from email.utils import formatdate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybridgw.core import Outcome
+from hybridgw.providers.failures import failure, retry_after
+
+CASES = [
+    (500, b"", Outcome.SERVER_ERROR, "upstream_error"),
+    (503, b'{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}',
+     Outcome.SERVER_ERROR, "upstream_error"),
+    (529, b"{}", Outcome.SERVER_ERROR, "upstream_error"),
+    (429, b'{"error":{"message":"slow down","code":"rate_limit_exceeded"}}',
+     Outcome.THROTTLED, "rate_limit_exceeded"),
+    (429, b'{"error":{"message":"pay","type":"insufficient_quota","code":"insufficient_quota"}}',
+     Outcome.OUT_OF_CREDIT, "upstream_quota"),
+    (429, b'{"type":"error","error":{"type":"enforced_spend_limit_reached","message":"x"}}',
+     Outcome.OUT_OF_CREDIT, "upstream_quota"),
+    (402, b"", Outcome.OUT_OF_CREDIT, "upstream_quota"),
+    (401, b'{"error":{"message":"Incorrect API key provided: sk-abc"}}',
+     Outcome.CREDENTIAL_REJECTED, "upstream_auth"),
+    (403, b"", Outcome.CREDENTIAL_REJECTED, "upstream_auth"),
+    (400, b'{"error":{"message":"This model\'s maximum context length is 8192 tokens"}}',
+     Outcome.CONTEXT_EXCEEDED, "context_length_exceeded"),
+    (400, b'{"error":{"code":400,"message":"too long","type":"exceed_context_size_error"}}',
+     Outcome.CONTEXT_EXCEEDED, "context_length_exceeded"),
+    (400, b'{"error":{"message":"x","code":"content_filter"}}', Outcome.CONTENT_FILTERED, "content_filter"),
+    (400, b'{"error":"invalid tool call arguments"}', Outcome.REQUEST_REJECTED, "upstream_rejected"),
+    (404, b"404 page not found", Outcome.REQUEST_REJECTED, "upstream_rejected"),
+    (422, b'{"error":"text","error_type":"validation"}', Outcome.REQUEST_REJECTED, "upstream_rejected"),
+    (302, b"", Outcome.MALFORMED, "upstream_error"),
+    (204, b"", Outcome.MALFORMED, "upstream_error"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "body", "outcome", "code"), CASES)
+def test_status_and_body_decide(status: int, body: bytes, outcome: Outcome, code: str) -> None:
+    error = failure(status, [], body)
+    assert (error.outcome, error.code, error.status) == (outcome, code, status)
+
+
+def test_messages_of_every_shape_are_found() -> None:
+    for body in (
+        b'{"error":{"message":"said"}}',
+        b'{"error":"said"}',
+        b'{"object":"error","message":"said","code":40303}',
+        b'{"detail":"said"}',
+        b'[{"error":{"message":"said","status":"X"}}]',
+    ):
+        assert failure(400, [], body).message == "said"
+
+
+def test_a_secret_never_appears() -> None:
+    error = failure(
+        400, [], b'{"error":{"message":"bad key sk-top-secret given"}}', secrets=["sk-top-secret"]
+    )
+    assert "sk-top-secret" not in error.message
+    rejected = failure(401, [], b'{"error":{"message":"Incorrect API key: sk-top-...cret"}}')
+    assert "sk-" not in rejected.message
+
+
+@given(st.integers(100, 999), st.binary(max_size=400))
+def test_any_answer_becomes_an_error(status: int, body: bytes) -> None:
+    error = failure(status, [(b"retry-after", body[:30])], body)
+    assert error.message
+    assert len(error.message) <= 2000
+
+
+NOW = 1_795_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (b"2", 2.0),
+        (b"0", 0.0),
+        (b"1.5", 1.5),
+        (formatdate(NOW + 30, usegmt=True).encode(), 30.0),
+        (formatdate(NOW - 30, usegmt=True).encode(), None),
+        (b"-5", None),
+        (b"soon", None),
+        (b"", None),
+        (b"99999999999999999999999", None),
+        (b"9999999999", 86400.0),
+        (b"Thu, 99 Foo 2026", None),
+    ],
+)
+def test_retry_after_forms(value: bytes, seconds: float | None) -> None:
+    assert retry_after([(b"retry-after", value)], NOW) == seconds
+
+
+def test_milliseconds_win() -> None:
+    headers = [(b"retry-after", b"30"), (b"retry-after-ms", b"250")]
+    assert retry_after(headers, time.time()) == 0.25

@@ -1,0 +1,63 @@
+"""Facts from headers: keys wherever clients put them, hints, loopback names."""
+
+import pytest
+
+from hybridgw.server.request import Facts, is_loopback_host, is_loopback_origin
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"authorization", b"Bearer sk-1")],
+        [(b"authorization", b"bearer sk-1")],
+        [(b"x-api-key", b"sk-1")],
+        [(b"api-key", b"sk-1")],
+        [(b"x-goog-api-key", b"sk-1")],
+        [(b"x-litellm-api-key", b"Bearer sk-1")],
+        [(b"api-key", b"other"), (b"x-litellm-api-key", b"sk-1")],
+        [(b"authorization", b"Bearer other"), (b"x-mine", b"sk-1")],
+    ],
+)
+def test_the_key_is_found_wherever_clients_put_it(headers: list[tuple[bytes, bytes]]) -> None:
+    assert Facts(headers, b"x-mine").key == b"sk-1"
+
+
+def test_an_authorization_without_bearer_is_no_key() -> None:
+    assert not Facts([(b"authorization", b"sk-1")], None).key
+    assert not Facts([(b"authorization", b"Basic c2stMQ==")], None).key
+
+
+def test_hints_are_collected_and_a_misspelt_one_is_not_lost() -> None:
+    facts = Facts([(b"x-hybridgw-sensitivty", b"regulated"), (b"x-litellm-call-id", b"7")], None)
+    assert facts.hints == {"x-hybridgw-sensitivty": "regulated"}
+
+
+def test_headers_over_the_limit_are_noticed() -> None:
+    assert not Facts([(b"a", b"x" * 60_000)], None).oversized
+    assert Facts([(b"a", b"x" * 66_000)], None).oversized
+
+
+@pytest.mark.parametrize(
+    "host", [b"localhost", b"localhost:4000", b"127.0.0.1:80", b"[::1]:4000", b"app.localhost", b"LOCALHOST."]
+)
+def test_loopback_hosts(host: bytes) -> None:
+    assert is_loopback_host(host)
+
+
+@pytest.mark.parametrize(
+    "host", [b"", b"evil.example", b"127.0.0.1.evil.example", b"localhost.evil.example", b"10.0.0.1", b"[::1"]
+)
+def test_other_hosts(host: bytes) -> None:
+    assert not is_loopback_host(host)
+
+
+def test_origins() -> None:
+    assert is_loopback_origin(b"http://localhost:3000")
+    assert not is_loopback_origin(b"null")
+    assert not is_loopback_origin(b"https://evil.example")
+    assert not is_loopback_origin(b"file://localhost")
+
+
+@pytest.mark.parametrize("value", [b"-1", b"1e3", b"", b"9" * 30])
+def test_an_absurd_content_length_is_not_believed(value: bytes) -> None:
+    assert Facts([(b"content-length", value)], None).content_length == -1

@@ -1,0 +1,68 @@
+"""Every error has a row, every row an answer that the SDKs can act on."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from hybridgw.core import Outcome
+from hybridgw.dialects import OPENAI
+from hybridgw.errors import GatewayError, RequestError, UpstreamError
+from hybridgw.native import catalogue
+from hybridgw.server.catalogue import CATALOGUE
+from hybridgw.server.error_page import render
+from hybridgw.server.rescue import rescue
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize("code", CATALOGUE)
+@pytest.mark.parametrize("kind", ["native", "litellm"])
+def test_every_row_renders_a_complete_error_object(code: str, kind: str) -> None:
+    row = CATALOGUE[code]
+    fault = rescue(GatewayError(code, "said", field="model"), kind)
+    assert fault.status == (row.status if kind == "native" else row.litellm_status)
+    error = orjson.loads(OPENAI.error(fault))["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert isinstance(error["code"], str)
+    assert error["message"] == "said"
+    if kind == "litellm":
+        assert error["code"] == str(fault.status)
+
+
+def test_every_code_of_the_native_side_has_a_row() -> None:
+    assert not set(catalogue()["decide_errors"]) - set(CATALOGUE)
+
+
+def test_an_unforeseen_error_tells_the_client_nothing() -> None:
+    fault = rescue(ZeroDivisionError("secret detail"))
+    assert (fault.status, fault.message) == (500, "internal error")
+
+
+def test_a_rejected_upstream_key_is_not_a_401() -> None:
+    error = UpstreamError(Outcome.CREDENTIAL_REJECTED, "no", code="upstream_auth", status=401)
+    fault = rescue(error)
+    assert (fault.status, fault.should_retry) == (502, False)
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_a_refusal_of_the_request_keeps_the_upstreams_status(status: int) -> None:
+    error = UpstreamError(Outcome.REQUEST_REJECTED, "no", code="upstream_rejected", status=status)
+    assert rescue(error).status == status
+
+
+def test_no_client_is_told_to_wait_longer_than_a_minute() -> None:
+    fault = rescue(UpstreamError(Outcome.THROTTLED, "later", code="rate_limit_exceeded", retry_after=3600))
+    assert fault.retry_after is None
+    assert fault.should_retry is False
+    fault = rescue(UpstreamError(Outcome.THROTTLED, "later", code="rate_limit_exceeded", retry_after=2.5))
+    assert fault.retry_after == 2.5
+
+
+def test_an_exhausted_upstream_failure_forbids_the_sdks_own_retries() -> None:
+    assert rescue(UpstreamError(Outcome.SERVER_ERROR, "down")).should_retry is False
+    assert rescue(RequestError("invalid_json", "no")).should_retry is None
+
+
+def test_the_published_page_is_made_from_the_table() -> None:
+    assert (ROOT / "docs" / "errors.md").read_text() == render()
