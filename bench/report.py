@@ -116,7 +116,8 @@ _TITLES = {"compare": "Gateways side by side", "micro": "Native calls", "load": 
 
 
 def picture(document: dict[str, Any], path: Path) -> None:
-    """Bars of processor time per request and per stream, on a logarithmic axis."""
+    """Processor time and added latency by gateway. Points, not bars: the axis is logarithmic, and the
+    length of a bar would mean nothing on it."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -133,10 +134,14 @@ def picture(document: dict[str, Any], path: Path) -> None:
         names = [name for name, _ in rows][::-1]
         values = [value for _, value in rows][::-1]
         colours = ["#2a6f97" if name.startswith("hybridgw") else "#b0b7bf" for name in names]
-        bars = axis.barh(names, values, color=colours)
-        axis.bar_label(bars, [f" {v:,.0f}" for v in values], fontsize=8)
+        axis.scatter(values, names, c=colours, s=60, zorder=2)
+        for name, value in rows:
+            axis.annotate(
+                f"{value:,.0f}", (value, name), (0, 8), textcoords="offset points", fontsize=8, ha="center"
+            )
         axis.set_xscale("log")
-        axis.margins(x=0.25)
+        axis.grid(axis="x", color="#e4e7ea", zorder=0)
+        axis.margins(x=0.2, y=0.2)
         axis.set_title(f"{title}, microseconds (log)", fontsize=9)
         axis.tick_params(labelsize=8)
         for side in ("top", "right"):
@@ -150,6 +155,7 @@ def picture(document: dict[str, Any], path: Path) -> None:
 
 def render(folder: Path = RESULTS) -> Path:
     """Render the newest result of each machine and kind; returns the page."""
+    folder.mkdir(exist_ok=True)
     newest: dict[tuple[str, str], tuple[Path, dict[str, Any]]] = {}
     for path in sorted(folder.glob("*.json")):
         document = msgspec.json.decode(path.read_bytes())

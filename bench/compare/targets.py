@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 Figures = dict[str, dict[str, Any]]
 """Figures of a run by gateway."""
 
+_DISTURBED = 6
 ONE = "hybridgw, 1 worker"
 ALL = "hybridgw"
 
@@ -36,10 +37,19 @@ def _plain(gateway: str, key: str) -> Callable[[Figures], float | None]:
     return find
 
 
+def disturbed(figures: Figures) -> bool:
+    """Whether latencies were spoilt by something else on the machine: direct p99 far above direct p50."""
+    direct = figures.get("direct", {})
+    return bool(direct.get("p50_us")) and direct["p99_us"] > _DISTURBED * direct["p50_us"]
+
+
 def _added(figures: Figures) -> float | None:
-    """(gateway p99 - direct p99) / direct p99 at one connection; medians of the same rounds."""
+    """(gateway p99 - direct p99) / direct p99 at one connection; medians of the same rounds. No value on a
+    disturbed machine, where a huge direct p99 would make any gateway look good."""
     ours = figures.get(ONE, {}).get("added_p99_us")
     direct = figures.get("direct", {}).get("p99_us")
+    if disturbed(figures):
+        return None
     return round(ours / direct, 2) if ours is not None and direct else None
 
 

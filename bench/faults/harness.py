@@ -57,7 +57,7 @@ class Gateway:
     """hybridgw in front of demo upstreams `a` and `b` (one model, both equal). Use as a context manager."""
 
     def __init__(
-        self, *, workers: int = 2, speed: float = 0.0, settings: Mapping[str, Any] | None = None
+        self, *, workers: int = 2, speed: float = 0.0, settings: Mapping[str, dict[str, Any]] | None = None
     ) -> None:
         processes.raise_file_limit()
         self._folder = tempfile.TemporaryDirectory(prefix="bench-faults-")
@@ -86,7 +86,9 @@ class Gateway:
             "models": [{"name": MODEL, "deployments": ["local/a", "local/b"]}],
         }
         file = self.folder / "hybridgw.yaml"
-        file.write_bytes(msgspec.json.encode(config | dict(settings or {})))
+        for section, values in (settings or {}).items():
+            config[section] = config.get(section, {}) | values
+        file.write_bytes(msgspec.json.encode(config))
         self.child = Child(
             [*hybridgw_command(), "serve", "--config", str(file)],
             self.folder / "gateway.log",

@@ -432,9 +432,9 @@ class Journal:
         """Seals the segment. Later appends fail. OSError."""
 
 def read_journal(
-    path: str | os.PathLike[str], offset: int, limit: int = ...
+    path: str | os.PathLike[str], offset: int, limit: int | None = None
 ) -> tuple[list[dict[str, Any]], int, bool]:
-    """At most `limit` (4096) records of a segment from `offset` (0, or what an earlier call returned).
+    """Records of a segment from `offset` (0, or what an earlier call returned), at most `limit`.
 
     Returns the records, where to go on, and whether the end is torn (a killed writer, or one that is
     writing). OSError for a file that is no segment.

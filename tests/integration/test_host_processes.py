@@ -13,6 +13,12 @@ import pytest
 from tests.support.host_run import Host, free_port, until
 
 
+def run_folders(host: Host) -> list[Path]:
+    """Run folders of gateways with this state folder."""
+    found = [*Path("/dev/shm").glob("hybridgw-*/runtime.json"), *host.state.glob("run-*/runtime.json")]
+    return [path.parent for path in found if f'"{host.state}"' in path.read_text()]
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_all_workers_serve_and_stop_cleanly(tmp_path: Path, method: str) -> None:
     with Host(tmp_path, workers=2, server=f"start_method: {method}") as host:
@@ -23,7 +29,7 @@ def test_all_workers_serve_and_stop_cleanly(tmp_path: Path, method: str) -> None
         assert "stopped" in host.log()
     # Both workers were told through the application, and nothing of the run is left.
     assert len(list(host.state.glob("drained-*"))) == 2
-    assert not [path for path in Path("/dev/shm").glob("hybridgw-*") if str(host.supervisor.pid) in path.name]
+    assert not run_folders(host)
 
 
 def test_an_occupied_port_is_refused_with_the_name_of_its_owner(tmp_path: Path) -> None:
@@ -112,6 +118,7 @@ def test_a_killed_supervisor_leaves_no_orphans_and_its_requests_finish(tmp_path:
         assert int(slow.result(10)) in host.left() or slow.result()
         until(lambda: not host.left(), 10.0)
         assert list(host.state.glob("drained-*"))
+        assert not run_folders(host), "credentials were left behind"
 
 
 def test_a_successor_waits_for_the_requests_of_a_killed_supervisor(tmp_path: Path) -> None:
@@ -127,9 +134,7 @@ def test_a_successor_waits_for_the_requests_of_a_killed_supervisor(tmp_path: Pat
             assert slow.done()
             assert slow.result()
             assert second.pid() in second.worker_pids()
-            runs = [path for path in Path("/dev/shm").glob("hybridgw-*") if (path / "runtime.json").exists()]
-            mine = [path for path in runs if str(tmp_path) in (path / "runtime.json").read_text()]
-            assert len(mine) == 1, "the run folder of the killed one was left behind"
+            assert len(run_folders(second)) == 1, "the run folder of the killed one was left behind"
 
 
 def test_sigterm_lets_requests_finish_and_refuses_new_ones(tmp_path: Path) -> None:
@@ -260,3 +265,13 @@ def test_an_address_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     host = Host(tmp_path, server='host: "192.0.2.1"').start()
     assert host.wait() == 2
     assert "192.0.2.1 is no address of this machine" in host.log()
+
+
+def test_it_ends_with_the_terminal_it_was_started_from(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    terminal = host.start_in_a_terminal()
+    until(host.pid)
+    host.note()
+    os.close(terminal)
+    assert host.wait() == 0
+    until(lambda: not host.left())

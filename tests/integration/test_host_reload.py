@@ -16,9 +16,9 @@ def test_an_edited_file_and_a_hangup_both_reload(tmp_path: Path) -> None:
         before = host.config.read_text()
         worker = host.pid()
         until(lambda: host.child("housekeeper"))
-        host.config.write_text(before + "log_level: debug\n")
+        host.config.write_text(before + "retry: {max_attempts: 5}\n")
         until(lambda: generation(host) == 2)
-        host.config.write_text(before + "log_level: warning\n")
+        host.config.write_text(before + "retry: {max_attempts: 6}\n")
         host.signal(signal.SIGHUP)
         until(lambda: generation(host) == 3)
         assert host.pid() == worker, "a reload must not replace workers"
@@ -37,7 +37,7 @@ def test_a_bad_file_keeps_the_old_configuration_for_new_workers_too(tmp_path: Pa
         os.kill(housekeeper, signal.SIGKILL)
         until(lambda: host.child("housekeeper") not in (0, housekeeper))
         host.note()
-        host.config.write_text(before + "log_level: debug\n")
+        host.config.write_text(before + "retry: {max_attempts: 5}\n")
         until(lambda: generation(host) == 2)
 
 

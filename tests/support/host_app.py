@@ -12,12 +12,10 @@ while they run.
 import asyncio
 import contextlib
 import os
-import time
 from pathlib import Path
 from typing import Any
 
-from hybridgw.host import publication, runtime
-from hybridgw.host.process import start_ticks
+from hybridgw.host import publication, runtime, slots
 from hybridgw.native import StateFile
 
 _draining = False
@@ -33,7 +31,11 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         return
     if path == "/slow":
         await asyncio.sleep(float(argument))
-    body = {"/draining": str(_draining), "/generation": str(_generation())}.get(path, str(os.getpid()))
+    body = str(os.getpid())
+    if path == "/draining":
+        body = str(_draining)
+    elif path == "/generation":
+        body = str(_generation())
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": body.encode()})
 
@@ -59,7 +61,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
     if (Path(info.state_dir) / "fail").exists():
         raise RuntimeError("told to fail")
     state = StateFile.open(info.state_file)
-    slot = state.claim(os.getpid(), start_ticks(os.getpid()), time.monotonic_ns())
+    slot = slots.claim(state)
     await send({"type": "lifespan.startup.complete"})
     await receive()
     _draining = True

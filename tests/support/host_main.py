@@ -13,6 +13,6 @@ if __name__ == "__main__":
             port=int(port),
             workers=int(workers),
             application="tests.support.host_app:application",
-            announce=lambda settings: say("test", f"ready on {settings.server.port}"),
+            when_ready=lambda settings: say("test", f"ready on {settings.server.port}"),
         )
     )

@@ -80,8 +80,30 @@ class Host:
         self.process: subprocess.Popen[bytes] | None = None
         self._seen: dict[int, int] = {}
 
-    def start(self) -> "Host":
-        """Start without waiting for it."""
+    def start(self, before: tuple[str, ...] = ()) -> "Host":
+        """Start without waiting for it; `before` goes in front of the command."""
+        command, environ = self._command()
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*before, *command],
+                env=environ,
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return self
+
+    def start_in_a_terminal(self) -> int:
+        """Start as the leader of a terminal session; closing the returned descriptor hangs it up."""
+        ours, theirs = os.openpty()
+        # A leader without a terminal that opens one gets it as its own.
+        self.start(("sh", "-c", 'exec "$@" < "$0"', os.ttyname(theirs)))
+        until(lambda: "host_main" in command_line(self.supervisor.pid))
+        os.close(theirs)
+        return ours
+
+    def _command(self) -> tuple[list[str], dict[str, str]]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         inherited = os.environ.get("PYTHONPATH", "")
         environ = kept | {
@@ -90,11 +112,7 @@ class Host:
         }
         command = [sys.executable, "-m", "tests.support.host_main"]
         command += [str(self.config), str(self.port), str(self.workers)]
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, env=environ, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
-            )
-        return self
+        return command, environ
 
     def __enter__(self) -> "Host":
         self.start()

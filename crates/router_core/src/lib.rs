@@ -11,14 +11,14 @@
 //! never one another.
 #![deny(unsafe_code)]
 
-pub mod error;
-pub mod breaker;
-pub mod shared;
-pub mod types;
-pub mod policy;
-pub mod select;
 pub mod body;
-pub mod stream;
-pub mod router;
+pub mod breaker;
+pub mod error;
+pub mod policy;
 #[cfg(feature = "python")]
 mod py;
+pub mod router;
+pub mod select;
+pub mod shared;
+pub mod stream;
+pub mod types;

@@ -57,7 +57,7 @@ class InstantSite:
         answer = Answer(
             ask, "instant", 0, 0, Faults(events=EVENTS if faults.events is None else faults.events)
         )
-        self.events: list[Event] = answer.events()
+        self.events: list[Event] = list(answer.events())
         self.document = _padded(
             Answer(_ask(name, stream=False), "instant", 0, 0, Faults(events=8)).document()
         )

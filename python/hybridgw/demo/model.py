@@ -13,6 +13,7 @@ import base64
 import hashlib
 import re
 import struct
+from collections.abc import Iterator
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
@@ -25,6 +26,8 @@ FINGERPRINT = "hybridgw-demo"
 
 _TOKEN = re.compile(r"\S+\s*|\s+")
 _encode = msgspec.json.encode
+_HOLE = "\0hole\0"
+"""Stands for a piece of text in a frame; the last one in it is ours, whatever a model is called."""
 
 
 class AskError(ValueError):
@@ -246,34 +249,44 @@ class Answer:
         }
         return _encode(body if self.faults.usage_missing else body | {"usage": self.usage()})
 
-    def events(self) -> list[Event]:
-        """The answer as events, terminal included. Choices advance together, lowest index first."""
+    def events(self) -> Iterator[Event]:
+        """The answer as events, terminal included. Choices advance together, lowest index first. Lazy:
+        a reader that does not read must not make this program hold a million events for it."""
         ask, faults = self.ask, self.faults
-        out: list[Event] = []
 
-        def add(kind: Kind, index: int, delta: dict[str, Any], finish: str | None = None) -> None:
-            out.append(Event(kind, self._chunk(index, delta, finish), paced=index == 0))
+        def each(kind: Kind, delta: dict[str, Any], finish: str | None = None) -> Iterator[Event]:
+            for index in range(self.choices):
+                yield Event(kind, self._chunk(index, delta, finish), paced=index == 0)
 
         if ask.chat:
-            for index in range(self.choices):
-                add(Kind.ROLE, index, {"role": "assistant", "content": None if ask.tool else ""})
+            yield from each(Kind.ROLE, {"role": "assistant", "content": None if ask.tool else ""})
         if ask.tool:
             for index in range(self.choices):
                 for fragment in self._fragments(index, ask.tool):
-                    add(Kind.CONTENT, index, {"tool_calls": [fragment]})
-        pieces = ["x" * faults.huge_event, *self.pieces] if faults.huge_event else self.pieces
-        for piece in pieces:
-            for index in range(self.choices):
-                delta = {"content": piece}
-                add(Kind.CONTENT, index, {"role": "assistant"} | delta if faults.repeat_role else delta)
+                    chunk = self._chunk(index, {"tool_calls": [fragment]}, None)
+                    yield Event(Kind.CONTENT, chunk, paced=index == 0)
+        role = {"role": "assistant"} if faults.repeat_role else {}
+        if faults.huge_event:
+            yield from each(Kind.CONTENT, role | {"content": "x" * faults.huge_event})
+        if ask.logprobs:
+            for piece in self.pieces:
+                yield from each(Kind.CONTENT, role | {"content": piece})
+        else:
+            # The same bytes, but only the piece is encoded each time: long streams are sent at load.
+            frames = [
+                self._chunk(index, role | {"content": _HOLE}, None).rpartition(_encode(_HOLE))
+                for index in range(self.choices)
+            ]
+            for piece in self.pieces:
+                text = _encode(piece)
+                for index, (before, _, after) in enumerate(frames):
+                    yield Event(Kind.CONTENT, before + text + after, paced=index == 0)
         if not faults.no_finish:
-            for index in range(self.choices):
-                add(Kind.FINISH, index, {}, self.finish)
+            yield from each(Kind.FINISH, {}, self.finish)
         if ask.include_usage and not faults.usage_missing:
-            chunk = self.identity | {"object": self._chunk_object, "choices": [], "usage": self.usage()}
-            out.append(Event(Kind.USAGE, _encode(chunk)))
-        out.append(Event(Kind.DONE, b"[DONE]"))
-        return out
+            last = self.identity | {"object": self._chunk_object, "choices": [], "usage": self.usage()}
+            yield Event(Kind.USAGE, _encode(last))
+        yield Event(Kind.DONE, b"[DONE]")
 
     @property
     def _chunk_object(self) -> str:

@@ -7,7 +7,7 @@ ten-megabyte event is built only when its turn has come.
 """
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 from http import HTTPStatus
 from random import random
@@ -72,7 +72,7 @@ def document(
     return _shaped(_document(status, body, faults, wait, keep_alive, content_type, extra), faults)
 
 
-def stream(events: list[Event], faults: Faults, pace: Pace, *, http11: bool, keep_alive: bool) -> Script:
+def stream(events: Iterable[Event], faults: Faults, pace: Pace, *, http11: bool, keep_alive: bool) -> Script:
     """Script of a stream of server-sent events. To an HTTP/1.0 client the close ends the body."""
     return _shaped(_stream(events, faults, pace, http11, keep_alive), faults)
 
@@ -165,7 +165,7 @@ def _document(
     yield Step(0.0, Act.CLOSE if close or faults.stale_close or longer else Act.END)
 
 
-def _stream(events: list[Event], faults: Faults, pace: Pace, http11: bool, keep_alive: bool) -> Script:
+def _stream(events: Iterable[Event], faults: Faults, pace: Pace, http11: bool, keep_alive: bool) -> Script:
     opened = False
     for step in _opening(faults):
         opened = True

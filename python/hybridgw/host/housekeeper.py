@@ -25,9 +25,9 @@ from hybridgw.host.configure import again
 from hybridgw.host.console import say
 from hybridgw.host.journal_care import Syncer, Trimmer, prune
 from hybridgw.host.lock import live_instances
-from hybridgw.host.process import die_with_parent
+from hybridgw.host.process import alive, die_with_parent
 from hybridgw.host.reload import Reloader
-from hybridgw.host.runtime import RuntimeInfo, read_info
+from hybridgw.host.runtime import RuntimeInfo, read_info, remove_run_dir
 from hybridgw.host.slots import sweep
 from hybridgw.native import StateFile
 
@@ -108,12 +108,15 @@ def _tidy(info: RuntimeInfo, journal: Path, trimmer: Trimmer, limit: int) -> Non
 
 
 def main(info_path: str) -> None:
-    """Run until told to stop."""
+    """Run until told to stop. Told by the death of the supervisor, remove what it cannot any more:
+    those that still drain have mapped what they need."""
     # Usually inherited blocked from the supervisor; a signal that came before waits for `run`.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     info = read_info(Path(info_path))
     die_with_parent(info.supervisor_pid)
     Housekeeper(info).run()
+    if not alive(info.supervisor_pid, info.supervisor_ticks):
+        remove_run_dir(Path(info.run_dir))
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ _SETTLED = 1.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = {"killed": 1.0, "failed": 5.0}
 _FAILED_STARTS = 5
+_ASK_AGAIN = 0.5
 
 _LOGGING = {
     # The server's own lines go where ours go: standard output belongs to whoever started us.
@@ -204,12 +205,16 @@ class Server(MPServer):
         """Ask every worker to finish what it has, then end those that do not. The application ends
         its requests within the drain time itself; only one that is stuck is ended here."""
         deadline = time.monotonic() + self.info.drain + GRACE
-        for place in self._running():
-            place.worker.inner.terminate()
         # The last copy that goes ends the listening: clients are refused instead of kept waiting.
         self._sso.close()
+        # Asked more than once, because a loop that is just being started can miss a signal.
+        asked = 0.0
         while self._running() and (left := deadline - time.monotonic()) > 0:
-            self._wait(wakeup, left)
+            if time.monotonic() - asked >= _ASK_AGAIN:
+                asked = time.monotonic()
+                for place in self._running():
+                    place.worker.inner.terminate()
+            self._wait(wakeup, min(left, _ASK_AGAIN))
             for place in self._dead():
                 place.bury(time.monotonic())
         for place in self._running():

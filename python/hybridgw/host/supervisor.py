@@ -10,10 +10,11 @@ Children run in sessions of their own: Ctrl-C reaches the supervisor alone, whic
 orderly drain; a second one ends everything at once.
 
     SIGTERM, SIGINT    drain and stop          SIGINT again   stop at once
-    SIGHUP             reload the configuration
+    SIGHUP             reload the configuration; if the terminal it was started from is gone, drain and stop
 """
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from pathlib import Path
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.schema import Settings
 from hybridgw.host import child, listener
+from hybridgw.host.announcement import announce
 from hybridgw.host.child import Child
 from hybridgw.host.console import say
 from hybridgw.host.demo import DemoUpstreams, NoDemo
@@ -41,10 +43,10 @@ _QUEUE_PATIENCE = 0.1
 class Supervisor:
     """One run. `prepared` is everything that was decided before the first child."""
 
-    def __init__(self, prepared: Prepared, announce: Callable[[Settings], None] | None) -> None:
+    def __init__(self, prepared: Prepared, when_ready: Callable[[Settings], None] | None = None) -> None:
         self.prepared = prepared
         self.info = prepared.info
-        self._announce = announce
+        self._when_ready = when_ready
         fds = (prepared.lock.fd,)
         argument = (str(prepared.info_path),)
         self.server = Child(
@@ -54,6 +56,7 @@ class Supervisor:
         self.children = [self.server, self.housekeeper]
         self.settings = prepared.settings
         self._demo: DemoUpstreams | None = None
+        self._from_terminal = _has_terminal()
         self._announced = False
         self._end: float | None = None
         """When the drain is over; None while serving."""
@@ -83,7 +86,11 @@ class Supervisor:
         if number in (signal.SIGTERM, signal.SIGINT):
             self._asked_to_stop(at_once=self._end is not None and number == signal.SIGINT)
         elif number == signal.SIGHUP:
-            self.housekeeper.send(signal.SIGHUP)
+            if self._from_terminal and not _has_terminal():
+                # Whoever closed the window expects it to end, as everything else there does.
+                self._asked_to_stop(at_once=False)
+            else:
+                self.housekeeper.send(signal.SIGHUP)
         for pid, status in child.reap():
             hopeless = status == START_UP_FAILED and pid == self.server.pid and not self._announced
             self._ended(pid, status)
@@ -100,8 +107,9 @@ class Supervisor:
             self._announced = True
             self.housekeeper.due = 0.0
             self._keep_up()
-            if self._announce is not None:
-                self._announce(self.settings)
+            announce(self.settings, self.info)
+            if self._when_ready is not None:
+                self._when_ready(self.settings)
         return None
 
     def _pause(self) -> float:
@@ -176,6 +184,14 @@ class Supervisor:
         self.prepared.lock.release()
 
 
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
 def serve(
     config_path: str | None = None,
     *,
@@ -184,11 +200,11 @@ def serve(
     workers: int | None = None,
     allow_cloud: bool = False,
     application: str = "hybridgw.server.app:application",
-    announce: Callable[[Settings], None] | None = None,
+    when_ready: Callable[[Settings], None] | None = None,
 ) -> int:
     """Serve in the foreground until told to stop; the exit status.
 
-    `host`, `port` and `workers` replace what the configuration says. `announce` is called once,
+    `host`, `port` and `workers` replace what the configuration says. `when_ready` is called once,
     when the first worker answers. Must run in the main thread, which keeps its signals blocked
     while this runs.
     """
@@ -204,7 +220,7 @@ def serve(
         )
         if prepared is None:
             return UNUSABLE
-        supervisor = Supervisor(prepared, announce)
+        supervisor = Supervisor(prepared, when_ready)
         try:
             return supervisor.run()
         finally:

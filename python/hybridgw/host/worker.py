@@ -5,7 +5,7 @@ parent, so a SIGTERM in its first milliseconds would be swallowed by a copy of t
 exception in the application's start-up is logged and the worker serves uninitialised; nothing ties
 a worker to its parent; and an application hears of a shutdown only after its last request has
 ended, when it could neither refuse nor settle anything any more. Here signals stay blocked from the
-birth of the process until the loop handles them, start-up ends in `complete` or `failed` and
+birth of the process until it has started, start-up ends in `complete` or `failed` and
 nothing else, the kernel asks the worker to drain when its parent dies, and `lifespan.shutdown`
 reaches the application together with SIGTERM: granian then stops accepting and closes connections
 as they become idle, while the application bounds what still runs.
@@ -37,6 +37,13 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+_SECOND_RUN = 0.01
+
+
+def _obey_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def import_application(target: str) -> Application:
     """The ASGI callable named `module:attribute`. Unlike the server's own loader this adds nothing
     to the module search path: a file in the working directory must not shadow a module of ours."""
@@ -61,8 +68,9 @@ def _loop_signals(stop: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Worke
     event = WorkerSignal()
 
     def told() -> None:
-        event.set()
-        stop.set()
+        if not stop.is_set():
+            event.set()
+            stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told)
@@ -89,8 +97,6 @@ async def _lifespan(
     receive: Receive,
     send: Send,
 ) -> None:
-    # By now the loop has its handlers; what arrived in between is delivered here.
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     started = answered = False
 
     async def next_event() -> Message:
@@ -106,6 +112,9 @@ async def _lifespan(
         answered = True
         if message["type"] == "lifespan.startup.complete":
             mark_ready(info)
+            # granian now stops the loop and runs it anew, and uvloop loses what arrives in between:
+            # the timer goes off in the second run, and what was held back is delivered there.
+            asyncio.get_running_loop().call_later(_SECOND_RUN, _obey_signals)
         await send(message)
 
     try:

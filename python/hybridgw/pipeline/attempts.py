@@ -20,6 +20,8 @@ from hybridgw.providers.base import Translator
 from hybridgw.providers.failures import failure
 from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, UpstreamRequest, UpstreamResponse
 
+# Looking a member up by number costs more in the enumeration itself.
+_BOUNDARIES = tuple(Boundary)
 _ERROR_BODY_LIMIT = 1024 * 1024
 
 
@@ -86,7 +88,7 @@ async def open_exchange(
         timeouts = msgspec.structs.replace(timeouts, total=limit)
     call.leave(time.monotonic_ns())
     response = await call.worker.transport.send(
-        Boundary(decision.ceiling),
+        _BOUNDARIES[decision.ceiling],
         upstream.deployment,
         UpstreamRequest("POST", exchange.target, STREAM_REQUEST if stream else JSON_REQUEST, body),
         timeouts,

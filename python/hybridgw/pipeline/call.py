@@ -24,7 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
-    __slots__ = ("active", "draining", "draw", "plan", "router", "slot", "state", "transport")
+    __slots__ = ("active", "draining", "loop", "draw", "plan", "router", "slot", "state", "transport")
 
     def __init__(self, plan: Plan, router: Router, state: StateFile, slot: int, transport: Transport) -> None:
         self.plan = plan
@@ -32,6 +32,7 @@ class Worker:
         self.state = state
         self.slot = slot
         self.transport = transport
+        self.loop = asyncio.get_running_loop()
         self.active: set[Call] = set()
         self.draining = False
         # Spreads load; guards nothing, so the fast generator is the right one.
@@ -90,7 +91,7 @@ class Call:
         self.receive = receive
         self.send = send
         self.begun_ns = begun_ns
-        self.task = asyncio.current_task()
+        self.task = asyncio.current_task(worker.loop)
         self.reading = True
         """The body is still arriving: nobody else may call `receive`."""
         self.received = 0

@@ -7,7 +7,6 @@ by the native side as cancelled, which is the safety net and not the plan.
 
 import asyncio
 import time
-from functools import partial
 
 from hybridgw.core import Outcome
 from hybridgw.errors import GatewayError, Refused, RequestError
@@ -32,7 +31,10 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
     """Decide, attempt, relay. Raises GatewayError while the head can still carry a status, and
     ClientGone when nobody listens. `call` tells how far the answer had come."""
     worker = call.worker
-    decision = await _decide(call, body, hints)
+    if len(body) <= _OFF_THE_LOOP:
+        decision = _decide(call, body, hints)
+    else:
+        decision = await worker.loop.run_in_executor(None, _decide, call, body, hints)
     del body  # The native side holds the one retained copy.
     call.decision = decision
     try:
@@ -56,21 +58,17 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
         raise
 
 
-async def _decide(call: Call, body: bytes, hints: dict[str, str] | None) -> Decision:
-    decide = partial(
-        call.router.decide,
-        body,
-        call.principal,
-        int(call.route),
-        hints,
-        time.monotonic_ns(),
-        time.time_ns(),
-        call.worker.draw(64),
-    )
+def _decide(call: Call, body: bytes, hints: dict[str, str] | None) -> Decision:
     try:
-        if len(body) <= _OFF_THE_LOOP:
-            return decide()
-        return await asyncio.get_running_loop().run_in_executor(None, decide)
+        return call.router.decide(
+            body,
+            call.principal,
+            call.route,
+            hints,
+            time.monotonic_ns(),
+            time.time_ns(),
+            call.worker.draw(64),
+        )
     except DecideError as error:
         kind = Refused if error.code in _REFUSALS else RequestError
         raise kind(

@@ -5,64 +5,51 @@ found to differ. A backend that nobody listed is `openai_compatible`: nothing re
 dropped, nothing repaired but the errors that no SDK can read.
 """
 
+from typing import Any
+
 from hybridgw.core import Route
 from hybridgw.providers.base import Provider
 from hybridgw.providers.completions_over_chat import CompletionsOverChat
+from hybridgw.providers.embeddings import Embeddings
 
 _ALL = frozenset(Route)
-_OVER_CHAT = {Route.COMPLETIONS: (Route.CHAT, CompletionsOverChat)}
+_TEXT = frozenset({Route.CHAT, Route.COMPLETIONS})
+_EMBEDDINGS = {Route.EMBEDDINGS: (Route.EMBEDDINGS, Embeddings)}
+_OVER_CHAT = {Route.COMPLETIONS: (Route.CHAT, CompletionsOverChat), **_EMBEDDINGS}
 
 # Errors that are strings or flat objects, or carry an integer code, are unreadable to the SDKs:
 # both drop the message. Every backend gets these two; they never touch an answer without error.
 _ERRORS = ("flat_error", "integer_error_code")
 
+
+def _engine(name: str, **differs: Any) -> Provider:
+    """An engine that people run themselves: chat and completions as they are."""
+    return Provider(name=name, **{"routes": _TEXT, "translated": _EMBEDDINGS, "repairs": _ERRORS, **differs})
+
+
+# Newer name -> the only one that the backend reads, and the other way round.
+_OLD_LIMIT = {"max_completion_tokens": "max_tokens"}
+_NEW_LIMIT = {"max_tokens": "max_completion_tokens"}
+
 _ROWS = (
     Provider(name="openai", routes=_ALL),
-    Provider(
-        name="openrouter",
-        routes=frozenset({Route.CHAT, Route.COMPLETIONS}),
-        # Answers 200 with an error inside; finish_reason "error" is not OpenAI's.
-        repairs=_ERRORS,
-    ),
-    Provider(
-        name="ollama",
-        routes=_ALL,
-        # Its compatibility layer reads max_tokens only and ignores max_completion_tokens.
-        renames={"max_completion_tokens": "max_tokens"},
-        repairs=_ERRORS,
-    ),
-    Provider(name="llama_server", routes=_ALL, repairs=_ERRORS),
-    Provider(
-        name="llama_cpp_python",
-        routes=_ALL,
-        renames={"max_completion_tokens": "max_tokens"},
-        repairs=_ERRORS,
-    ),
-    Provider(name="vllm", routes=_ALL, repairs=_ERRORS),
-    Provider(
-        name="tgi",
-        routes=frozenset({Route.CHAT, Route.COMPLETIONS}),
-        renames={"max_completion_tokens": "max_tokens"},
-        repairs=_ERRORS,
-    ),
-    Provider(
-        name="litert_lm",
-        routes=frozenset({Route.CHAT, Route.EMBEDDINGS}),
+    # Answers 200 with an error inside.
+    Provider(name="openrouter", routes=_TEXT, repairs=_ERRORS),
+    _engine("ollama", renames=_OLD_LIMIT),
+    _engine("llama_server"),
+    _engine("llama_cpp_python", renames=_OLD_LIMIT),
+    _engine("vllm"),
+    _engine("tgi", translated={}, renames=_OLD_LIMIT),
+    _engine(
+        "litert_lm",
+        routes=frozenset({Route.CHAT}),
         translated=_OVER_CHAT,
-        renames={"max_tokens": "max_completion_tokens"},
+        renames=_NEW_LIMIT,
         repairs=(*_ERRORS, "missing_done"),
         # Single-threaded: a second request would block even its health answers.
         max_parallel=1,
     ),
-    Provider(name="lm_studio", routes=_ALL, repairs=_ERRORS),
-    Provider(name="openai_compatible", routes=_ALL, repairs=_ERRORS),
-    # For backends without /v1/completions: the same as above, with that route served over chat.
-    Provider(
-        name="openai_chat_only",
-        routes=frozenset({Route.CHAT, Route.EMBEDDINGS}),
-        translated=_OVER_CHAT,
-        repairs=_ERRORS,
-    ),
+    _engine("openai_compatible"),
     Provider(name="demo", routes=_ALL),
 )
 

@@ -27,6 +27,7 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
     """Serve one inference request from its headers to its last byte."""
     begun = time.monotonic_ns()
     plan = worker.plan
+    worker.state.request_started(worker.slot)
     try:
         principal = authenticate(plan, facts)
         if not plan.settings.auth.master_key:

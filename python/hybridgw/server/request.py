@@ -1,9 +1,20 @@
 """What the server needs to know of an HTTP request before its body: one pass over the headers."""
 
 import ipaddress
+from functools import lru_cache
 
 _LONGEST_HEADERS = 64 * 1024
 _KEY_HEADERS = frozenset({b"x-litellm-api-key", b"api-key", b"x-api-key", b"x-goog-api-key"})
+_READ = _KEY_HEADERS | {
+    b"authorization",
+    b"content-type",
+    b"content-length",
+    b"host",
+    b"origin",
+    b"upgrade",
+}
+"""Looked at first: most headers of an SDK are none of these and must cost next to nothing."""
+_HINT_STARTS = frozenset({b"x-h", b"x-l"})
 _HINT_NAMES = frozenset(
     {
         "x-hybridgw-tier",
@@ -42,24 +53,24 @@ class Facts:
         size = 0
         for name, value in headers:
             size += len(name) + len(value) + 4
-            if name == b"authorization":
-                bearer = value[7:].strip() if value[:7].lower() == b"bearer " else b""
-            elif name == b"content-type":
-                self.content_type = value
-            elif name == b"content-length":
-                self.content_length = int(value) if value.isdigit() and len(value) < 19 else -1
-            elif name == b"host":
-                self.host = value
-            elif name == b"origin":
-                self.origin = value
-            elif name == b"upgrade":
-                self.upgrade = True
-            elif name == key_header:
-                own = value[7:] if value[:7].lower() == b"bearer " else value
-            elif name in _KEY_HEADERS:
-                if name == b"x-litellm-api-key" or other is None:
-                    other = value[7:] if value[:7].lower() == b"bearer " else value
-            elif name[:11] == b"x-hybridgw-" or name[:10] == b"x-litellm-":
+            if name in _READ or name == key_header:
+                if name == b"authorization":
+                    bearer = value[7:].strip() if value[:7].lower() == b"bearer " else b""
+                elif name == b"content-type":
+                    self.content_type = value
+                elif name == b"content-length":
+                    self.content_length = int(value) if value.isdigit() and len(value) < 19 else -1
+                elif name == b"host":
+                    self.host = value
+                elif name == b"origin":
+                    self.origin = value
+                elif name == b"upgrade":
+                    self.upgrade = True
+                elif name == key_header:
+                    own = _bare(value)
+                elif name == b"x-litellm-api-key" or other is None:
+                    other = _bare(value)
+            elif name[:3] in _HINT_STARTS:
                 self._hint(name, value)
         self.key = own if own is not None else (bearer if bearer else other if other is not None else bearer)
         self.oversized = size > _LONGEST_HEADERS
@@ -73,6 +84,12 @@ class Facts:
             self.hints[text] = value.decode("latin-1")
 
 
+def _bare(value: bytes) -> bytes:
+    """A key without the scheme that some clients put before it in every header."""
+    return value[7:] if value[:7].lower() == b"bearer " else value
+
+
+@lru_cache(maxsize=256)
 def is_loopback_host(host: bytes) -> bool:
     """Whether a Host (or the authority of an Origin) names this machine, whatever the port."""
     name = host.decode("latin-1").strip().lower()

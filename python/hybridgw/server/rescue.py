@@ -17,6 +17,9 @@ _log = logging.getLogger(__name__)
 # The SDKs obey Retry-After without a cap; a client must not sleep for an hour on our word.
 _LONGEST_WAIT = 60.0
 
+# Failed attempts that are no fault of the upstream.
+_OUR_OWN = {Outcome.LOCAL_FAULT: "overloaded", Outcome.DRAINING: "draining"}
+
 _PASSED_ON = frozenset({400, 404, 405, 409, 413, 415, 422})
 
 
@@ -25,7 +28,10 @@ def rescue(error: BaseException, catalogue: str = "native") -> Fault:
     if not isinstance(error, GatewayError):
         _log.error("unexpected error while serving a request", exc_info=error)
         error = GatewayError("internal_error", "internal error")
-    row = CATALOGUE.get(error.code) or CATALOGUE["internal_error"]
+    reason = error.code
+    if isinstance(error, UpstreamError):
+        reason = _OUR_OWN.get(error.outcome, reason)
+    row = CATALOGUE.get(reason) or CATALOGUE["internal_error"]
     litellm = catalogue == "litellm"
     status, kind = (row.litellm_status, row.litellm_type) if litellm else (row.status, row.type)
     if (
@@ -34,7 +40,7 @@ def rescue(error: BaseException, catalogue: str = "native") -> Fault:
         and error.status in _PASSED_ON
     ):
         status = error.status
-    code: str | None = str(status) if litellm else (row.code or error.code)
+    code: str | None = str(status) if litellm else (row.code or reason)
     retry_after = error.retry_after
     should_retry = row.retry
     if retry_after is not None and retry_after > _LONGEST_WAIT:

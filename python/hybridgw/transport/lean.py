@@ -15,7 +15,8 @@ from hybridgw.errors import BoundaryRefused, UpstreamError
 from hybridgw.transport.boundary import BoundaryNetworks
 from hybridgw.transport.failures import OURS, Phase, failed, refused, translate
 from hybridgw.transport.heads import render
-from hybridgw.transport.lean_connection import LeanConnection, LeanResponse, StaleConnection
+from hybridgw.transport.lean_connection import LeanConnection, StaleConnection
+from hybridgw.transport.lean_response import LeanResponse
 from hybridgw.transport.pool import HostPool, Pool
 from hybridgw.transport.resolver import Resolver
 from hybridgw.transport.seam import Headers, TransportLimits, UpstreamRequest
@@ -86,13 +87,13 @@ class LeanTransport:
         if connection is None:
             connection = await self._connect(endpoint.host, ceiling, deployment, timeouts)
         try:
-            return await connection.exchange(request.method, head, body, timeouts)
+            return await connection.exchange(deployment.name, request.method, head, body, timeouts)
         except StaleConnection:
             # The server closed the kept connection while our request was on its way. It cannot have
             # begun to answer, so one more try on a connection of its own is safe.
             self._pool.retried += 1
         connection = await self._connect(endpoint.host, ceiling, deployment, timeouts)
-        return await connection.exchange(request.method, head, body, timeouts)
+        return await connection.exchange(deployment.name, request.method, head, body, timeouts)
 
     async def aclose(self) -> None:
         """See `Transport.aclose`."""
@@ -125,7 +126,7 @@ class LeanTransport:
         self, host: HostPool, ceiling: Boundary, deployment: Deployment, timeouts: Timeouts
     ) -> LeanConnection:
         """A new connection to the first address within `ceiling` that accepts one."""
-        host.reserve()
+        host.reserve(deployment.name)
         try:
             async with asyncio.timeout(timeouts.connect):
                 connection = await self._connect_any(host, ceiling, deployment, timeouts.connect)

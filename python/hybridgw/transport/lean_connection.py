@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection on `asyncio.Protocol` and `httptools`, and the response it is carrying.
+"""One HTTP/1.1 connection on `asyncio.Protocol` and `httptools`.
 
 Why our own client for plain HTTP: nearly all of a general client's cost per request is objects
 (request, response, timer contexts, stream reader, header multidicts). Here a request is one write and
@@ -8,9 +8,6 @@ the waiting task wakes, once. The parser is llhttp, so that framing rules are no
 What llhttp leaves open is decided here, always towards closing the connection: it is used again only
 if the message was framed by length or chunks, the peer wants to keep it, no byte followed the message,
 no interim (1xx) response was seen, and the request had been written completely.
-
-A connection and a response are separate objects, because the connection goes on to the next request
-while the response may still be read from memory; a finished response no longer knows its connection.
 """
 
 import asyncio
@@ -19,11 +16,12 @@ from typing import cast
 import httptools
 
 from hybridgw.core import Outcome, Timeouts
-from hybridgw.errors import UpstreamError, UpstreamTimeout
+from hybridgw.errors import UpstreamTimeout
 from hybridgw.transport.deadline import Deadline
 from hybridgw.transport.failures import Phase, failed, outcome_of
+from hybridgw.transport.lean_response import LeanResponse
 from hybridgw.transport.pool import HostPool
-from hybridgw.transport.seam import HEAD_LIMIT, HIGH_WATER, UpstreamResponse
+from hybridgw.transport.seam import HEAD_LIMIT, HIGH_WATER
 
 _ONE_WRITE = 64 * 1024
 """Largest body that is copied behind its head; a larger one is written by reference."""
@@ -39,74 +37,6 @@ class StaleConnection(Exception):
     """A kept connection turned out to be closed: nothing of a response was received on it."""
 
 
-class LeanResponse(UpstreamResponse):
-    """A response being received; see `UpstreamResponse`."""
-
-    __slots__ = ("_chunks", "_complete", "_connection", "_failure", "_size", "_waiter")
-
-    def __init__(self, connection: "LeanConnection", peer: str) -> None:
-        self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.peer = peer
-        self._connection: LeanConnection | None = connection
-        self._chunks: list[bytes] = []
-        self._size = 0
-        self._complete = False
-        self._failure: UpstreamError | None = None
-        self._waiter: asyncio.Future[None] | None = None
-
-    async def read(self) -> bytes:
-        chunks = self._chunks
-        if not chunks:
-            if self._complete:
-                return b""
-            await self._wait()
-            if not chunks:
-                return b""
-        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        chunks.clear()
-        self._size = 0
-        connection = self._connection
-        if connection is not None and connection.paused:
-            connection.resume()
-        return data
-
-    def arm(self, seconds: float, outcome: Outcome) -> None:
-        if self._connection is not None:
-            self._connection.deadline.arm(seconds, outcome)
-
-    def touch(self) -> None:
-        if self._connection is not None:
-            self._connection.deadline.touch()
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.abort()
-            self._chunks.clear()
-
-    async def _wait(self) -> None:
-        """Until there is body, the end, or a failure, which is raised."""
-        connection = self._connection
-        if self._failure is None and connection is not None:
-            if self._waiter is not None:
-                raise RuntimeError("two tasks read one response")
-            self._waiter = connection.loop.create_future()
-            try:
-                await self._waiter
-            except asyncio.CancelledError:
-                connection.give_up(self)
-                raise
-            finally:
-                self._waiter = None
-        if self._failure is not None and not self._chunks:
-            raise self._failure.with_traceback(None)
-
-    def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
-
 class LeanConnection(asyncio.Protocol):
     """A connection; owned by a HostPool, carries one exchange at a time."""
 
@@ -117,6 +47,7 @@ class LeanConnection(asyncio.Protocol):
         "_headers",
         "_interim",
         "_keep",
+        "_name",
         "_no_body",
         "_parser",
         "_response",
@@ -138,6 +69,7 @@ class LeanConnection(asyncio.Protocol):
     def __init__(self, host: HostPool, loop: asyncio.AbstractEventLoop) -> None:
         self.host = host
         self.loop = loop
+        self._name = ""
         self.peer = ""
         self.used = False
         self.paused = False
@@ -151,11 +83,16 @@ class LeanConnection(asyncio.Protocol):
 
     # The exchange.
 
-    async def exchange(self, method: str, head: bytes, body: bytes, timeouts: Timeouts) -> LeanResponse:
-        """Write a request and wait for the head of its final response.
+    async def exchange(
+        self, name: str, method: str, head: bytes, body: bytes, timeouts: Timeouts
+    ) -> LeanResponse:
+        """Write a request and wait for the head of its final response; `name` is for messages.
 
         Raises StaleConnection if this was a kept connection and the peer closed it without a byte.
         """
+        if self._gone:  # the peer closed it between connecting and now
+            raise failed(Outcome.RESET, name)
+        self._name = name
         kept = self.used
         response = LeanResponse(self, self.peer)
         self.used = True
@@ -172,20 +109,20 @@ class LeanConnection(asyncio.Protocol):
             transport.write(head)
             transport.write(body)
         self.deadline.start(timeouts.first_token, Outcome.FIRST_TOKEN_TIMEOUT, timeouts.total)
-        waiter = response._waiter = self.loop.create_future()
+        waiter = response.waiter = self.loop.create_future()
         try:
             await waiter
         except asyncio.CancelledError:
             self.give_up(response)
             raise
         finally:
-            response._waiter = None
-        if response.status == 0:
-            failure = response._failure
-            if failure is None or (kept and not self._started and failure.outcome == Outcome.RESET):
-                raise StaleConnection
-            raise failure
-        return response
+            response.waiter = None
+        failure = response.failure
+        if failure is None or response.status:
+            return response
+        if kept and not self._started and failure.outcome == Outcome.RESET:
+            raise StaleConnection
+        raise failure
 
     def give_up(self, response: LeanResponse) -> None:
         """The task that waited for `response` was cancelled."""
@@ -224,7 +161,7 @@ class LeanConnection(asyncio.Protocol):
             self._leave()
             return
         self._started = True
-        stage, size = self._stage, response._size
+        stage, size = self._stage, response.size
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -237,18 +174,18 @@ class LeanConnection(asyncio.Protocol):
             self._fail(Outcome.MALFORMED, "the head is too large")
         elif self._stage == _DONE:
             self._finish(response)
-            response._wake()
-        elif response._size > size:
+            response.wake()
+        elif response.size > size:
             self._framing = 0
-            if response._size > HIGH_WATER or len(response._chunks) > _MANY_CHUNKS:
+            if response.size > HIGH_WATER or len(response.chunks) > _MANY_CHUNKS:
                 self._pause()
-            response._wake()
+            response.wake()
         else:
             self._framing += len(data)
             if self._framing > HEAD_LIMIT:
                 self._fail(Outcome.MALFORMED, "too many bytes without content")
             elif stage != self._stage:
-                response._wake()  # a head, and nothing of the body yet
+                response.wake()  # a head, and nothing of the body yet
 
     def eof_received(self) -> bool:
         self._ended(None)
@@ -295,8 +232,8 @@ class LeanConnection(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         if self._stage == _BODY:
             response = cast("LeanResponse", self._response)
-            response._chunks.append(data)
-            response._size += len(data)
+            response.chunks.append(data)
+            response.size += len(data)
 
     def on_message_complete(self) -> None:
         if self._stage == _BODY:
@@ -308,8 +245,8 @@ class LeanConnection(asyncio.Protocol):
 
     def _finish(self, response: LeanResponse) -> None:
         """The message is whole: let go of it, and keep the connection if it is clean."""
-        response._complete = True
-        response._connection = None
+        response.complete = True
+        response.connection = None
         self._response = None
         if (
             self._keep
@@ -330,7 +267,7 @@ class LeanConnection(asyncio.Protocol):
         elif error is None and self._until_close and self._stage == _BODY:
             self._keep = False
             self._finish(response)
-            response._wake()
+            response.wake()
         else:
             self._fail(self._lost_outcome() if error is None else self._outcome_of(error), "")
 
@@ -342,13 +279,12 @@ class LeanConnection(asyncio.Protocol):
         response = self._response
         if response is not None:
             self._response = None
-            response._connection = None
-            name = self.host.name
-            failure = failed(outcome, name, detail)
+            response.connection = None
+            failure = failed(outcome, self._name, detail)
             if outcome in _TIMEOUTS:
                 failure = UpstreamTimeout(outcome, failure.message)
-            response._failure = failure
-            response._wake()
+            response.failure = failure
+            response.wake()
 
     def _leave(self) -> None:
         if not self._gone:
@@ -366,7 +302,7 @@ class LeanConnection(asyncio.Protocol):
         response = self._response
         if response is None:
             self._leave()  # idle for long enough
-        elif response._waiter is None and outcome != Outcome.TOTAL_TIMEOUT:
+        elif response.waiter is None and outcome != Outcome.TOTAL_TIMEOUT:
             # Our reader is busy elsewhere, so silence is not the upstream's fault yet.
             self.deadline.again()
         else:

@@ -87,13 +87,12 @@ class Pool:
 class HostPool:
     """Connections to one host and port."""
 
-    __slots__ = ("connecting", "connections", "host", "idle", "name", "pool", "port")
+    __slots__ = ("connecting", "connections", "host", "idle", "pool", "port")
 
     def __init__(self, pool: Pool, host: str, port: int) -> None:
         self.pool = pool
         self.host = host
         self.port = port
-        self.name = f"{host}:{port}"
         self.idle: list[LeanConnection] = []
         self.connections: set[LeanConnection] = set()
         self.connecting = 0
@@ -120,17 +119,17 @@ class HostPool:
         connection.keep(self.pool.limits.idle_seconds)
         self.idle.append(connection)
 
-    def reserve(self) -> None:
-        """Count a connection that is about to be made; LOCAL_FAULT beyond the bounds."""
+    def reserve(self, name: str) -> None:
+        """Count a connection that is about to be made for `name`; LOCAL_FAULT beyond the bounds."""
         pool = self.pool
         if pool.closed:
-            raise UpstreamError(Outcome.DRAINING, f"{self.name}: the gateway is stopping")
+            raise UpstreamError(Outcome.DRAINING, f"{name}: the gateway is stopping")
         if self.connecting + len(self.connections) >= pool.limits.per_host:
-            raise UpstreamError(Outcome.LOCAL_FAULT, f"{self.name}: too many connections to this host")
+            raise UpstreamError(Outcome.LOCAL_FAULT, f"{name}: too many connections to this host")
         if pool.open >= pool.limits.connections:
             pool.evict_idle()
         if pool.open >= pool.limits.connections:
-            raise UpstreamError(Outcome.LOCAL_FAULT, f"{self.name}: too many connections")
+            raise UpstreamError(Outcome.LOCAL_FAULT, f"{name}: too many connections")
         self.connecting += 1
         pool.connecting += 1
 

@@ -12,18 +12,18 @@ from hybridgw.native import StateFile
 from tests.support.host_info import make_run
 
 FILE = """
-log_level: {level}
+retry: {{max_attempts: {attempts}}}
 deployments:
 {deployments}
 """
 
 
-def text(level: str = "info", deployments: int = 1) -> str:
+def text(attempts: int = 3, deployments: int = 1) -> str:
     entries = [
         f"  - {{name: local/m{n}, provider: ollama, model: 'm{n}:1b', url: 'http://127.0.0.1:11434'}}"
         for n in range(deployments)
     ]
-    return FILE.format(level=level, deployments="\n".join(entries))
+    return FILE.format(attempts=attempts, deployments="\n".join(entries))
 
 
 class Scene:
@@ -49,8 +49,8 @@ class Scene:
         return self._load()
 
     @property
-    def level(self) -> str:
-        return publication.read_published(self.info, self.state).settings.log_level
+    def attempts(self) -> int:
+        return publication.read_published(self.info, self.state).settings.retry.max_attempts
 
 
 @pytest.fixture
@@ -66,22 +66,22 @@ def test_an_unchanged_file_is_not_loaded_again(scene: Scene) -> None:
 
 
 def test_a_changed_file_is_in_use_at_the_second_look(scene: Scene) -> None:
-    scene.file.write_text(text("debug"))
+    scene.file.write_text(text(5))
     scene.reloader.look()
     assert scene.loads == 0, "it might be half written"
     scene.reloader.look()
-    assert (scene.level, scene.state.generation()) == ("debug", 2)
+    assert (scene.attempts, scene.state.generation()) == (5, 2)
     scene.reloader.look()
     assert scene.loads == 1
 
 
 def test_a_file_that_keeps_changing_is_left_alone_until_it_rests(scene: Scene) -> None:
     for number in range(4):
-        scene.file.write_text(text("debug") + "#" * number)
+        scene.file.write_text(text(5) + "#" * number)
         scene.reloader.look()
     assert scene.loads == 0
     scene.reloader.look()
-    assert scene.level == "debug"
+    assert scene.attempts == 5
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_bad_file_leaves_everything_and_is_counted_once(scene: Scene, broken: 
     assert (status.errors, status.reloads) == (1, 0)
     assert status.last_error
     assert scene.state.generation() == 1
-    assert scene.level == "info"
+    assert scene.attempts == 3
 
 
 def test_a_missing_file_is_a_bad_file(scene: Scene) -> None:
@@ -134,7 +134,7 @@ def test_a_comment_is_no_new_configuration(scene: Scene) -> None:
 
 
 def test_what_only_a_restart_applies_is_said(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
-    scene.file.write_text(text("debug") + "server: {drain: 1s, port: 99}\n")
+    scene.file.write_text(text(5) + "server: {drain: 1s, port: 99}\n")
     assert scene.reloader.reload()
     settings = publication.read_published(scene.info, scene.state).settings
     assert (settings.server.port, settings.server.drain) == (scene.info.port, scene.info.drain)
@@ -142,11 +142,11 @@ def test_what_only_a_restart_applies_is_said(scene: Scene, capfd: pytest.Capture
 
 
 def test_a_restarted_watcher_sees_what_changed_meanwhile(scene: Scene) -> None:
-    scene.file.write_text(text("debug"))
+    scene.file.write_text(text(5))
     again = Reloader(scene.info, scene.state, scene.resolve)
     again.look()
     again.look()
-    assert scene.level == "debug"
+    assert scene.attempts == 5
 
 
 def test_a_deployment_keeps_its_slot(scene: Scene) -> None:
@@ -178,6 +178,6 @@ def test_a_config_error_is_reported_with_its_place(scene: Scene) -> None:
 
 
 def test_state_of_the_run_is_used_not_a_copy(scene: Scene) -> None:
-    scene.file.write_text(text("debug"))
+    scene.file.write_text(text(5))
     scene.reloader.reload()
     assert StateFile.open(scene.info.state_file).generation() == 2

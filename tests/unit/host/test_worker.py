@@ -90,7 +90,8 @@ def test_requests_go_straight_through(tmp_path: Path) -> None:
 
 
 def test_the_application_is_found_by_name_alone() -> None:
-    assert worker.import_application("hybridgw.host.runtime:read_info") is runtime.read_info
+    found: object = worker.import_application("hybridgw.host.runtime:read_info")
+    assert found is runtime.read_info
     with pytest.raises(ModuleNotFoundError):
         worker.import_application("no_such_module:app")
     with pytest.raises(AttributeError):

@@ -33,7 +33,7 @@ def outcome(kind: str, loop: LoopFactory, script: list[Step]) -> tuple[Outcome, 
                 while data := await response.read():
                     got += data
             except UpstreamError as error:
-                assert "local/test" in error.message or "127.0.0.1" in error.message
+                assert error.message.startswith("local/test: ") and "127.0.0.1" not in error.message
                 assert "secret" not in error.message
                 assert transport.stats()["pooled"] == transport.stats()["in_use"] == 0
                 return Outcome(error.outcome), got

@@ -4,10 +4,11 @@ import asyncio
 from itertools import pairwise
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridgw.core import Timeouts
+from hybridgw.core import Outcome, Timeouts
 from hybridgw.errors import UpstreamError
 from hybridgw.transport import BoundaryNetworks, TransportLimits
 from hybridgw.transport.lean_connection import LeanConnection
@@ -54,7 +55,7 @@ async def deliver(raw: bytes, cuts: list[int]) -> Result:
     connection = LeanConnection(host, asyncio.get_running_loop())
     wire = Wire()
     connection.connection_made(cast("asyncio.Transport", cast(Any, wire)))
-    sending = asyncio.ensure_future(connection.exchange("POST", b"head", b"body", LIMITS))
+    sending = asyncio.ensure_future(connection.exchange("local/test", "POST", b"head", b"body", LIMITS))
     await asyncio.sleep(0)
     assert wire.written == b"headbody"
     edges = [0, *sorted(cut for cut in cuts if 0 < cut < len(raw)), len(raw)]
@@ -106,6 +107,23 @@ def test_any_split_gives_the_same(
     one, some, every = run(main())
     # Whether the connection was kept may differ: bytes behind a message can be seen with it or later.
     assert one[:4] == some[:4] == every[:4]
+
+
+def test_connection_lost_before_the_request() -> None:
+    """A server that closes at once, seen before the request is written."""
+
+    async def main() -> None:
+        host = Pool(BoundaryNetworks(), TransportLimits()).host("127.0.0.1", 1)
+        connection = LeanConnection(host, asyncio.get_running_loop())
+        connection.connection_made(cast("asyncio.Transport", cast(Any, Wire())))
+        connection.connection_lost(ConnectionResetError())
+        with pytest.raises(UpstreamError) as caught:
+            await connection.exchange("local/test", "POST", b"head", b"", LIMITS)
+        assert caught.value.outcome == Outcome.RESET
+        connection.abort()
+        assert host.pool.open == 0
+
+    run(main())
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(1, 300), max_size=6))

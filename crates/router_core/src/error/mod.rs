@@ -19,7 +19,12 @@ pub struct DecideError {
 impl DecideError {
     /// An error about one field.
     pub fn new(code: &'static str, field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code, field: field.into(), message: message.into(), retry_after_ms: 0 }
+        Self {
+            code,
+            field: field.into(),
+            message: message.into(),
+            retry_after_ms: 0,
+        }
     }
 
     /// The same error with a hint when a retry may succeed.

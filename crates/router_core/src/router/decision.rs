@@ -82,12 +82,7 @@ impl Decision {
         let mut walk = Walk::new(prepared.steps);
         let grant = match walk.take(core, &prepared.facts.lineup, now, &mut draws) {
             Some((step, ticket)) => {
-                let first = walk.first_group() == Some(step.group);
-                let reason = if first {
-                    Reason::Primary
-                } else {
-                    Reason::Fallback
-                };
+                let reason = prepared.facts.first_reason(&step);
                 Grant {
                     step,
                     reason,

@@ -28,7 +28,7 @@ pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError>
         .iter()
         .map(|ranked| candidate(core, facts, ask, ranked))
         .collect();
-    let chosen = choose(&ranked);
+    let chosen = choose(facts, &ranked);
     let error = match chosen {
         Some(_) => None,
         None if ranked.is_empty() => Some(nobody(prepared.refusals)),
@@ -98,14 +98,10 @@ fn rank(
     ranked
 }
 
-fn choose(ranked: &[Ranked]) -> Option<(Step, Reason)> {
+fn choose(facts: &Facts, ranked: &[Ranked]) -> Option<(Step, Reason)> {
     let first = ranked.first()?.step.group;
     if let Some(up) = ranked.iter().find(|ranked| ranked.block.is_none()) {
-        let reason = if up.step.group == first {
-            Reason::Primary
-        } else {
-            Reason::Fallback
-        };
+        let reason = facts.first_reason(&up.step);
         return Some((up.step, reason));
     }
     let group = ranked.iter().filter(|ranked| ranked.step.group == first);

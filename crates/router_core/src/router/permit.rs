@@ -224,7 +224,7 @@ impl Permit {
                 flags: SettlementFlags {
                     usage_reported: settlement.usage.is_some(),
                     content_sent: settlement.content_sent,
-                    fallback: self.context || self.step.group > 0,
+                    fallback: self.context || self.request.facts.is_fallback(&self.step),
                 },
                 prompt_tokens: narrow(usage.prompt),
                 completion_tokens: narrow(usage.completion),

@@ -23,6 +23,8 @@ pub(super) struct Facts {
     pub(super) level: Level,
     pub(super) ceiling: Boundary,
     pub(super) lineup: Arc<Lineup>,
+    /// The group with which the request starts: the first of which it may see anything.
+    pub(super) first_group: Option<u16>,
     /// 0 when the client set no limit.
     pub(super) max_tokens: u32,
 }
@@ -37,6 +39,21 @@ impl Facts {
             fallback: !self.hints.no_fallback,
             asked: &self.model,
         }
+    }
+
+    /// Why the first attempt is at this step.
+    pub(super) fn first_reason(&self, step: &Step) -> Reason {
+        if self.is_fallback(step) {
+            Reason::Fallback
+        } else {
+            Reason::Primary
+        }
+    }
+
+    /// Whether a step stands behind the group with which the request starts, or belongs to another
+    /// model than the one asked for.
+    pub(super) fn is_fallback(&self, step: &Step) -> bool {
+        step.target > 0 || Some(step.group) != self.first_group
     }
 
     /// What the upstream of a step calls the model.
@@ -110,7 +127,7 @@ pub(super) fn prepare_with(
         .max_completion_tokens()
         .or(body.max_tokens())
         .unwrap_or(0);
-    let facts = Facts {
+    let mut facts = Facts {
         route: ask.route,
         level,
         ceiling: ask.principal.ceiling.min(policy::boundary_of(level)),
@@ -120,6 +137,7 @@ pub(super) fn prepare_with(
         model,
         resolved: resolved.model,
         hints,
+        first_group: None,
     };
     let mut steps = Vec::with_capacity(facts.lineup.steps.len());
     let refusals = policy::screen(
@@ -129,6 +147,7 @@ pub(super) fn prepare_with(
         &mut steps,
         refused,
     );
+    facts.first_group = steps.first().map(|step| step.group);
     Ok(Prepared {
         facts,
         steps,

@@ -170,7 +170,7 @@ fn a_faded_average_does_not_draw_a_herd() {
     let entries = [
         Entry {
             ttft_us: Some(1),
-            in_flight: 20,
+            in_flight: 40,
             ..entry(0)
         },
         Entry {

@@ -61,6 +61,17 @@ fn why_nobody_may_serve() {
 }
 
 #[test]
+fn another_model_than_the_one_asked_for_is_a_fallback_from_the_start() {
+    let deployments = [
+        deployment(0, 2, r#","unusable":"no key""#),
+        deployment(1, 0, ""),
+    ];
+    let models = r#"{"name":"m","groups":[[0]],"fallbacks":["n"]},{"name":"n","groups":[[1]]}"#;
+    let worker = Worker::new(&plan_of(&deployments, models, ""));
+    assert_eq!(first(&worker.decide().unwrap()), (1, "fallback"));
+}
+
+#[test]
 fn bad_requests_name_their_field() {
     let worker = Worker::new(&plan(&[0], r#"{"name":"m","groups":[[0]]}"#, ""));
     for (body, route, code, field) in [

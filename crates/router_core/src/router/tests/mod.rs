@@ -1,5 +1,6 @@
 //! The router over real, anonymous state: time and randomness are arguments, so every case replays.
 
+mod anything;
 mod choosing;
 mod explaining;
 mod failing;
