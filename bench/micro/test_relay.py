@@ -5,8 +5,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.micro.setup import timed
 from hybridgw.core import Route
+from hybridgw.demo.ask import read
 from hybridgw.demo.faults import Faults
-from hybridgw.demo.model import Answer, read
+from hybridgw.demo.model import Answer
 from hybridgw.native import Relay
 
 _EVENTS = 64

@@ -101,7 +101,7 @@ def test_errors_are_the_sdks_own_classes(demo: Demo, client: openai.OpenAI) -> N
         client.chat.completions.create(model="nope", messages=MESSAGES)
     assert missing.value.code == "model_not_found"
     with pytest.raises(openai.BadRequestError) as bad:
-        client.chat.completions.create(model="m", messages="hi")  # type: ignore[call-overload]
+        client.chat.completions.create(model="m", messages="hi")  # type: ignore[arg-type]
     assert bad.value.param == "messages"
     demo.fault("local", "truncate-after=3;gap=20ms", count=1)
     with pytest.raises(openai.APIError, match="early"):
@@ -158,4 +158,4 @@ def test_the_readmes_configuration_loads(serving: Gateway) -> None:
     environ = {"PYTHONPATH": str(ROOT / "python"), "HYBRIDGW_MASTER_KEY": "sk-x", "PATH": ""}
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environ)
     assert done.returncode == 0, done.stderr
-    assert "cluster/llama" in done.stdout
+    assert done.stdout.startswith(str(path))

@@ -262,9 +262,18 @@ def test_a_port_is_free_again_afterwards(tmp_path: Path) -> None:
 
 
 def test_an_address_that_is_not_ours_is_refused(tmp_path: Path) -> None:
-    host = Host(tmp_path, server='host: "192.0.2.1"').start()
+    (tmp_path / "hybridgw.yaml").write_text('{server: {host: "192.0.2.1"}, auth: {master_key: sk-x}}')
+    host = Host(tmp_path).start()
     assert host.wait() == 2
     assert "192.0.2.1 is no address of this machine" in host.log()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.0.2.1", "example.com"])
+def test_without_a_key_only_loopback_is_listened_on(tmp_path: Path, address: str) -> None:
+    host = Host(tmp_path, server=f'host: "{address}"').start()
+    assert host.wait() == 2
+    assert "auth.master_key" in host.log()
+    assert "Traceback" not in host.log()
 
 
 def test_it_ends_with_the_terminal_it_was_started_from(tmp_path: Path) -> None:

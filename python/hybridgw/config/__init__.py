@@ -5,10 +5,5 @@
     check     what to show people about the result
 
 Loading reads files and nothing else; only `discover` opens sockets, and it sends no content.
+Nothing is re-exported here: a worker needs `schema` and must not pay for parsers it never uses.
 """
-
-from hybridgw.config.errors import ConfigError
-from hybridgw.config.load import load
-from hybridgw.config.schema import Settings
-
-__all__ = ["ConfigError", "Settings", "load"]

@@ -11,10 +11,10 @@ never be mistaken for a model: each answer says that it is a demo, and no engine
 imitated unless asked for. It listens on loopback unless told otherwise and has no authentication.
 
     personalities  who and how fast          faults   what can go wrong, as a value
-    model          what is said              script   when each byte is sent
-    control        planned faults, the log   http     bytes and timers on a connection
-    site           routes                    instant  prebuilt answers for benches
-    server         listening
+    ask            what was asked            model    what is said
+    script         when each byte is sent    http     bytes and timers on a connection
+    site           routes                    control  planned faults, the log
+    instant        prebuilt answers          server   listening
 """
 
 from hybridgw.demo.control import Control

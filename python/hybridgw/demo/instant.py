@@ -13,9 +13,10 @@ from collections.abc import Callable
 import httptools
 import msgspec
 
+from hybridgw.demo.ask import Ask
 from hybridgw.demo.faults import NONE, FaultError, Faults, parse
 from hybridgw.demo.http import Player
-from hybridgw.demo.model import Answer, Ask, Event, embeddings, models
+from hybridgw.demo.model import Answer, Event, embeddings, models
 from hybridgw.demo.personalities import Pace, Personality
 from hybridgw.demo.script import Act, Script, Step, document, head, stream
 

@@ -1,4 +1,4 @@
-"""What the imitated model says: requests read, answers made, nothing sent.
+"""What the imitated model says: answers made, nothing sent.
 
 The text of each answer says that it is a demo; nothing here may ever be mistaken for the output of a
 model. The shapes are those of the OpenAI endpoints, complete enough for the official SDKs: `n`,
@@ -11,7 +11,6 @@ compare bytes.
 
 import base64
 import hashlib
-import re
 import struct
 from collections.abc import Iterator
 from enum import Enum, auto
@@ -19,24 +18,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from hybridgw.demo.ask import TOKEN, Ask, AskError
 from hybridgw.demo.faults import NONE, Faults
 
 FINGERPRINT = "hybridgw-demo"
 """`system_fingerprint` of every answer."""
 
-_TOKEN = re.compile(r"\S+\s*|\s+")
 _encode = msgspec.json.encode
 _HOLE = "\0hole\0"
 """Stands for a piece of text in a frame; the last one in it is ours, whatever a model is called."""
-
-
-class AskError(ValueError):
-    """The request is not one that an OpenAI endpoint would take; `param` names the member."""
-
-    def __init__(self, message: str, param: str | None = None, status: int = 400) -> None:
-        super().__init__(message)
-        self.param = param
-        self.status = status
 
 
 class Kind(Enum):
@@ -55,113 +45,6 @@ class Event(NamedTuple):
     kind: Kind
     data: bytes
     paced: bool = True
-
-
-class Ask(msgspec.Struct, frozen=True):
-    """The members of a request that change the answer."""
-
-    chat: bool
-    model: str
-    stream: bool
-    include_usage: bool
-    prompts: int
-    n: int
-    limit: int | None
-    stops: tuple[str, ...]
-    logprobs: bool
-    top: int
-    json_mode: bool
-    tool: tuple[str, str] | None
-    """Name and arguments of the tool call to make."""
-    prompt_tokens: int
-    prompt_chars: int
-
-
-def read(body: Any, *, chat: bool) -> Ask:
-    """Read a decoded chat (or legacy completion) request. Raises AskError."""
-    if not isinstance(body, dict):
-        raise AskError("the body is not a JSON object")
-    model = body.get("model")
-    if not isinstance(model, str) or not model:
-        raise AskError("you must provide a model parameter", "model")
-    texts, users, prompts = _texts(body, chat)
-    options = body.get("stream_options") or {}
-    limit = body.get("max_completion_tokens")
-    if limit is None:
-        limit = body.get("max_tokens")
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise AskError("max_tokens is a positive integer", "max_tokens")
-    n = body.get("n") or 1
-    if not isinstance(n, int) or not 1 <= n <= 128:
-        raise AskError("n is an integer between 1 and 128", "n")
-    stop = body.get("stop")
-    stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
-    wanted = body.get("logprobs")
-    chars = sum(map(len, texts))
-    return Ask(
-        chat=chat,
-        model=model,
-        stream=body.get("stream") is True,
-        include_usage=isinstance(options, dict) and options.get("include_usage") is True,
-        prompts=prompts,
-        n=n,
-        limit=limit,
-        stops=tuple(s for s in stops if isinstance(s, str) and s),
-        logprobs=bool(wanted) if chat else isinstance(wanted, int) and wanted is not False,
-        top=int(body.get("top_logprobs") or 0) if chat else int(wanted or 0),
-        json_mode=(body.get("response_format") or {}).get("type") in ("json_object", "json_schema"),
-        tool=_tool(body, users) if chat else None,
-        prompt_tokens=max(1, sum(len(_TOKEN.findall(t)) for t in texts) + 3 * len(texts)),
-        prompt_chars=chars,
-    )
-
-
-def _texts(body: dict[str, Any], chat: bool) -> tuple[list[str], str, int]:
-    """Every text of the request, the last user text, and the number of prompts."""
-    if not chat:
-        prompt = body.get("prompt")
-        if isinstance(prompt, str):
-            return [prompt], prompt, 1
-        if isinstance(prompt, list) and prompt and all(isinstance(p, str) for p in prompt):
-            return prompt, prompt[-1], len(prompt)
-        if isinstance(prompt, list) and prompt and all(isinstance(p, int) for p in prompt):
-            return [" x" * len(prompt)], "", 1
-        if isinstance(prompt, list) and prompt and all(isinstance(p, list) for p in prompt):
-            return [" x" * len(p) for p in prompt], "", len(prompt)
-        raise AskError("prompt is a string, a list of strings or token ids", "prompt")
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise AskError("messages is a non-empty list", "messages")
-    texts: list[str] = []
-    user = ""
-    for i, message in enumerate(messages):
-        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            raise AskError(f"messages[{i}] needs a role", f"messages[{i}].role")
-        content = message.get("content")
-        parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
-        text = " ".join(p["text"] for p in parts if isinstance(p, dict) and isinstance(p.get("text"), str))
-        texts.append(text)
-        if message["role"] == "user":
-            user = text
-    return texts, user, 1
-
-
-def _tool(body: dict[str, Any], user: str) -> tuple[str, str] | None:
-    """The tool call to make: only when tools were given and the user (or `tool_choice`) asked for one."""
-    tools = [t.get("function") or {} for t in body.get("tools") or () if isinstance(t, dict)]
-    tools = [t for t in tools if isinstance(t.get("name"), str)]
-    choice = body.get("tool_choice")
-    if not tools or choice == "none":
-        return None
-    named = (choice.get("function") or {}).get("name") if isinstance(choice, dict) else None
-    if named is None and choice != "required" and "use a tool" not in user.lower():
-        return None
-    tool = next((t for t in tools if t["name"] == named), tools[0])
-    properties = (tool.get("parameters") or {}).get("properties") or {}
-    samples: dict[Any, Any] = {"string": "demo", "integer": 1, "number": 1.5, "boolean": True}
-    samples |= {"array": [], "object": {}}
-    arguments = {k: samples.get((v or {}).get("type"), "demo") for k, v in properties.items()}
-    return tool["name"], _encode(arguments).decode()
 
 
 class Answer:
@@ -206,7 +89,7 @@ class Answer:
         cut = min((i for i in map(text.find, ask.stops) if i >= 0), default=-1)
         if cut >= 0:
             text = text[:cut]
-        pieces = _TOKEN.findall(text)
+        pieces = TOKEN.findall(text)
         if faults.events is not None:
             return [pieces[i % len(pieces)] for i in range(faults.events)] if pieces else [], finish
         if ask.limit is not None and len(pieces) > ask.limit:
@@ -217,7 +100,7 @@ class Answer:
         """The `usage` object."""
         if self.faults.usage_lies:
             return {"prompt_tokens": 2**40, "completion_tokens": -5, "total_tokens": 0}
-        each = len(_TOKEN.findall(self.ask.tool[1])) + 1 if self.ask.tool else len(self.pieces)
+        each = len(TOKEN.findall(self.ask.tool[1])) + 1 if self.ask.tool else len(self.pieces)
         prompt, completion = self.ask.prompt_tokens, each * self.choices
         return {
             "prompt_tokens": prompt,
@@ -364,7 +247,7 @@ def embeddings(body: Any) -> bytes:
     data = []
     tokens = 0
     for index, item in enumerate(inputs):
-        tokens += len(_TOKEN.findall(item)) if isinstance(item, str) else len(item)
+        tokens += len(TOKEN.findall(item)) if isinstance(item, str) else len(item)
         vector = _vector(_encode(item), size)
         value = base64.b64encode(struct.pack(f"<{size}f", *vector)).decode() if as_text else vector
         data.append({"object": "embedding", "index": index, "embedding": value})

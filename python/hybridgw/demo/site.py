@@ -7,10 +7,11 @@ from urllib.parse import unquote
 
 import msgspec
 
+from hybridgw.demo.ask import AskError, read
 from hybridgw.demo.control import Control, Entry
 from hybridgw.demo.faults import NONE, FaultError, Faults, parse
 from hybridgw.demo.http import Player, Request
-from hybridgw.demo.model import Answer, AskError, embeddings, error_body, models, read
+from hybridgw.demo.model import Answer, embeddings, error_body, models
 from hybridgw.demo.personalities import Engine, Pace, Personality
 from hybridgw.demo.script import Act, Script, Step, document, stream
 

@@ -5,6 +5,7 @@ the demo upstreams. The supervisor resolves once before anything starts, the hou
 reload. Both see the environment that the gateway was started with.
 """
 
+import ipaddress
 import os
 from pathlib import Path
 
@@ -22,6 +23,28 @@ def resolve(config_path: str | None, allow_cloud: bool = False) -> Settings:
     return load(config_path, environment())
 
 
+def check_exposure(settings: Settings, host: str) -> None:
+    """ConfigError when anybody but this machine could call without a key. A key that is configured
+    but missing lets nobody in, so it is no reason to refuse."""
+    if settings.auth.master_key or settings.auth_unavailable or _is_loopback(host):
+        return
+    raise ConfigError(
+        settings.source.path or "serve",
+        "server.host",
+        f"listening on {host} without a key would serve everybody who reaches it",
+        "set auth.master_key (or HYBRIDGW_MASTER_KEY), or listen on 127.0.0.1",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def discovered(allow_cloud: bool) -> Settings:
     """The settings of what answers on this machine; perhaps no deployments. Raises ConfigError."""
     # Here, because a gateway with a file never needs it.
@@ -33,7 +56,9 @@ def discovered(allow_cloud: bool) -> Settings:
 def again(info: RuntimeInfo, current: Settings) -> Settings:
     """What a reload uses: the way of the start, once more. Raises ConfigError."""
     if info.config_path is not None:
-        return resolve(info.config_path)
+        settings = resolve(info.config_path)
+        check_exposure(settings, info.host)
+        return settings
     settings = discovered(info.allow_cloud)
     if settings.deployments:
         return settings

@@ -17,7 +17,7 @@ from pathlib import Path
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.schema import Settings
 from hybridgw.host import listener, publication, runtime
-from hybridgw.host.configure import discovered, resolve, state_folder
+from hybridgw.host.configure import check_exposure, discovered, resolve, state_folder
 from hybridgw.host.console import say
 from hybridgw.host.demo import DemoUpstreams, demo_settings
 from hybridgw.host.limits import raise_descriptor_limit
@@ -60,6 +60,7 @@ def prepare(
         config_path = str(Path(config_path).absolute())
     try:
         settings = resolve(config_path)
+        check_exposure(settings, host or settings.server.host)
         folder = state_folder(settings)
     except ConfigError as error:
         say("serve", str(error), "error")

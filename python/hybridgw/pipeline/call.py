@@ -24,7 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
-    __slots__ = ("active", "draining", "loop", "draw", "plan", "router", "slot", "state", "transport")
+    __slots__ = ("active", "draining", "draw", "loop", "plan", "router", "slot", "state", "transport")
 
     def __init__(self, plan: Plan, router: Router, state: StateFile, slot: int, transport: Transport) -> None:
         self.plan = plan

@@ -16,8 +16,8 @@ from hybridgw.errors import RequestError
 # Members that mean the same on both routes, the limit under either name (a backend's own renaming
 # comes first). `logprobs` is a number there and a flag here.
 _SAME = (
-    "model", "max_tokens", "max_completion_tokens", "temperature", "top_p", "n", "stream", "stream_options", "stop",
-    "presence_penalty", "frequency_penalty", "logit_bias", "seed", "user",
+    "model", "max_tokens", "max_completion_tokens", "temperature", "top_p", "n", "stream",
+    "stream_options", "stop", "presence_penalty", "frequency_penalty", "logit_bias", "seed", "user",
 )  # fmt: skip
 _IMPOSSIBLE = ("suffix", "echo", "best_of")
 

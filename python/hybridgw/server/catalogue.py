@@ -38,7 +38,7 @@ CATALOGUE: dict[str, Row] = {
     "invalid_utf8": _bad_request("The body is not UTF-8.", "invalid_json"),
     "duplicate_key": _bad_request("A top-level member occurs twice."),
     "too_deep": _bad_request("The body nests deeper than 64 levels.", "invalid_json"),
-    "too_many_members": _bad_request("The body has more top-level members than any API knows.", "invalid_json"),
+    "too_many_members": _bad_request("The body has too many top-level members.", "invalid_json"),
     "wrong_type": _bad_request("A member has the wrong type.", "invalid_type"),
     "invalid_value": _bad_request("A member has a value that is not allowed."),
     "missing_field": _bad_request("A required member is missing.", "missing_required_parameter"),

@@ -14,13 +14,11 @@ still running is cancelled, each permit settled, the journal closed, the slot re
 import asyncio
 import gc
 import logging
-import os
 import time
 from typing import NamedTuple
 
 from hybridgw.config.schema import Settings
-from hybridgw.host import publication, runtime
-from hybridgw.host.process import start_ticks
+from hybridgw.host import publication, runtime, slots
 from hybridgw.native import Journal, Router, StateFile
 from hybridgw.pipeline import Worker
 from hybridgw.pipeline.call import Receive, Send
@@ -64,8 +62,7 @@ class Lifecycle:
     def _start(self) -> None:
         info = self._info = runtime.current()
         state = self._state = StateFile.open(info.state_file)
-        pid = os.getpid()
-        slot = self._slot = state.claim(pid, start_ticks(pid), time.monotonic_ns())
+        slot = self._slot = slots.claim(state)
         published = publication.read_published(info, state)
         settings = published.settings
         self._journal = Journal(

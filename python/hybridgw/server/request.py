@@ -35,7 +35,16 @@ Headers = list[tuple[bytes, bytes]]
 class Facts:
     """The headers that the gateway acts on. All others are ignored and never forwarded."""
 
-    __slots__ = ("content_length", "content_type", "hints", "host", "key", "origin", "oversized", "upgrade")
+    __slots__ = (
+        "content_length",
+        "content_type",
+        "hints",
+        "host",
+        "key",
+        "origin",
+        "oversized",
+        "upgrade",
+    )
 
     def __init__(self, headers: Headers, key_header: bytes | None) -> None:
         self.key: bytes | None = None

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 _LONGEST_WAIT = 60.0
 
 # Failed attempts that are no fault of the upstream.
-_OUR_OWN = {Outcome.LOCAL_FAULT: "overloaded", Outcome.DRAINING: "draining"}
+_OUR_OWN: dict[int, str] = {Outcome.LOCAL_FAULT: "overloaded", Outcome.DRAINING: "draining"}
 
 _PASSED_ON = frozenset({400, 404, 405, 409, 413, 415, 422})
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hybridgw.config import ConfigError, Settings, load
+from hybridgw.config.errors import ConfigError
+from hybridgw.config.load import load
+from hybridgw.config.schema import Settings
 
 Write = Callable[[str], Path]
 Read = Callable[..., Settings]

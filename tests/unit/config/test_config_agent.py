@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridgw.config import load
+from hybridgw.config.load import load
 
 from .conftest import Read, Refused
 

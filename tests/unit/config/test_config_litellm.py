@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from hybridgw.config import Settings, load
 from hybridgw.config import litellm_keys as keys
+from hybridgw.config.load import load
+from hybridgw.config.schema import Settings
 
 from .conftest import Read, Refused
 

@@ -13,9 +13,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hybridgw.config import ConfigError, Settings, load
 from hybridgw.config.digest import config_hash, deployment_identity
-from hybridgw.config.load import kind_of
+from hybridgw.config.errors import ConfigError
+from hybridgw.config.load import kind_of, load
+from hybridgw.config.schema import Settings
 from hybridgw.config.tree import parse
 
 from .conftest import Read

@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 import yaml
 
-from hybridgw.config import load
 from hybridgw.config.json_schema import native_schema, render
+from hybridgw.config.load import load
 
 from .conftest import Read, Refused
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from hybridgw.demo.ask import AskError, read
 from hybridgw.demo.faults import Faults, parse
-from hybridgw.demo.model import Answer, AskError, embeddings, read
+from hybridgw.demo.model import Answer, embeddings
 from hybridgw.demo.personalities import Pace
 from hybridgw.demo.script import Act, Step, document, stream
 

@@ -68,7 +68,8 @@ def chunk(**delta: object) -> bytes:
 
 STREAM = (
     b": comment\n\n" + chunk(role="assistant", content="") + chunk(content="a") + chunk(content="b")
-    + chunk(finish_reason="length") + b'data: {"id":"c","choices":[],"usage":{"total_tokens":3}}\n\n' + sse.DONE
+    + chunk(finish_reason="length")
+    + b'data: {"id":"c","choices":[],"usage":{"total_tokens":3}}\n\n' + sse.DONE
 )  # fmt: skip
 
 
