@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from granian._granian import SocketHolder
-from granian.constants import HTTPModes, Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
@@ -105,6 +105,7 @@ class Server(MPServer):
             workers=info.workers,
             loop=Loops.uvloop,
             http=HTTPModes.http1,
+            runtime_mode=RuntimeModes.mt,
             websockets=False,
             backlog=BACKLOG,
             backpressure=connection_limit(),

@@ -1,8 +1,8 @@
 """One request in flight, and what a worker process shares between its requests.
 
 A `Call` is mutable on purpose: the watchdog has to see from outside where a request stands (is the
-head out? since when does the client not take its bytes?), and an object with slots is the cheapest
-way to let it. Only the request's own task and the watchdog touch it.
+head out? since when does the client not take its bytes?). Only the request's own task and the
+watchdog touch it.
 """
 
 import asyncio
@@ -40,37 +40,36 @@ class Worker:
 
 
 class Call:
-    """Where one request stands."""
+    """Where one request stands.
 
-    __slots__ = (
-        "beat",
-        "begun_ns",
-        "bytes_sent",
-        "cause",
-        "content_sent",
-        "decision",
-        "dialect",
-        "ended",
-        "head_sent",
-        "last_sent_ns",
-        "mark_ns",
-        "overhead_ns",
-        "permit",
-        "plan",
-        "principal",
-        "reading",
-        "receive",
-        "received",
-        "response",
-        "route",
-        "router",
-        "send",
-        "sending_since_ns",
-        "status",
-        "task",
-        "watch",
-        "worker",
-    )
+    What starts the same for every request is a default of the class: an attribute that most
+    requests never touch costs them nothing.
+    """
+
+    reading = True
+    """The body is still arriving: nobody else may call `receive`."""
+    received = 0
+    """Bytes of the body so far."""
+    decision: Decision | None = None
+    permit: Permit | None = None
+    response: UpstreamResponse | None = None
+    status = 0
+    """Status sent to the client, 0 while there is none."""
+    head_sent = False
+    ended = False
+    """The body was closed: nothing more can be said to the client."""
+    content_sent = False
+    """From here on nothing may be tried elsewhere."""
+    cause: str | None = None
+    """Why the watchdog cancelled the task: `client_gone`, `client_stalled` or `body_timeout`."""
+    watch: asyncio.Task[None] | None = None
+    beat: asyncio.Task[None] | None = None
+    bytes_sent = 0
+    """Of the body, heartbeats left out."""
+    sending_since_ns = 0
+    """Not 0 while a send waits for the client to take its bytes."""
+    overhead_ns = 0
+    """Time spent here and not in waiting for an upstream."""
 
     def __init__(
         self,
@@ -91,33 +90,10 @@ class Call:
         self.receive = receive
         self.send = send
         self.begun_ns = begun_ns
-        self.task = asyncio.current_task(worker.loop)
-        self.reading = True
-        """The body is still arriving: nobody else may call `receive`."""
-        self.received = 0
-        self.decision: Decision | None = None
-        self.permit: Permit | None = None
-        self.response: UpstreamResponse | None = None
-        self.status = 0
-        """Status sent to the client, 0 while there is none."""
-        self.head_sent = False
-        self.ended = False
-        """The body was closed: nothing more can be said to the client."""
-        self.content_sent = False
-        """From here on nothing may be tried elsewhere."""
-        self.cause: str | None = None
-        """Why the watchdog cancelled the task: `client_gone`, `client_stalled` or `body_timeout`."""
-        self.watch: asyncio.Task[None] | None = None
-        self.beat: asyncio.Task[None] | None = None
-        self.bytes_sent = 0
-        """Of the body, heartbeats left out."""
-        self.sending_since_ns = 0
-        """Not 0 while a send waits for the client to take its bytes."""
         self.last_sent_ns = begun_ns
-        self.overhead_ns = 0
-        """Time spent here and not in waiting for an upstream."""
         self.mark_ns = begun_ns
         """Since when the request has been in our hands."""
+        self.task = asyncio.current_task(worker.loop)
 
     def leave(self, now_ns: int) -> None:
         """The request goes to an upstream: what follows is not our time."""

@@ -1,6 +1,8 @@
 """Response heads: what a client is told beside the answer itself."""
 
+from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call, Message
+from hybridgw.routing.plan import Upstream
 
 # The exact type makes the server flush the head before the first event; the last header keeps a
 # proxy in front of us from collecting events.
@@ -9,31 +11,32 @@ _STREAM = (
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
 )
-_WHOLE = ((b"content-type", b"application/json"),)
+_JSON = (b"content-type", b"application/json")
 
 
 def stream_head(call: Call) -> Message:
     """The head of an event stream. Before the first content it may not know who will answer."""
-    return {"type": "http.response.start", "status": 200, "headers": [*_STREAM, *_facts(call)]}
+    headers = list(_STREAM)
+    if call.decision is not None:
+        headers.append((b"x-request-id", call.decision.id.encode()))
+        if call.permit is not None:
+            headers += call.plan.upstreams[call.permit.deployment].response_headers
+            _note_attempts(headers, call.permit)
+    return {"type": "http.response.start", "status": 200, "headers": headers}
 
 
-def whole_head(call: Call, status: int, length: int) -> Message:
+def whole_head(decision: Decision, permit: Permit, upstream: Upstream, length: int) -> Message:
     """The head of a complete JSON answer of `length` bytes."""
-    return {
-        "type": "http.response.start",
-        "status": status,
-        "headers": [*_WHOLE, (b"content-length", b"%d" % length), *_facts(call)],
-    }
+    headers = [
+        _JSON,
+        (b"content-length", b"%d" % length),
+        (b"x-request-id", decision.id.encode()),
+        *upstream.response_headers,
+    ]
+    _note_attempts(headers, permit)
+    return {"type": "http.response.start", "status": 200, "headers": headers}
 
 
-def _facts(call: Call) -> list[tuple[bytes, bytes]]:
-    decision = call.decision
-    if decision is None:
-        return []
-    facts = [(b"x-request-id", decision.id.encode())]
-    permit = call.permit
-    if permit is not None:
-        facts.extend(call.plan.upstreams[permit.deployment].response_headers)
-        if permit.attempt > 1:
-            facts.append((b"x-hybridgw-attempts", b"%d" % permit.attempt))
-    return facts
+def _note_attempts(headers: list[tuple[bytes, bytes]], permit: Permit) -> None:
+    if permit.attempt > 1:
+        headers.append((b"x-hybridgw-attempts", b"%d" % permit.attempt))

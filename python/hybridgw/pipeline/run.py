@@ -1,17 +1,21 @@
 """From a body to an answer: the decision, the attempts, and a settled end whatever happens.
 
+The native decision knows who may be asked next, under the same ceiling and after another look at
+breakers and budgets; the loop here only carries permits to the transport and outcomes back. It
+asks for a next permit only while no content has reached the client: after that a second answer
+would be a different answer.
+
 Every way out of here leaves the permit finished: success settles in the relay, a failure in the
-attempt loop, and cancellation or a bug below. A permit that nobody finishes is released
-by the native side as cancelled, which is the safety net and not the plan.
+loop, and cancellation or a bug after it. A permit that nobody finishes is released by the native
+side as cancelled, which is the safety net and not the plan.
 """
 
 import asyncio
 import time
 
 from hybridgw.core import Outcome
-from hybridgw.errors import GatewayError, Refused, RequestError
-from hybridgw.native import DecideError, Decision
-from hybridgw.pipeline.attempts import attempt_until_answered
+from hybridgw.errors import GatewayError, Refused, RequestError, UpstreamError
+from hybridgw.native import DecideError, Decision, Permit
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.streaming import attempt_stream
 from hybridgw.pipeline.whole import attempt_whole
@@ -37,8 +41,28 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
         decision = await worker.loop.run_in_executor(None, _decide, call, body, hints)
     del body  # The native side holds the one retained copy.
     call.decision = decision
+    attempt = attempt_stream if decision.stream else attempt_whole
+    permit = call.permit = decision.permit
+    first: UpstreamError | None = None
     try:
-        await attempt_until_answered(call, attempt_stream if decision.stream else attempt_whole)
+        while True:
+            try:
+                await attempt(call, decision, permit)
+                return
+            except UpstreamError as error:
+                # The first failure is told: it belongs to the deployment that was asked for, and
+                # what went wrong with a stand-in afterwards explains less.
+                first = first or error
+                following = _after(call, decision, permit, error)
+                if following is None:
+                    raise first from None
+                permit = call.permit = following
+            finally:
+                response, call.response = call.response, None
+                if response is not None:
+                    response.close()
+            if permit.delay_ms:
+                await asyncio.sleep(permit.delay_ms / 1000)
     except asyncio.CancelledError:
         if call.cause is None:
             _settle(call, Outcome.DRAINING if worker.draining else Outcome.CANCELLED)
@@ -49,13 +73,29 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
         worker.state.count_client_abort(worker.slot)
         raise ClientGone from None
     except GatewayError:
-        # An upstream's failure was settled by the attempt loop; a refusal of ours (a request that
-        # cannot be translated) was not, and settling twice does nothing.
+        # An upstream's failure is settled by now; a refusal of ours (a request that cannot be
+        # translated) is not, and settling twice does nothing.
         _settle(call, Outcome.REQUEST_REJECTED)
         raise
     except BaseException:
         _settle(call, Outcome.LOCAL_FAULT)
         raise
+
+
+def _after(call: Call, decision: Decision, permit: Permit, error: UpstreamError) -> Permit | None:
+    """Settle a failed attempt; the permit of the next one, or None when nothing may be tried."""
+    mono, wall = time.monotonic_ns(), time.time_ns()
+    if call.content_sent:
+        permit.finish(error.outcome, error.status, None, call.bytes_sent, True, mono, wall)
+        return None
+    return decision.next(
+        error.outcome,
+        error.status,
+        int((error.retry_after or 0) * 1000),
+        mono,
+        wall,
+        call.worker.draw(64),
+    )
 
 
 def _decide(call: Call, body: bytes, hints: dict[str, str] | None) -> Decision:

@@ -12,9 +12,9 @@ import time
 from hybridgw.core import Outcome, Route
 from hybridgw.dialects.openai import completion_as_events
 from hybridgw.errors import UpstreamError
-from hybridgw.native import Permit, Relay
-from hybridgw.pipeline.attempts import failure_inside, open_exchange
+from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange
 from hybridgw.pipeline.head import stream_head
 from hybridgw.pipeline.whole import not_an_answer
 from hybridgw.providers.base import Translator
@@ -24,19 +24,13 @@ _HELD_LIMIT = 1024 * 1024
 _AFTER_DONE = 1.0
 
 
-async def attempt_stream(call: Call, permit: Permit) -> None:
+async def attempt_stream(call: Call, decision: Decision, permit: Permit) -> None:
     """One attempt at a stream. Raises UpstreamError; `call.content_sent` tells whether too late."""
-    decision = call.decision
-    assert decision is not None
     upstream = call.plan.upstreams[permit.deployment]
-    exchange = upstream.exchanges[call.route]
-    translator = exchange.translator() if exchange is not None and exchange.translator else None
-    response = await open_exchange(call, permit, translator, stream=True)
-    relay = Relay(
-        exchange.shape if exchange is not None else call.route,
-        not decision.include_usage,
-        upstream.deployment.repairs,
-    )
+    exchange = exchange_of(call, upstream)
+    translator = exchange.translator() if exchange.translator is not None else None
+    response = await open_exchange(call, decision, permit, upstream, exchange.target, translator)
+    relay = Relay(exchange.shape, not decision.include_usage, upstream.deployment.repairs)
     held = await _until_content(call, permit, response, relay, translator)
     if held is not None:
         await _relay(call, permit, response, relay, translator, held)
@@ -55,7 +49,7 @@ async def _until_content(
         chunk = await response.read()
         events = relay.feed(chunk) if chunk else relay.finish()
         if relay.error is not None:
-            raise failure_inside(call, relay.error)
+            raise failure_inside(call.plan.upstreams[permit.deployment], relay.error)
         if relay.too_large:
             raise _too_large()
         if not chunk and relay.not_sse:
@@ -122,7 +116,7 @@ async def _relay(
         if relay.error is not None:
             # The upstream's own error event; it goes out as it is and nothing follows it.
             await _send_error(call, events, translator)
-            raise failure_inside(call, relay.error)
+            raise failure_inside(call.plan.upstreams[permit.deployment], relay.error)
         if relay.too_large:
             raise _too_large()
         if relay.terminal:
@@ -197,11 +191,10 @@ async def _whole_as_stream(call: Call, permit: Permit, stream: Relay, translator
     if wrong is not None:
         raise wrong
     upstream = call.plan.upstreams[permit.deployment]
-    exchange = upstream.exchanges[call.route]
-    relay = Relay(exchange.shape if exchange is not None else call.route, False, upstream.deployment.repairs)
+    relay = Relay(exchange_of(call, upstream).shape, False, upstream.deployment.repairs)
     body = relay.observe(body)
     if relay.error is not None:
-        raise failure_inside(call, relay.error)
+        raise failure_inside(call.plan.upstreams[permit.deployment], relay.error)
     call.back(time.monotonic_ns())
     decision = call.decision
     assert decision is not None

@@ -4,41 +4,41 @@ import time
 
 from hybridgw.core import Outcome
 from hybridgw.errors import UpstreamError
-from hybridgw.native import Permit, Relay
-from hybridgw.pipeline.attempts import failure_inside, open_exchange
+from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange
 from hybridgw.pipeline.head import whole_head
 
+_SUCCESS = int(Outcome.SUCCESS)
 _ANSWER_LIMIT = 256 * 1024 * 1024
 
 
-async def attempt_whole(call: Call, permit: Permit) -> None:
+async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     """One attempt at a complete JSON answer. Raises UpstreamError while nothing was sent."""
     upstream = call.plan.upstreams[permit.deployment]
-    exchange = upstream.exchanges[call.route]
-    translator = exchange.translator() if exchange is not None and exchange.translator else None
-    response = await open_exchange(call, permit, translator, stream=False)
+    exchange = exchange_of(call, upstream)
+    translator = exchange.translator() if exchange.translator is not None else None
+    response = await open_exchange(call, decision, permit, upstream, exchange.target, translator)
     body = await response.read_all(_ANSWER_LIMIT)
     wrong = not_an_answer(body)
     if wrong is not None:
         raise wrong
     now = time.monotonic_ns()
     call.back(now)
-    shape = exchange.shape if exchange is not None else call.route
-    relay = Relay(shape, False, upstream.deployment.repairs)
+    relay = Relay(exchange.shape, False, upstream.deployment.repairs)
     answer = relay.observe(body)
     if relay.error is not None:
-        raise failure_inside(call, relay.error)
+        raise failure_inside(upstream, relay.error)
     if translator is not None:
         answer = translator.whole(answer)
     call.content_sent = True
     # Settled before the last byte leaves: what a client has seen complete is never missing from
     # the journal.
-    permit.finish(Outcome.SUCCESS, 200, relay, len(answer), True, now, time.time_ns())
+    permit.finish(_SUCCESS, 200, relay, len(answer), True, now, time.time_ns())
     call.status = 200
     call.head_sent = call.ended = True
     call.sending_since_ns = now
-    await call.send(whole_head(call, 200, len(answer)))
+    await call.send(whole_head(decision, permit, upstream, len(answer)))
     await call.send({"type": "http.response.body", "body": answer, "more_body": False})
     call.sending_since_ns = 0
 

@@ -47,36 +47,35 @@ class Application:
         self._pages = {prefix + path: page for path, page in PAGES.items() for prefix in ("", "/v1")}
 
     def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
-        # Not itself a coroutine: one less for every request.
-        if scope["type"] == "http":
-            return self._http(scope, receive, send)
-        if scope["type"] == "lifespan":
-            return self.lifecycle.lifespan(receive, send)
-        return _refuse_websocket(receive, send)
-
-    async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
-        lifecycle = self.lifecycle
-        worker = lifecycle.worker
-        facts = Facts(scope["headers"], lifecycle.key_header)
+        # Not itself a coroutine, and inference leaves from here: each coroutine in between would
+        # be resumed once more at every wait of the request.
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                return self.lifecycle.lifespan(receive, send)
+            return _refuse_websocket(receive, send)
+        facts = Facts(scope["headers"], self.lifecycle.key_header)
+        worker = self.lifecycle.worker
         if facts.origin is not None:
             send = cors.allowing(worker.plan, facts.origin, send)
-        path: str = scope["path"]
+        route = self._inference.get(scope["path"])
+        if route is not None and scope["method"] == "POST" and not facts.oversized:
+            return infer(worker, route, facts, receive, send)
+        return self._answer_page(scope, facts, route, send)
+
+    async def _answer_page(self, scope: Message, facts: Facts, route: Route | None, send: Send) -> None:
+        plan = self.lifecycle.worker.plan
         method: str = scope["method"]
-        route = self._inference.get(path)
-        if route is not None and method == "POST" and not facts.oversized:
-            await infer(worker, route, facts, receive, send)
-            return
         try:
             if facts.oversized:
                 raise RequestError("headers_too_large", "the request headers are larger than 64 KiB")
             if facts.upgrade:
                 raise RequestError("upgrade_required", "WebSockets are not spoken here; use HTTP")
             if method == "OPTIONS" and facts.origin is not None:
-                await cors.preflight(worker.plan, facts, send)
+                await cors.preflight(plan, facts, send)
                 return
-            await self._page(path, method, route)(lifecycle, facts, scope, send)
+            await self._page(scope["path"], method, route)(self.lifecycle, facts, scope, send)
         except GatewayError as error:
-            await send_fault(send, OPENAI, rescue(error, worker.plan.settings.error_catalogue))
+            await send_fault(send, OPENAI, rescue(error, plan.settings.error_catalogue))
         except Exception as error:
             await send_fault(send, OPENAI, rescue(error))
 

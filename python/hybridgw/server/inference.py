@@ -36,27 +36,13 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
             raise GatewayError("draining", "the gateway is stopping", retry_after=1.0)
     except GatewayError as error:
         fault = rescue(error, plan.settings.error_catalogue)
-        worker.state.request_finished(worker.slot, int(route), fault.status, 0)
+        worker.state.request_finished(worker.slot, route, fault.status, 0)
         await send_fault(send, OPENAI, fault)
         return
     call = Call(worker, route, OPENAI, principal, receive, send, begun)
     worker.active.add(call)
     try:
-        await _serve(call, facts)
-    finally:
-        worker.active.discard(call)
-        if call.watch is not None:
-            call.watch.cancel()
-        if call.beat is not None:
-            call.beat.cancel()
-        call.leave(time.monotonic_ns())
-        worker.state.request_finished(worker.slot, int(route), call.status, call.overhead_ns // 1000)
-
-
-async def _serve(call: Call, facts: Facts) -> None:
-    try:
-        body = await _read(call, facts)
-        await answer(call, body, facts.hints)
+        await answer(call, await _read(call, facts), facts.hints)
     except ClientGone:
         call.status = _CLIENT_LEFT
     except asyncio.CancelledError:
@@ -65,6 +51,14 @@ async def _serve(call: Call, facts: Facts) -> None:
         raise
     except Exception as error:
         await _end_with(call, error)
+    finally:
+        worker.active.discard(call)
+        if call.watch is not None:
+            call.watch.cancel()
+        if call.beat is not None:
+            call.beat.cancel()
+        call.leave(time.monotonic_ns())
+        worker.state.request_finished(worker.slot, route, call.status, call.overhead_ns // 1000)
 
 
 async def _read(call: Call, facts: Facts) -> bytes:

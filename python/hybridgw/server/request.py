@@ -2,6 +2,7 @@
 
 import ipaddress
 from functools import lru_cache
+from itertools import chain
 
 _LONGEST_HEADERS = 64 * 1024
 _KEY_HEADERS = frozenset({b"x-litellm-api-key", b"api-key", b"x-api-key", b"x-goog-api-key"})
@@ -59,9 +60,7 @@ class Facts:
         bearer: bytes | None = None
         other: bytes | None = None
         own: bytes | None = None
-        size = 0
         for name, value in headers:
-            size += len(name) + len(value) + 4
             if name in _READ or name == key_header:
                 if name == b"authorization":
                     bearer = value[7:].strip() if value[:7].lower() == b"bearer " else b""
@@ -82,7 +81,7 @@ class Facts:
             elif name[:3] in _HINT_STARTS:
                 self._hint(name, value)
         self.key = own if own is not None else (bearer if bearer else other if other is not None else bearer)
-        self.oversized = size > _LONGEST_HEADERS
+        self.oversized = sum(map(len, chain.from_iterable(headers))) + 4 * len(headers) > _LONGEST_HEADERS
 
     def _hint(self, name: bytes, value: bytes) -> None:
         text = name.decode("latin-1")
