@@ -399,6 +399,9 @@ class StateFile:
     def snapshot(self, mono_ns: int) -> dict[str, Any]:
         """All counters of the host, summed over workers."""
 
+    def hint_alive(self, identity: int, mono_ns: int) -> bool:
+        """A health page answered: an open breaker lets its next request be the probe. Whether one waited."""
+
     def breakers(self, mono_ns: int, window_ms: int = ...) -> list[dict[str, Any]]:
         """The breaker of each deployment as it stands; `window_ms` (a minute) is the length of its window."""
 

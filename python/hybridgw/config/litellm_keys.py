@@ -41,9 +41,9 @@ ENTRY = _table("model_name litellm_params model_info rpm tpm")
 PARAMS = _table(
     "model custom_llm_provider api_key api_base base_url organization timeout stream_timeout "
     "max_retries num_retries rpm tpm weight order priority input_cost_per_token output_cost_per_token "
-    "max_parallel_requests cooldown_time additional_drop_params extra_headers headers extra_body "
+    "max_parallel_requests additional_drop_params extra_headers headers extra_body "
     "litellm_credential_name ssl_verify",
-    "api_version max_budget budget_duration tags tag_regex drop_params modify_params mock_response "
+    "api_version cooldown_time max_budget budget_duration tags tag_regex drop_params modify_params mock_response "
     "mock_timeout merge_reasoning_content_in_choices configurable_clientside_auth_params region_name "
     "azure_ad_token tenant_id client_id client_secret itpm otpm tpd rpd daily_reset_time "
     "keepalive_seconds allowed_openai_params use_chat_completions_api",
@@ -58,8 +58,8 @@ PARAM_PREFIXES = ("aws_", "vertex_", "watsonx_", "azure_", "oci_", "s3_", "gcs_"
 
 MODEL_INFO = _table(
     "id mode description tier max_tokens max_input_tokens input_cost_per_token output_cost_per_token "
-    "rpm tpm order blocked supported_environments cooldown_time",
-    "max_budget budget_duration base_model max_output_tokens access_groups team_id "
+    "rpm tpm order blocked supported_environments",
+    "cooldown_time max_budget budget_duration base_model max_output_tokens access_groups team_id "
     "team_public_model_name health_check_model health_check_timeout health_check_max_tokens "
     "disable_background_health_check allowed_fails allowed_fails_policy health_check_voice tags",
     "enable_tag_filtering allow_fail_open created_at updated_at created_by updated_by db_model",

@@ -229,8 +229,6 @@ def _rest(
         ),
         "answer_timeout": timeout,
         "retries": retries,
-        "cooldown": reader.number(params, "cooldown_time", 0, 86400)
-        or reader.number(info, "cooldown_time", 0, 86400),
         "max_parallel": limits.max_parallel if parallel is None else parallel,
         "tls_verify": limits.tls_verify and params.get("ssl_verify") is not False,
         "input_price": _first(reader, "input_cost_per_token", params, info),

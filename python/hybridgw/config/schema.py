@@ -166,13 +166,11 @@ class TransportSettings(Section, frozen=True, kw_only=True):
 
 
 class HealthSettings(Section, frozen=True, kw_only=True):
-    """Probes of local and private engines; clouds are judged by real traffic only."""
+    """Probes of engines whose breaker is open; clouds are judged by real traffic only."""
 
     enabled: Annotated[bool, Meta(description="Whether engines are probed.")] = True
-    interval: Annotated[Interval, Meta(description="Time between two probes of a deployment.")] = 10.0
+    interval: Annotated[Interval, Meta(description="Time between two probes of one engine.")] = 10.0
     timeout: Annotated[Interval, Meta(description="Time for one probe.")] = 2.0
-    failures: Annotated[int, Meta(ge=1, description="Failed probes until it counts as down.")] = 2
-    successes: Annotated[int, Meta(ge=1, description="Good probes until it counts as up.")] = 1
 
 
 class TierSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,8 +220,6 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     answer_timeout: float = 600.0
     """Seconds for a whole answer that is not a stream; it has no first token to wait for."""
     retries: int | None = None
-    cooldown: float | None = None
-    """Seconds that its breaker stays open at first, when it differs from the rest."""
     proxy: str | None = None
     tls_verify: bool = True
     input_price: float | None = None

@@ -9,6 +9,7 @@ that raises is reported and tried again at its next turn; the others do not noti
     sweep     100 ms         gives back the slots of dead workers
     reload    250 ms, HUP    publishes a changed configuration
     sync      journal_sync   flushes the journal to the disk
+    probe     100 ms         asks engines whose breaker is open whether they are back, each at its interval
     tidy      10 s           shortens the segments of killed workers, removes the oldest beyond journal_max
 
     python -m hybridgw.host.housekeeper RUNTIME_INFO
@@ -26,6 +27,7 @@ from hybridgw.host.console import say
 from hybridgw.host.journal_care import Syncer, Trimmer, prune
 from hybridgw.host.lock import live_instances
 from hybridgw.host.process import alive, die_with_parent
+from hybridgw.host.probes import Prober
 from hybridgw.host.reload import Reloader
 from hybridgw.host.runtime import RuntimeInfo, read_info, remove_run_dir
 from hybridgw.host.slots import sweep
@@ -34,6 +36,7 @@ from hybridgw.native import StateFile
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SWEEP = 0.1
 _LOOK = 0.25
+_PROBE = 0.1
 _TIDY = 10.0
 _SHORTEST = 0.001
 _REPEAT = 60.0
@@ -74,10 +77,12 @@ class Housekeeper:
         self._reloader = Reloader(info, state, again)
         self._syncer = Syncer(journal)
         trimmer = Trimmer(journal)
+        prober = Prober(state)
         self.duties = [
             Duty("sweep", _SWEEP, lambda: sweep(state)),
             Duty("sync", limits.journal_sync, self._syncer.sync),
             Duty("reload", _LOOK, self._reloader.look),
+            Duty("probe", _PROBE, lambda: prober.look(self._reloader.settings)),
             Duty("tidy", _TIDY, lambda: _tidy(info, journal, trimmer, limits.journal_max)),
         ]
 

@@ -51,8 +51,9 @@ class Reloader:
         self._resolve = resolve
         # What is in use, not what is on disk: this process may have been restarted, and whatever
         # changed while it was away has still to be seen.
-        settings = publication.read_published(info, state).settings
-        self._watched = Watched(_files(info, settings))
+        self.settings = publication.read_published(info, state).settings
+        """The configuration in use."""
+        self._watched = Watched(_files(info, self.settings))
         self._loaded: bytes | None = None
         self._seen: bytes | None = None
 
@@ -88,6 +89,7 @@ class Reloader:
         if generation is None:
             self._forget_error()
             return True
+        self.settings = settings
         publication.note_reload(self._info, None)
         say("housekeeper", f"configuration {generation} is in use")
         if later:

@@ -61,6 +61,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the native relay's repairs for the answers of this backend."""
     max_parallel: int = 0
     """Requests at once that the backend can bear; 0 = many."""
+    probe: str | None = "{base}/models"
+    """Path that answers quickly while the backend is well, costs nothing and wakes nothing up;
+    `{base}` is the path of the base URL. None: only a connection may be made."""
 
     def served(self) -> frozenset[Route]:
         """All routes, native and translated."""

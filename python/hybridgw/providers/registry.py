@@ -35,11 +35,11 @@ _ROWS = (
     Provider(name="openai", routes=_ALL),
     # Answers 200 with an error inside.
     Provider(name="openrouter", routes=_TEXT, repairs=_ERRORS),
-    _engine("ollama", renames=_OLD_LIMIT),
-    _engine("llama_server"),
+    _engine("ollama", renames=_OLD_LIMIT, probe="/api/version"),
+    _engine("llama_server", probe="/health"),
     _engine("llama_cpp_python", renames=_OLD_LIMIT),
-    _engine("vllm"),
-    _engine("tgi", translated={}, renames=_OLD_LIMIT),
+    _engine("vllm", probe="/health"),
+    _engine("tgi", translated={}, renames=_OLD_LIMIT, probe="/health"),
     _engine(
         "litert_lm",
         routes=frozenset({Route.CHAT}),
@@ -48,6 +48,7 @@ _ROWS = (
         repairs=(*_ERRORS, "missing_done"),
         # Single-threaded: a second request would block even its health answers.
         max_parallel=1,
+        probe=None,
     ),
     _engine("openai_compatible"),
     Provider(name="demo", routes=_ALL),

@@ -262,6 +262,19 @@ pub fn first_content(
     }
 }
 
+/// News from outside of any request (a health page answered): an open breaker need not wait for
+/// the end of its time, the next request may be the probe. It is a hint and no more: only a real
+/// request closes a breaker. Returns whether anything was waiting.
+pub fn hint_alive(words: &DeploymentWords, now: Now) -> bool {
+    let now_ms = now.mono_ms();
+    let result = update(&words.breaker, |before| {
+        let state = Word::unpack(before);
+        let waiting = state.phase == Phase::Open && state.at_ms > now_ms;
+        waiting.then(|| Word { at_ms: now_ms, ..state }.pack())
+    });
+    result.is_ok()
+}
+
 fn apply(
     words: &DeploymentWords,
     config: &BreakerConfig,

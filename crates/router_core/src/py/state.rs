@@ -256,6 +256,12 @@ impl PyStateFile {
         Ok(dict)
     }
 
+    fn hint_alive(&self, identity: u64, mono_ns: u64) -> bool {
+        self.inner
+            .find(identity)
+            .is_some_and(|index| breaker::hint_alive(self.inner.deployment(index), at(mono_ns)))
+    }
+
     #[pyo3(signature = (mono_ns, window_ms = WINDOW_MS))]
     fn breakers<'py>(
         &self,
