@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.conftest import config
 from tests.support.demo import Demo
 from tests.support.gateway import Gateway, wait_for
 
@@ -183,3 +184,12 @@ def test_every_attempt_is_in_the_journal(demo: Demo, gateway: Gateway) -> None:
     usage = answer.json["usage"]
     assert mine[1]["prompt_tokens"] == usage["prompt_tokens"]
     assert mine[1]["completion_tokens"] == usage["completion_tokens"]
+
+
+def test_beyond_the_retry_budget_the_client_may_try_again_itself(demo: Demo) -> None:
+    with Gateway(config(demo, retry={"budget_min": 0, "budget_percent": 0})) as strict:
+        demo.fault("local", "status=500", count=1)
+        answer = strict.post("/v1/chat/completions", CHAT)
+        assert answer.status == 502
+        assert "x-should-retry" not in answer.headers
+        assert not demo.requests("private")

@@ -124,7 +124,7 @@ class RetrySettings(Section, frozen=True, kw_only=True):
 
     max_attempts: Annotated[int, Meta(ge=1, le=16, description="Attempts of one request in all.")] = 3
     budget_percent: Annotated[Percent, Meta(description="Retries per 100 active requests.")] = 20
-    budget_min: Annotated[Count, Meta(description="Retries always allowed at one time.")] = 3
+    budget_min: Annotated[Count, Meta(description="Retries always allowed at one time.")] = 10
     backoff: Annotated[Seconds, Meta(description="Wait before the first retry of a deployment.")] = 0.2
     backoff_max: Annotated[Seconds, Meta(description="Longest wait before a retry.")] = 2.0
 

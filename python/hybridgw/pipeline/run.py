@@ -55,6 +55,8 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
                 first = first or error
                 following = _after(call, decision, permit, error)
                 if following is None:
+                    # Not everybody was asked: this host had too many retries under way.
+                    first.retry_safe = not call.content_sent and decision.exhausted == "retry_budget"
                     raise first from None
                 permit = call.permit = following
             finally:

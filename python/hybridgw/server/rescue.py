@@ -47,7 +47,7 @@ def rescue(error: BaseException, catalogue: str = "native") -> Fault:
         retry_after, should_retry = None, False
     if retry_after is None and status in (429, 503) and should_retry is None:
         retry_after = 1.0
-    if isinstance(error, UpstreamError) and should_retry is None and status >= 500:
+    if isinstance(error, UpstreamError) and should_retry is None and status >= 500 and not error.retry_safe:
         # Every candidate was tried already: gateway x SDK x agent retries would multiply.
         should_retry = False
     return Fault(
