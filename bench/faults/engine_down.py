@@ -1,7 +1,9 @@
 """`python -m bench.faults.engine_down`: one of two upstreams dies under load and comes back.
 
 Promises: every client gets an answer or a proper error, never silence; the breaker of the dead
-deployment opens, whichever worker is asked; it closes after the upstream is back and traffic returns.
+deployment opens for all workers at once; it closes for all after the upstream is back, and traffic
+returns. What workers say is not believed alone: the journal shows, worker by worker, that while the
+breaker was open nothing but a probe now and then was sent there.
 """
 
 import argparse
@@ -10,11 +12,16 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
+from typing import Any
 
-from bench.faults.harness import Gateway, Promises
+from bench.faults.harness import Gateway, Promises, worker_of
 from bench.load import LoadResult
 
 _BREAKER = {"open": "1s", "open_max": "2s", "ramp": "1s"}
+_BACK = {"closed", "ramp"}
+_SHORTEST_OPEN = 0.8
+"""Seconds: an opening of one second, shortened by its jitter; a probe follows each."""
 _PROPER = {"ok", "status_502", "status_503", "status_504", "error_event"}
 
 
@@ -43,10 +50,13 @@ def main() -> int:
         opened = gateway.wait(
             lambda: gateway.breaker("local/a") in ("open", "half_open"), 10, "an open breaker"
         )
-        views = {gateway.breaker("local/a") for _ in range(20)}
+        away = time.time()
+        down = gateway.breakers("local/a", options.workers)
         time.sleep(options.down)
+        until = time.time()
         gateway.restart("a")
         back = gateway.wait(lambda: _closed(gateway), 20, "a closed breaker")
+        up = gateway.breakers("local/a", options.workers)
         before = gateway.total("hybridgw_attempts_total", 'deployment="local/a"', 'outcome="success"')
         time.sleep(1.5)
         after = gateway.total("hybridgw_attempts_total", 'deployment="local/a"', 'outcome="success"')
@@ -54,6 +64,7 @@ def main() -> int:
         for kind, client in clients.items():
             output, _ = client.communicate(timeout=90)
             results[kind] = LoadResult.load(json.loads(output))
+        tried, asked = _by_worker([row for row in gateway.journal() if away <= row["time"] < until])
     everything = LoadResult()
     for kind, result in results.items():
         everything.merge(result)
@@ -61,18 +72,33 @@ def main() -> int:
         found.figure(f"{kind}: total p50 / p99, ms", _pair(result))
     found.figure("breaker open after, s", round(opened, 3))
     found.figure("breaker closed after the return, s", round(back, 3))
-    found.figure("states seen on 20 reads while down", sorted(views))
+    found.figure("state by worker while down", down)
+    found.figure("state by worker after the return", up)
+    found.figure("requests by worker while down", asked)
+    found.figure("of them tried at the dead upstream", tried)
     found.figure("answers from the returned upstream in 1.5 s", after - before)
     found.promise("every client got an answer or a proper error", not set(everything.causes) - _PROPER)
     # Streams that had begun on the dead upstream cannot be moved; everything else can.
     found.promise("documents all succeeded on the other upstream", set(results["document"].causes) == {"ok"})
-    found.promise("the breaker is not closed on any worker while the upstream is away", "closed" not in views)
+    every = len(down) == len(up) == len(asked) == options.workers
+    found.promise("every worker was asked, and answered requests meanwhile", every)
+    found.promise("the breaker is open on every worker", set(down.values()) <= {"open", "half_open"})
+    probes = 1 + (until - away) / _SHORTEST_OPEN
+    found.promise("while it was open only probes went there", sum(tried.values()) <= probes)
+    found.promise("the breaker closes on every worker", set(up.values()) <= _BACK)
     found.promise("traffic returned", after > before)
     return found.finish("faults-engine-down", write=options.write)
 
 
+def _by_worker(rows: list[dict[str, Any]]) -> tuple[dict[str, int], dict[str, int]]:
+    """Attempts at the dead upstream, and requests, of each worker."""
+    tried = Counter(worker_of(row["id"]) for row in rows if row["deployment"] == "local/a")
+    asked = Counter(worker_of(request) for request in {row["id"] for row in rows})
+    return dict(tried), dict(asked)
+
+
 def _closed(gateway: Gateway) -> bool:
-    return gateway.breaker("local/a") in ("closed", "ramp")
+    return gateway.breaker("local/a") in _BACK
 
 
 def _pair(result: LoadResult) -> str:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +26,11 @@ from bench.processes import Child
 from bench.upstream import Upstream, request
 
 _SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? ([-+\d.eEinfNa]+)$")
+
+
+def worker_of(request_id: str) -> str:
+    """The worker's slot: the second part of a request id."""
+    return request_id.split("-")[1]
 
 
 class Promises:
@@ -176,6 +181,30 @@ class Gateway:
                 match = re.search(r'state="(\w+)"', key)
                 return match[1] if match else ""
         return ""
+
+    def breakers(self, deployment: str, workers: int) -> dict[str, str]:
+        """State of a deployment's breaker as each worker tells it, by worker.
+
+        A worker cannot be addressed: connections are opened until all have answered on one. The
+        request id names the worker, and `/health` on the same connection is its own view.
+        """
+        found: dict[str, str] = {}
+        for _ in range(50 * workers):
+            connection = HTTPConnection("127.0.0.1", self.port, timeout=10.0)
+            try:
+                headers = self.headers | {"content-type": "application/json"}
+                connection.request("POST", "/v1/chat/completions", chat_body(), headers)
+                answer = connection.getresponse()
+                answer.read()
+                worker = worker_of(answer.headers["x-request-id"])
+                connection.request("GET", "/health", headers=self.headers)
+                deployments = json.loads(connection.getresponse().read())["deployments"]
+            finally:
+                connection.close()
+            found[worker] = next(one["breaker"] for one in deployments if one["name"] == deployment)
+            if len(found) == workers:
+                break
+        return found
 
     def journal(self) -> list[dict[str, Any]]:
         """Every attempt in the journal, as the command prints it."""

@@ -7,7 +7,6 @@ tables, `--json` gives the same facts to programs. Exit status: 0 done, 1 failed
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -44,7 +43,10 @@ def serve(
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @click.option("--resolve/--no-resolve", default=True, help="Look host names up.")
 def check(file: str, as_json: bool, resolve: bool) -> None:
-    """Say what FILE means: per deployment its tier, boundary and address, and what has no effect."""
+    """Say what FILE means.
+
+    Per deployment its tier, boundary and address, then what does not work and what has no effect.
+    """
     from hybridgw.commands.check import run
 
     sys.exit(run(file, as_json=as_json, resolve=resolve))
@@ -56,11 +58,12 @@ def check(file: str, as_json: bool, resolve: bool) -> None:
 @click.option(
     "--route", type=click.Choice(["chat", "completions", "embeddings"]), default="chat", show_default=True
 )
-@click.option(
-    "--hint", multiple=True, metavar="NAME=VALUE", help="A routing header, e.g. x-hybridgw-tier=local."
-)
+@click.option("--hint", multiple=True, metavar="NAME=VALUE", help="A routing hint, e.g. tier=local.")
 def explain(file: str, request_file: str, route: str, hint: tuple[str, ...]) -> None:
-    """Print the decision for a request under FILE, with its reasons, as JSON. Sends nothing."""
+    """Print the decision for a request, as JSON.
+
+    With its reasons, under FILE; "-" reads the request from standard input. Sends nothing.
+    """
     from hybridgw.commands.explain import run
 
     sys.exit(run(file, request_file, route=route, hints=hint))
@@ -68,9 +71,14 @@ def explain(file: str, request_file: str, route: str, hint: tuple[str, ...]) -> 
 
 @main.command()
 @click.option("--url", default="http://127.0.0.1:4000", show_default=True, help="The gateway to ask.")
-@click.option("--timeout", type=float, default=2.0, show_default=True, help="Seconds.")
+@click.option(
+    "--timeout", type=click.FloatRange(0.001, 3600), default=2.0, show_default=True, help="Seconds."
+)
 def health(url: str, timeout: float) -> None:
-    """Ask a running gateway whether traffic should go there; exit status 1 if not."""
+    """Ask a running gateway if it is ready.
+
+    Exit status 1 if no traffic should go there: made for container health checks.
+    """
     from hybridgw.commands.health import run
 
     sys.exit(run(url, timeout))
@@ -81,7 +89,7 @@ def health(url: str, timeout: float) -> None:
 @click.option(
     "--last", "-n", type=click.IntRange(1), default=20, show_default=True, help="How many attempts."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, all attempts.")
+@click.option("--json", "as_json", is_flag=True, help="All attempts, one JSON object per line.")
 @click.option("--follow", "-f", is_flag=True, help="Wait for more.")
 def journal(state_dir: Path | None, last: int, as_json: bool, follow: bool) -> None:
     """Show what was attempted and what it used."""
@@ -93,11 +101,10 @@ def journal(state_dir: Path | None, last: int, as_json: bool, follow: bool) -> N
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def demo(arguments: tuple[str, ...]) -> None:
-    """Run only the demo upstreams; takes the options of `python -m hybridgw.demo`."""
+    """Run only the demo upstreams."""
     from hybridgw.demo.__main__ import main as run
 
-    result: Any = run(list(arguments))
-    sys.exit(result)
+    sys.exit(run(list(arguments)))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ try:
         StateFile,
         build_info,
         catalogue,
+        journal_segment,
         read_journal,
     )
 except ImportError as error:  # pragma: no cover - only without a build
@@ -32,5 +33,6 @@ __all__ = [
     "StateFile",
     "build_info",
     "catalogue",
+    "journal_segment",
     "read_journal",
 ]

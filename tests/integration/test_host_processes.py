@@ -137,6 +137,17 @@ def test_a_successor_waits_for_the_requests_of_a_killed_supervisor(tmp_path: Pat
             assert len(run_folders(second)) == 1, "the run folder of the killed one was left behind"
 
 
+def test_a_gateway_killed_with_all_its_children_is_cleaned_up_after_on_any_port(tmp_path: Path) -> None:
+    with Host(tmp_path) as first:
+        (left,) = run_folders(first)
+        first.kill_everything()
+        assert left.is_dir()
+    with Host(tmp_path) as second:
+        assert second.port != first.port
+        assert left not in run_folders(second)
+        assert len(run_folders(second)) == 1
+
+
 def test_sigterm_lets_requests_finish_and_refuses_new_ones(tmp_path: Path) -> None:
     with Host(tmp_path) as host, ThreadPoolExecutor(2) as pool:
         slow = pool.submit(host.get, "/slow?1")

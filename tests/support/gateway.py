@@ -55,6 +55,7 @@ class Gateway:
         arguments: tuple[str, ...] = (),
         environ: Mapping[str, str] | None = None,
         exit_status: int = 0,
+        prefix: tuple[str, ...] = (),
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="hybridgw-test-")
         self.folder = Path(self._folder.name)
@@ -62,7 +63,7 @@ class Gateway:
         self.config_file = self.folder / "hybridgw.yaml"
         self.port = free_port()
         self.exit_status = exit_status
-        command = [sys.executable, "-m", "hybridgw.cli", "serve", "--port", str(self.port)]
+        command = [*prefix, sys.executable, "-m", "hybridgw.cli", "serve", "--port", str(self.port)]
         command += ["--workers", str(workers), *arguments]
         if config is not None:
             text = config if isinstance(config, str) else json.dumps(config)

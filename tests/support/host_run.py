@@ -199,6 +199,14 @@ class Host:
         self.note()
         return victim
 
+    def kill_everything(self) -> None:
+        """SIGKILL for all processes at once, as a container runtime or an empty memory does it."""
+        self.note()
+        for pid in [self.supervisor.pid, *self.left()]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.wait()
+
     def note(self) -> None:
         """Remember all processes that exist now, so that none can be left behind unseen."""
         level = [self.supervisor.pid]

@@ -17,7 +17,7 @@ def run(file: str, *, as_json: bool, resolve: bool) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    report = check(settings, _addresses if resolve else _nothing)
+    report = check(settings, _addresses if resolve else None)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
@@ -27,10 +27,6 @@ def run(file: str, *, as_json: bool, resolve: bool) -> int:
 
 def _addresses(host: str, port: int) -> list[str]:
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-
-
-def _nothing(host: str, port: int) -> list[str]:
-    return []
 
 
 def _print(report: Report) -> None:

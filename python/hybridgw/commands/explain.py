@@ -23,7 +23,11 @@ def run(file: str, request_file: str, *, route: str, hints: tuple[str, ...]) -> 
     try:
         settings = resolve(file, allow_cloud=True)
         body = sys.stdin.buffer.read() if request_file == "-" else Path(request_file).read_bytes()
-    except (ConfigError, OSError) as error:
+        headers = dict(_header(hint) for hint in hints)
+    except OSError as error:
+        print(f"{request_file}: {error.strerror}", file=sys.stderr)
+        return 2
+    except (ConfigError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     plan = Plan(settings, 1)
@@ -36,7 +40,7 @@ def run(file: str, request_file: str, *, route: str, hints: tuple[str, ...]) -> 
             body,
             Principal("explain", 0, int(Boundary.EXTERNAL)),
             int(Route[route.upper()]),
-            dict(pair.split("=", 1) for pair in hints if "=" in pair) or None,
+            headers or None,
             time.monotonic_ns(),
             time.time_ns(),
             random.getrandbits(64),
@@ -47,3 +51,12 @@ def run(file: str, request_file: str, *, route: str, hints: tuple[str, ...]) -> 
         return 2
     print(orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode())
     return 0
+
+
+def _header(hint: str) -> tuple[str, str]:
+    """`tier=local` as the header that carries it. One that says nothing is an error, as it is for clients."""
+    name, equals, value = hint.partition("=")
+    if not name or not equals:
+        raise ValueError(f"{hint!r} is no hint; write NAME=VALUE, for example tier=local")
+    name = name.lower()
+    return (name if name.startswith("x-") else f"x-hybridgw-{name}"), value

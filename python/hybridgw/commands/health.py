@@ -8,17 +8,22 @@ from urllib.parse import urlsplit
 
 def run(url: str, timeout: float) -> int:
     """Print the readiness of the gateway at `url`; 0 when traffic should go there."""
-    parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 80
+    except ValueError:  # a port or an IPv6 address that is none
+        host = None
+    if host is None or parts.scheme != "http":
         print(f"{url}: expected http://HOST:PORT", file=sys.stderr)
         return 2
-    connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request("GET", "/health/readiness")
         response = connection.getresponse()
         body = response.read(65536)
     except (OSError, http.client.HTTPException) as error:
-        print(f"{url}: {error}", file=sys.stderr)
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        print(f"{url}: {why}", file=sys.stderr)
         return 1
     finally:
         connection.close()

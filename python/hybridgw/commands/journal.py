@@ -1,7 +1,12 @@
-"""`hybridgw journal`: attempts, newest last, as a table or as JSON lines."""
+"""`hybridgw journal`: the last attempts as a table, or all of them as JSON lines.
+
+The table is sorted by start. JSON lines come in the order of the segments, so that a journal of any
+size passes through in constant memory.
+"""
 
 import sys
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -9,7 +14,7 @@ import msgspec
 
 from hybridgw.config.errors import ConfigError
 from hybridgw.host.configure import resolve, state_folder
-from hybridgw.ledger.journal import Entry, Record, Tail, attempts
+from hybridgw.ledger.journal import Attempts, Entry, Tail
 
 _POLL = 0.25
 
@@ -22,49 +27,39 @@ def run(state_dir: Path | None, *, last: int, as_json: bool, follow: bool) -> in
         except ConfigError as error:
             print(error, file=sys.stderr)
             return 2
-    tail = Tail(state_dir / "journal")
-    records = list(tail.records())
-    entries = list(attempts(records))
+    elif not (state_dir / "journal").is_dir():
+        print(f"{state_dir}: no journal here; give the state folder of a gateway", file=sys.stderr)
+        return 2
+    tail, attempts = Tail(state_dir / "journal"), Attempts()
     if as_json:
-        _print_json(entries)
+        _print_json(filter(None, map(attempts.add, tail.records())))
+        if not follow:
+            _print_json(attempts.open())
     else:
-        _print_table(entries[-last:], state_dir)
+        _print_table(tail.newest(attempts, last), state_dir)
+    for path, why in tail.damaged.items():
+        print(f"{path}: {why}", file=sys.stderr)
     if follow:
-        _follow(tail, records, as_json)
-    return 0
+        _follow(tail, attempts, as_json)
+    return 1 if tail.damaged else 0
 
 
-def _follow(tail: Tail, before: list[Record], as_json: bool) -> None:
-    """Print attempts as they settle. Starts without an end are carried until it comes."""
-    waiting = _open(before)
+def _follow(tail: Tail, attempts: Attempts, as_json: bool) -> None:
+    """Print attempts as they settle."""
     try:
         while True:
             time.sleep(_POLL)
-            waiting += tail.records()
-            done = [entry for entry in attempts(waiting) if entry.outcome is not None]
-            if not done:
-                continue
-            waiting = _open(waiting)
+            done = [entry for record in tail.records() if (entry := attempts.add(record)) is not None]
             if as_json:
                 _print_json(done)
             else:
                 for entry in done:
-                    print("  ".join(_row(entry)))
+                    print("  ".join(_row(entry)), flush=True)
     except KeyboardInterrupt:
         pass
 
 
-def _open(records: list[Record]) -> list[Record]:
-    """Start records whose settlement has not come."""
-    settled = {(record["id"], record["attempt"]) for record in records if record["kind"] != "start"}
-    return [
-        record
-        for record in records
-        if record["kind"] == "start" and (record["id"], record["attempt"]) not in settled
-    ]
-
-
-def _print_json(entries: list[Entry]) -> None:
+def _print_json(entries: Iterable[Entry]) -> None:
     for entry in entries:
         print(msgspec.json.encode(entry).decode())
     sys.stdout.flush()

@@ -1,7 +1,7 @@
 """What `hybridgw check` shows: one row per deployment, then everything that needs saying.
 
 The rows are data; the command prints them. Names are resolved by a function that is passed in, so
-that a test needs no resolver and a server without DNS still gets its table.
+that a test needs no resolver; without one, nothing is said about addresses.
 """
 
 import ipaddress
@@ -27,7 +27,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     boundary: BoundaryName
     """As declared."""
     reached: BoundaryName | None
-    """That of the farthest address the name resolves to; None if it does not resolve."""
+    """That of the farthest address the name resolves to; None if it does not, or was not looked up."""
     provider: str
     model: str
     address: str
@@ -51,7 +51,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Why no key can be accepted, although one is configured."""
 
 
-def check(settings: Settings, resolver: Resolver) -> Report:
+def check(settings: Settings, resolver: Resolver | None) -> Report:
     """The report. Calls the resolver once per deployment that has an address."""
     asked: dict[int, list[str]] = {}
     for model in settings.models:
@@ -72,7 +72,7 @@ def check(settings: Settings, resolver: Resolver) -> Report:
 
 
 def _row(
-    deployment: DeploymentSettings, models: tuple[str, ...], settings: Settings, resolver: Resolver
+    deployment: DeploymentSettings, models: tuple[str, ...], settings: Settings, resolver: Resolver | None
 ) -> Row:
     why = deployment.unusable or ""
     address = ""
@@ -81,7 +81,7 @@ def _row(
     target = _target(deployment.base_url)
     if target is not None:
         address = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
-    if target is not None and not deployment.unusable:
+    if target is not None and resolver is not None and not deployment.unusable:
         resolved = _resolve(target, resolver)
         reached = _farthest(resolved, settings)
         if not resolved:

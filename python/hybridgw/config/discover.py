@@ -85,7 +85,11 @@ def discover(
     notices: list[Notice] = []
     for engine in engines:
         count = len(engine.models)
-        said = f"{count} models" if count else "answers; a config that names a model can use it"
+        said = (
+            f"{count} model{'s' * (count > 1)}"
+            if count
+            else "answers; a config that names a model can use it"
+        )
         notices.append(_say(f"{HOST}:{engine.port}", engine.kind, said))
         # An engine lists its favourite first (Ollama: the one used last), so `auto` takes that one
         # and the same one every time; models that differ are no replicas to be shared among.

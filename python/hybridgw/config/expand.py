@@ -51,10 +51,8 @@ def expand(text: str, environ: Environment[str, str], where: str, key: str) -> s
         value = environ.get(name, "")
         if not value:
             if operator == "?":
-                reason = argument.strip() or "it is required"
-                raise ConfigError(
-                    where, key, f"the variable {name} is not set: {reason}", f"set {name} in the environment"
-                )
+                fix = argument.strip() or "set it in the environment"
+                raise ConfigError(where, key, f"the variable {name} is not set", fix)
             if operator != "-":
                 raise MissingVariable(name)
             value = argument

@@ -88,6 +88,13 @@ def _from_environment(settings: Settings, environ: Environment[str, str]) -> Set
         key = next((v for n in names if (v := environ.get(n, "").strip())), None)
         if key is not None:
             auth, unavailable = replace(auth, master_key=key), None
+    if auth.master_key is not None and not auth.master_key.isprintable():
+        raise ConfigError(
+            settings.source.path or "environment",
+            "auth.master_key",
+            "holds a character that no client can send",
+            "use letters, digits, - and _",
+        )
     if state.dir is None and (folder := environ.get("HYBRIDGW_STATE_DIR", "")):
         state = replace(state, dir=folder)
     return replace(settings, auth=auth, auth_unavailable=unavailable, state=state)

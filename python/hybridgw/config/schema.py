@@ -22,6 +22,7 @@ from hybridgw.config.units import Count, Interval, Percent, Port, Seconds, Size
 from hybridgw.core import Timeouts
 
 BoundaryName = Literal["device", "organization", "external"]
+LevelName = Literal["public", "internal", "regulated"]
 StrategyName = Literal["weighted", "priority", "least_busy", "latency", "usage", "cost"]
 ModeName = Literal["chat", "completion", "embedding"]
 SourceKind = Literal["native", "litellm", "agent", "discovery", "demo"]
@@ -108,6 +109,14 @@ class BoundarySettings(Section, frozen=True, kw_only=True):
     )
 
 
+class PatternSettings(Section, frozen=True, kw_only=True):
+    """Something of one's own to look for."""
+
+    name: Annotated[str, Meta(description="Shown instead of what was found.")]
+    pattern: Annotated[str, Meta(description="Regular expression, without look-around.")]
+    level: Annotated[LevelName, Meta(description="How sensitive a text is that holds it.")]
+
+
 class PrivacySettings(Section, frozen=True, kw_only=True):
     """What is done about sensitive content."""
 
@@ -117,6 +126,16 @@ class PrivacySettings(Section, frozen=True, kw_only=True):
     profile: Annotated[
         Literal["standard", "strict"], Meta(description="strict also treats contact data as sensitive.")
     ] = "standard"
+    unknown: Annotated[
+        Literal["internal", "regulated"],
+        Meta(description="What counts for content that cannot be read: media, token ids."),
+    ] = "internal"
+    levels: Annotated[
+        dict[str, LevelName], Meta(description="Levels of kinds that differ from the defaults.")
+    ] = {}
+    patterns: Annotated[
+        tuple[PatternSettings, ...], Meta(description="Further things to look for.")
+    ] = ()
 
 
 class RetrySettings(Section, frozen=True, kw_only=True):

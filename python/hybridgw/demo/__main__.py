@@ -19,7 +19,7 @@ from hybridgw.demo.server import serve
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="hybridgw.demo", description="Demo upstreams; no model is running.")
+    parser = argparse.ArgumentParser(prog="hybridgw demo", description="Demo upstreams; no model is running.")
     for name in PERSONALITIES:
         parser.add_argument(
             f"--{name}-port",
@@ -27,11 +27,14 @@ def arguments() -> argparse.ArgumentParser:
             metavar="PORT",
             help=f"listen as the {name} upstream (0: any port)",
         )
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--speed", type=float, default=1.0, help="multiply latencies (0: answer at once)")
-    parser.add_argument("--engine", type=Engine, choices=list(Engine), default=Engine.NONE)
-    parser.add_argument("--announce-fd", type=int, default=1, metavar="FD")
-    parser.add_argument("--lifeline-fd", type=int, metavar="FD")
+    parser.add_argument(
+        "--engine", type=Engine, choices=list(Engine), default=Engine.NONE, help="answer as this engine does"
+    )
+    # For a parent process, not for people.
+    parser.add_argument("--announce-fd", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--lifeline-fd", type=int, help=argparse.SUPPRESS)
     return parser
 
 
@@ -42,7 +45,7 @@ async def run(options: argparse.Namespace) -> int:
     try:
         fleet = await serve(ports or None, host=options.host, speed=options.speed, engine=options.engine)
     except OSError as error:
-        sys.stderr.write(f"hybridgw.demo: cannot listen: {error}\n")
+        sys.stderr.write(f"hybridgw demo: cannot listen: {error}\n")
         return 2
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()

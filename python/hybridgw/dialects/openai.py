@@ -85,7 +85,7 @@ def completion_as_events(body: bytes, *, chat: bool, include_usage: bool) -> byt
         index = choice.get("index", msgspec.Raw(str(position).encode()))
         finish = choice.get("finish_reason", msgspec.Raw(b'"stop"'))
         if chat:
-            message = msgspec.json.decode(choice.get("message", b"{}"), type=dict[str, msgspec.Raw])
+            message = _members.decode(choice.get("message", b"null")) or {}
             delta: dict[str, Any] = {"role": "assistant", **message}
             if "tool_calls" in message:
                 calls = msgspec.json.decode(message["tool_calls"], type=list[dict[str, msgspec.Raw]] | None)
@@ -108,11 +108,12 @@ def completion_as_events(body: bytes, *, chat: bool, include_usage: bool) -> byt
 
 
 class _Completion(msgspec.Struct):
-    id: str = ""
-    created: int = 0
-    model: str = ""
+    id: msgspec.Raw = msgspec.Raw(b'""')
+    created: msgspec.Raw = msgspec.Raw(b"0")
+    model: msgspec.Raw = msgspec.Raw(b'""')
     choices: list[dict[str, msgspec.Raw]] = []
     usage: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _completion = msgspec.json.Decoder(_Completion)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)

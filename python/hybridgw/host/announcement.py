@@ -1,7 +1,8 @@
 """What a person reads when the gateway is up: where it listens, what stands behind it, what is wrong.
 
 Few lines, the most important last, because that is where the eye is. Everything else is answered by
-`hybridgw check`. What protects less than its name promises is said in red.
+`hybridgw check`, except what was found where there is no file to check: that is said here. What
+protects less than its name promises is said in red.
 """
 
 import os
@@ -25,7 +26,13 @@ def lines(settings: Settings, info: RuntimeInfo, colour: bool = False) -> list[t
     """The lines, in order."""
     notices = [f"{one.where}: {one.key}: {one.message}" for one in settings.notices if one.level == "warning"]
     problems = [f"{one.where}: {one.key}: {one.message}" for one in settings.problems]
-    found: list[tuple[str, Level]] = [(text, "warning") for text in _some(notices) + _some(problems)]
+    found: list[tuple[str, Level]] = []
+    if settings.source.path is None:
+        remarks = [
+            f"{one.where}: {one.key}: {one.message}" for one in settings.notices if one.level == "info"
+        ]
+        found += [(text, "info") for text in _some(remarks)]
+    found += [(text, "warning") for text in _some(notices) + _some(problems)]
     if settings.auth_unavailable:
         found.append((f"every call that needs a key is refused: {settings.auth_unavailable}", "error"))
     if settings.privacy.mode == "observe":

@@ -26,8 +26,8 @@ from hybridgw.host.configure import again
 from hybridgw.host.console import say
 from hybridgw.host.journal_care import Syncer, Trimmer, prune
 from hybridgw.host.lock import live_instances
-from hybridgw.host.process import alive, die_with_parent
 from hybridgw.host.probes import Prober
+from hybridgw.host.process import alive, die_with_parent
 from hybridgw.host.reload import Reloader
 from hybridgw.host.runtime import RuntimeInfo, read_info, remove_run_dir
 from hybridgw.host.slots import sweep
@@ -75,7 +75,7 @@ class Housekeeper:
         limits = publication.read_published(info, state).settings.state
         journal = Path(info.journal_dir)
         self._reloader = Reloader(info, state, again)
-        self._syncer = Syncer(journal)
+        self._syncer = Syncer(journal, info.instance)
         trimmer = Trimmer(journal)
         prober = Prober(state)
         self.duties = [

@@ -18,7 +18,10 @@ from hybridgw.native import read_journal
 
 _NAME = re.compile(r"([0-9a-f]{16})-([0-9a-f]{4})-([0-9a-f]{8})-([0-9a-f]{8})\.journal")
 _FRESH_NS = 100_000_000
-"""A modification time younger than this may hide a later write within the same tick of the clock."""
+"""A modification time younger than this may hide a later change within the same tick of the clock."""
+_PAGE = 4096
+_AT_ONCE = 1000
+"""Records read at once: they are large as objects."""
 _AHEAD = 2
 """Newest segments of a writer that stay: the one in use and the one prepared."""
 
@@ -95,54 +98,93 @@ class Trimmer:
             if one.path.name in self._done:
                 continue
             with contextlib.suppress(OSError):  # pruned meanwhile, or damaged from its first byte
-                end, torn = _last_record(one.path)
-                if not torn and 0 < end < one.path.stat().st_size:
-                    os.truncate(one.path, end)
-                    cut += 1
+                if _has_room(one.path):
+                    end, torn = _last_record(one.path)
+                    if not torn and 0 < end < one.path.stat().st_size:
+                        os.truncate(one.path, end)
+                        cut += 1
             self._done.add(one.path.name)
         self._done &= {one.path.name for one in found}
         return cut
 
 
+def _has_room(path: Path) -> bool:
+    """Whether a segment ends in a page that nobody wrote to: such space is zero, and no record is.
+    Nearly all segments were closed in order, so this spares reading a whole journal at every start."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _PAGE))
+        return size > _PAGE and not any(file.read(_PAGE))
+
+
 def _last_record(path: Path) -> tuple[int, bool]:
     offset = 0
     while True:
-        records, offset, torn = read_journal(str(path), offset)
+        records, offset, torn = read_journal(str(path), offset, _AT_ONCE)
         if torn or not records:
             return offset, torn
 
 
 class Syncer:
-    """Writes changed segments back to the disk."""
+    """Writes changed segments back to the disk.
 
-    def __init__(self, folder: Path) -> None:
+    What other runs left is flushed once; one that still lives flushes its own. So a turn costs as
+    much as this run has segments, however many years of them lie in the folder.
+    """
+
+    def __init__(self, folder: Path, instance: int) -> None:
         self._folder = folder
+        self._ours = f"{instance:016x}-"
+        self._listed = 0
+        """Modification time of the folder as it was listed; 0 to list it again."""
         self._synced: dict[str, int] = {}
+        """Modification times of our segments as they were flushed; 0 to flush again."""
+        self._foreign: set[str] = set()
 
     def sync(self) -> int:
         """Flush every segment written to since its last flush; how many there were.
 
-        An idle journal costs one `stat` per file and no flush, which would wake the disk.
+        An idle journal costs one `stat` per segment of this run and no flush, which would wake the disk.
         """
-        flushed = 0
-        known: dict[str, int] = {}
-        for entry in os.scandir(self._folder):
-            if not entry.name.endswith(".journal"):
-                continue
-            with contextlib.suppress(FileNotFoundError):  # pruned meanwhile
-                modified = entry.stat(follow_symlinks=False).st_mtime_ns
-                if self._synced.get(entry.name) != modified:
-                    _flush(entry.path)
+        flushed = self._list()
+        for name, synced in list(self._synced.items()):
+            path = self._folder / name
+            try:
+                modified = path.lstat().st_mtime_ns
+                if modified != synced:
+                    _flush(path)
                     flushed += 1
-                # The next write to a flushed page faults and moves the time again, unless it falls
-                # into the same tick: then the file counts as unflushed and is visited once more.
-                settled = time.time_ns() - modified > _FRESH_NS
-                known[entry.name] = modified if settled else 0
-        self._synced = known
+            except FileNotFoundError:  # pruned
+                del self._synced[name]
+                continue
+            self._synced[name] = _settled(modified)
         return flushed
 
+    def _list(self) -> int:
+        """Look for segments that appeared or went, if any did; how many of them had to be flushed."""
+        modified = self._folder.stat().st_mtime_ns
+        if modified == self._listed:
+            return 0
+        self._listed = _settled(modified)
+        names = {name for name in os.listdir(self._folder) if name.endswith(".journal")}
+        ours = {name for name in names if name.startswith(self._ours)}
+        self._synced = {name: self._synced.get(name, 0) for name in ours}
+        fresh = names - ours - self._foreign
+        self._foreign = names - ours
+        for name in fresh:
+            with contextlib.suppress(FileNotFoundError):
+                _flush(self._folder / name)
+        return len(fresh)
 
-def _flush(path: str) -> None:
+
+def _settled(modified: int) -> int:
+    """A modification time that a later change would surely move, or 0: within the same tick of the
+    clock it would not, so what is that fresh has to be looked at once more."""
+    # A time in the future was made before the clock was set back: it will not be repeated soon either.
+    return modified if abs(time.time_ns() - modified) > _FRESH_NS else 0
+
+
+def _flush(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fdatasync(descriptor)

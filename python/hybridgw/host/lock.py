@@ -8,7 +8,7 @@ supervisor died and its workers are still finishing their requests (wait for the
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -84,7 +84,17 @@ def _read(fd: int) -> Holder | None:
 
 def live_instances(state_dir: Path) -> set[int]:
     """Ids of all gateways of this state folder that have a process left."""
-    found = set()
+    return {holder.instance for holder, held in _holders(state_dir) if held}
+
+
+def abandoned_runs(state_dir: Path) -> list[str]:
+    """Run folders named by gateways of this state folder that have no process left. Killed together
+    with all its children, a gateway leaves its folder behind, and the next may use another port."""
+    return [holder.run_dir for holder, held in _holders(state_dir) if not held]
+
+
+def _holders(state_dir: Path) -> Iterator[tuple[Holder, bool]]:
+    """Whoever is named by a lock file of this state folder, and whether the lock is held."""
     for path in state_dir.glob("instance-*.lock"):
         try:
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -93,10 +103,12 @@ def live_instances(state_dir: Path) -> set[int]:
         try:
             # Held shared and for an instant only: a supervisor that starts meanwhile tries again.
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            held = False
         except BlockingIOError:
+            held = True
+        try:
             holder = _read(fd)
-            if holder is not None:
-                found.add(holder.instance)
         finally:
             os.close(fd)
-    return found
+        if holder is not None:
+            yield holder, held

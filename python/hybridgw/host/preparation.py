@@ -8,6 +8,7 @@ A configuration file is published here. Without one, engines are looked for only
 process is starting, because that takes as long as the search: see `publish_found`.
 """
 
+import errno
 import os
 import socket
 import time
@@ -21,7 +22,7 @@ from hybridgw.host.configure import check_exposure, discovered, resolve, state_f
 from hybridgw.host.console import say
 from hybridgw.host.demo import DemoUpstreams, demo_settings
 from hybridgw.host.limits import raise_descriptor_limit
-from hybridgw.host.lock import Held, Holder, InstanceLock
+from hybridgw.host.lock import Held, Holder, InstanceLock, abandoned_runs
 from hybridgw.host.process import start_ticks
 from hybridgw.host.runtime import RuntimeInfo
 from hybridgw.native import StateFile
@@ -122,10 +123,10 @@ def _lock(folder: Path, port: int, drain: float) -> InstanceLock:
         raise Occupied(
             f"a gateway{who} already serves port {port}; stop it or choose another --port"
         ) from None
+    # Killed, those could not clean up after themselves: the one before on this port, others on theirs.
     before = lock.previous()
-    if before is not None:
-        # Killed, it could not clean up after itself.
-        runtime.remove_run_dir(Path(before.run_dir))
+    for run_dir in [*abandoned_runs(folder), *([before.run_dir] if before else ())]:
+        runtime.remove_run_dir(Path(run_dir))
     return lock
 
 
@@ -150,6 +151,7 @@ def _furnish(
     instance = runtime.new_instance()
     journal = folder / "journal"
     journal.mkdir(mode=0o700, exist_ok=True)
+    _check_room(journal, settings.state.journal_segment)
     run_dir = runtime.make_run_dir(instance, folder, _RUN_ROOM)
     try:
         info = RuntimeInfo(
@@ -186,6 +188,13 @@ def _furnish(
         runtime.remove_run_dir(run_dir)
         raise
     return Prepared(info=info, info_path=path, settings=settings, socket=sock, lock=lock, state=state)
+
+
+def _check_room(journal: Path, segment: int) -> None:
+    """OSError when not even one worker could begin its journal: without one nothing is served."""
+    free = os.statvfs(journal)
+    if free.f_bavail * free.f_frsize < segment:
+        raise OSError(errno.ENOSPC, f"a journal segment takes {segment // 1024} KiB, which are not free")
 
 
 def publish_found(prepared: Prepared) -> tuple[Settings, DemoUpstreams | None]:

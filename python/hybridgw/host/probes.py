@@ -46,7 +46,9 @@ class Prober:
         self._due = {identity: due for identity, due in self._due.items() if identity in waiting}
         turn = [entry for entry in settings.deployments if self._is_due(entry, waiting, settings, mono / 1e9)]
         if turn:
-            self._thread = threading.Thread(target=self._ask, args=(turn, settings.health.timeout), daemon=True)
+            self._thread = threading.Thread(
+                target=self._ask, args=(turn, settings.health.timeout), daemon=True
+            )
             self._thread.start()
 
     def _is_due(self, entry: DeploymentSettings, waiting: set[int], settings: Settings, now: float) -> bool:
@@ -64,12 +66,12 @@ class Prober:
                 self._state.hint_alive(identity, time.monotonic_ns())
 
 
-async def _ask_all(entries: list[DeploymentSettings], timeout: float) -> Mapping[int, bool]:
-    """Whether each engine answered within `timeout` seconds, all asked at once."""
+async def _ask_all(entries: list[DeploymentSettings], seconds: float) -> Mapping[int, bool]:
+    """Whether each engine answered within `seconds`, all asked at once."""
 
     async def one(entry: DeploymentSettings) -> bool:
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 return await _answers(entry)
         except TimeoutError:
             return False

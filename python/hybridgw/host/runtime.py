@@ -37,6 +37,8 @@ _SHM = Path("/dev/shm")
 _PREFIX = "hybridgw-"
 _INFO = "runtime.json"
 _READY = "ready"
+_RUN_FILES = 32
+"""More than a run folder ever holds."""
 
 
 class RuntimeInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +91,8 @@ def _usable(folder: Path, room: int) -> bool:
         free = os.statvfs(folder)
     except OSError:
         return False
-    return os.access(folder, os.W_OK | os.X_OK) and free.f_bavail * free.f_frsize > room
+    inodes = free.f_files == 0 or free.f_favail > _RUN_FILES  # without files at all: it does not count them
+    return os.access(folder, os.W_OK | os.X_OK) and inodes and free.f_bavail * free.f_frsize > room
 
 
 def remove_run_dir(path: Path) -> None:

@@ -60,7 +60,7 @@ _LOGGING = {
     "handlers": {
         "console": {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
     },
-    "loggers": {"_granian": {"handlers": ["console"], "level": "WARNING", "propagate": False}},
+    "loggers": {"_granian": {"handlers": ["console"], "level": "ERROR", "propagate": False}},
 }
 
 
@@ -114,7 +114,8 @@ class Server(MPServer):
                 max_buffer_size=_HEADERS_MAX,
                 header_read_timeout=max(1, round(info.header_timeout * 1000)),
             ),
-            log_level=LogLevels.warning,
+            # Its warnings advise about its own command line and its own process management.
+            log_level=LogLevels.error,
             log_dictconfig=_LOGGING,
         )
         self.info = info

@@ -69,7 +69,7 @@ class Supervisor:
             # While the server loads its modules; it waits for a publication before it forks.
             try:
                 self.settings, self._demo = publish_found(self.prepared)
-            except (ConfigError, NoDemo) as error:
+            except (ConfigError, NoDemo, OSError) as error:
                 say("serve", str(error), "error")
                 return UNUSABLE
             if self._demo is not None:

@@ -122,6 +122,8 @@ async def _lifespan(
     except Exception as error:
         if answered:
             raise
+        # What the system refuses is no fault of the program: its own words say enough.
         detail = "".join(traceback.format_exception(error)).rstrip()
-        say(f"worker[{os.getpid()}]", f"start-up failed\n{detail}", "error")
+        why = f": {error}" if isinstance(error, OSError) else f"\n{detail}"
+        say(f"worker[{os.getpid()}]", f"start-up failed{why}", "error")
         await send({"type": "lifespan.startup.failed"})

@@ -6,15 +6,19 @@ one whose worker died: readers show it as open and decide nothing about it. The 
 the native side only; here a record is a mapping with names.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import insort
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hybridgw.native import read_journal
+from hybridgw.native import journal_segment, read_journal
 
 Record = dict[str, Any]
+
+_AT_ONCE = 1000
+"""Records read at once: as objects they are large, and a journal may hold millions."""
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,37 +48,109 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Tail:
-    """Follows a journal folder: each call of `records` returns what was added since the last."""
+    """Follows a journal folder. What was read once is not read again; a segment that its writer has
+    closed is not even opened again."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._offsets: dict[Path, int] = {}
+        self._done: set[Path] = set()
+        self.damaged: dict[Path, str] = {}
+        """Segments that cannot be read, and why."""
 
     def records(self) -> Iterator[Record]:
-        """New records, segment by segment, oldest segment first."""
+        """What was added since the last call, segment by segment, oldest segment first."""
+        for path in segments(self._folder):
+            if path not in self._done:
+                yield from self._records(path)
+
+    def newest(self, attempts: "Attempts", count: int) -> list[Entry]:
+        """The `count` attempts that started last, oldest first; those still open are among them.
+
+        Reads as few segments as that takes and passes over the rest.
+        """
+        kept: list[Entry] = []
+        for path, latest in self._by_age():
+            if latest is not None and len(kept) == count and kept[0].time > latest:
+                self._done.add(path)
+                continue
+            for record in self._records(path):
+                entry = attempts.add(record)
+                if entry is not None and (len(kept) < count or entry.time > kept[0].time):
+                    insort(kept, entry, key=_time)
+                    del kept[:-count]
+        return sorted([*kept, *attempts.open()], key=_time)[-count:]
+
+    def _by_age(self) -> list[tuple[Path, float | None]]:
+        """Segments with a time after all of their records, newest first; before them those that may
+        still grow, whose time says nothing: writing to mapped memory need not move it."""
+        growing: list[tuple[Path, float | None]] = []
+        closed: list[tuple[Path, float]] = []
         for path in segments(self._folder):
             try:
-                found, following, _torn = read_journal(str(path), self._offsets.get(path, 0))
+                if _closed(path):
+                    closed.append((path, path.stat().st_mtime))
+                    continue
             except OSError:
-                continue  # pruned between listing and reading
-            self._offsets[path] = following
-            yield from found
+                pass  # pruned, or damaged: then reading it says so
+            growing.append((path, None))
+        return [*growing, *sorted(closed, key=lambda one: one[1], reverse=True)]
+
+    def _records(self, path: Path) -> Iterator[Record]:
+        try:
+            closed = _closed(path)  # asked first: then nothing can follow what is read now
+            while True:
+                found, self._offsets[path], _torn = read_journal(
+                    str(path), self._offsets.get(path, 0), _AT_ONCE
+                )
+                yield from found
+                if len(found) < _AT_ONCE:
+                    break
+        except FileNotFoundError:
+            return  # pruned between listing and reading
+        except OSError as error:
+            self.damaged[path] = error.strerror or str(error)
+            closed = True
+        if closed:
+            self._done.add(path)
+
+
+class Attempts:
+    """Joins starts with settlements, in whatever order segments are read."""
+
+    def __init__(self) -> None:
+        self._starts: dict[tuple[str, int], Record] = {}
+        self._ends: dict[tuple[str, int], Record] = {}
+
+    def add(self, record: Record) -> Entry | None:
+        """The attempt, if `record` completes one."""
+        key = (record["id"], record["attempt"])
+        mine, others = self._starts, self._ends
+        if record["kind"] != "start":
+            mine, others = others, mine
+        other = others.pop(key, None)
+        if other is None:
+            mine[key] = record
+            return None
+        return _entry(record, other) if mine is self._starts else _entry(other, record)
+
+    def open(self) -> list[Entry]:
+        """Attempts that were not settled."""
+        return [_entry(start, None) for start in self._starts.values()]
 
 
 def segments(folder: Path) -> list[Path]:
-    """All segments, oldest first: their names begin with the time of their run."""
+    """All segments, oldest run first: their names begin with the time of their run."""
     return sorted(folder.glob("*.journal"))
 
 
-def attempts(records: Iterable[Record]) -> Iterator[Entry]:
-    """Starts joined with their settlements, in the order of the starts."""
-    opened: dict[tuple[str, int], Record] = {}
-    settled: dict[tuple[str, int], Record] = {}
-    for record in records:
-        key = (record["id"], record["attempt"])
-        (opened if record["kind"] == "start" else settled)[key] = record
-    for key, start in sorted(opened.items(), key=lambda item: item[1]["wall_ns"]):
-        yield _entry(start, settled.get(key))
+def _closed(path: Path) -> bool:
+    about = journal_segment(path)
+    return about is not None and bool(about["sealed"])
+
+
+def _time(entry: Entry) -> float:
+    return entry.time
 
 
 def _entry(start: Record, end: Record | None) -> Entry:

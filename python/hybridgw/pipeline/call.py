@@ -48,6 +48,8 @@ class Call:
 
     reading = True
     """The body is still arriving: nobody else may call `receive`."""
+    refused = False
+    """It is too large, and what still arrives is thrown away within limits of its own."""
     received = 0
     """Bytes of the body so far."""
     decision: Decision | None = None
@@ -61,7 +63,8 @@ class Call:
     content_sent = False
     """From here on nothing may be tried elsewhere."""
     cause: str | None = None
-    """Why the watchdog cancelled the task: `client_gone`, `client_stalled` or `body_timeout`."""
+    """Why the task was cancelled: `client_gone`, `client_stalled`, `body_timeout`, or `draining` when
+    the worker has no time left."""
     watch: asyncio.Task[None] | None = None
     beat: asyncio.Task[None] | None = None
     bytes_sent = 0
@@ -104,8 +107,23 @@ class Call:
         """The upstream answered: our time counts again."""
         self.mark_ns = now_ns
 
+    @property
+    def delivered(self) -> bool:
+        """The whole answer was handed to the server: a client that leaves now has what it wanted."""
+        return self.ended and not self.sending_since_ns
+
     def abort(self, cause: str) -> None:
-        """End the request from outside, once. The task sees a CancelledError and reads `cause`."""
+        """End the request from outside, once. The task sees a CancelledError and reads `cause`.
+
+        Not while the last bytes wait for their reader: cancelled, they would be lost and the body still
+        end as if it were whole. Such a reader is the kernel's to drop (`lifecycle.limit_stalls`)."""
+        if self.ended and cause != "client_gone":
+            return
         if self.cause is None and self.task is not None and not self.task.done():
             self.cause = cause
             self.task.cancel()
+
+    def resumed(self) -> None:
+        """The task has seen the CancelledError of `abort` and goes on: to answer, or to end well."""
+        if self.task is not None:
+            self.task.uncancel()

@@ -35,16 +35,16 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
     """Decide, attempt, relay. Raises GatewayError while the head can still carry a status, and
     ClientGone when nobody listens. `call` tells how far the answer had come."""
     worker = call.worker
-    if len(body) <= _OFF_THE_LOOP:
-        decision = _decide(call, body, hints)
-    else:
-        decision = await worker.loop.run_in_executor(None, _decide, call, body, hints)
-    del body  # The native side holds the one retained copy.
-    call.decision = decision
-    attempt = attempt_stream if decision.stream else attempt_whole
-    permit = call.permit = decision.permit
     first: UpstreamError | None = None
     try:
+        if len(body) <= _OFF_THE_LOOP:
+            decision = _decide(call, body, hints)
+        else:
+            decision = await worker.loop.run_in_executor(None, _decide, call, body, hints)
+        del body  # The native side holds the one retained copy.
+        call.decision = decision
+        attempt = attempt_stream if decision.stream else attempt_whole
+        permit = call.permit = decision.permit
         while True:
             try:
                 await attempt(call, decision, permit)
@@ -66,12 +66,13 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
             if permit.delay_ms:
                 await asyncio.sleep(permit.delay_ms / 1000)
     except asyncio.CancelledError:
+        draining = call.cause == "draining"
+        _settle(call, Outcome.DRAINING if draining else Outcome.CANCELLED)
         if call.cause is None:
-            _settle(call, Outcome.DRAINING if worker.draining else Outcome.CANCELLED)
             raise
-        if call.task is not None:
-            call.task.uncancel()
-        _settle(call, Outcome.CANCELLED)
+        call.resumed()
+        if draining:
+            raise Refused("draining", "the gateway is stopping", retry_after=1.0) from None
         worker.state.count_client_abort(worker.slot)
         raise ClientGone from None
     except GatewayError:

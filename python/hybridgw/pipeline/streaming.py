@@ -7,21 +7,25 @@ clients take for success. Back-pressure is the server's own: `send` waits while 
 not read, so the transport stops reading the upstream. Nothing is buffered behind that.
 """
 
+import re
 import time
+from functools import partial
 
 from hybridgw.core import Outcome, Route
 from hybridgw.dialects.openai import completion_as_events
 from hybridgw.errors import UpstreamError
 from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
-from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange
+from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange, translated
 from hybridgw.pipeline.head import stream_head
-from hybridgw.pipeline.whole import not_an_answer
+from hybridgw.pipeline.whole import observed
 from hybridgw.providers.base import Translator
+from hybridgw.providers.failures import hide
 from hybridgw.transport.seam import UpstreamResponse
 
 _HELD_LIMIT = 1024 * 1024
 _AFTER_DONE = 1.0
+_DONE = re.compile(rb"^data: ?\[DONE\]", re.MULTILINE).search
 
 
 async def attempt_stream(call: Call, decision: Decision, permit: Permit) -> None:
@@ -52,6 +56,9 @@ async def _until_content(
             raise failure_inside(call.plan.upstreams[permit.deployment], relay.error)
         if relay.too_large:
             raise _too_large()
+        if relay.unreadable:
+            # What no client can read is passed on after the first content, and is no content itself.
+            raise UpstreamError(Outcome.MALFORMED, "the upstream's events are not JSON", status=200)
         if not chunk and relay.not_sse:
             await _whole_as_stream(call, permit, relay, translator)
             return None
@@ -64,16 +71,18 @@ async def _until_content(
             permit.first_token(mono)
             upstream = call.plan.upstreams[permit.deployment]
             response.arm(upstream.stream_timeouts.idle, Outcome.STALLED)
-            break
         if not chunk or relay.terminal:
+            # The content may be all there is: an event that only the end of the body completed.
             if not (relay.terminal or relay.finished):
                 raise UpstreamError(Outcome.TRUNCATED, "the upstream's stream ended early", status=200)
+            break
+        if relay.content:
             break
         if size > _HELD_LIMIT:
             raise UpstreamError(Outcome.MALFORMED, "the upstream's stream holds no content", status=200)
     first = held[0] if len(held) == 1 else b"".join(held)
     if translator is not None:
-        first = translator.feed(first)
+        first = translated(translator.feed, first)
     if relay.terminal or not chunk:
         await _last(call, permit, relay, first)
         if chunk:
@@ -98,7 +107,7 @@ async def _relay(
     while True:
         if events:
             if translator is not None and events is not first:
-                events = translator.feed(events)
+                events = translated(translator.feed, events)
             now = time.monotonic_ns()
             call.sending_since_ns = now
             if call.beat is not None:
@@ -114,13 +123,13 @@ async def _relay(
         response.touch()
         events = relay.feed(chunk)
         if relay.error is not None:
-            # The upstream's own error event; it goes out as it is and nothing follows it.
-            await _send_error(call, events, translator)
-            raise failure_inside(call.plan.upstreams[permit.deployment], relay.error)
+            failure = failure_inside(call.plan.upstreams[permit.deployment], relay.error)
+            await _end_body(call, _last_words(call, permit, _told(translator, events)))
+            raise failure
         if relay.too_large:
             raise _too_large()
         if relay.terminal:
-            await _last(call, permit, relay, _translated(translator, events))
+            await _last(call, permit, relay, _told(translator, events))
             await _drain(response)
             return
     events = relay.finish()
@@ -128,13 +137,23 @@ async def _relay(
         raise UpstreamError(
             Outcome.TRUNCATED, "the upstream closed the stream early", code="upstream_truncated", status=200
         )
-    await _last(call, permit, relay, _translated(translator, events))
+    await _last(call, permit, relay, _told(translator, events))
 
 
-def _translated(translator: Translator | None, events: bytes | None) -> bytes:
+def _told(translator: Translator | None, events: bytes | None) -> bytes:
     if not events:
         return b""
-    return events if translator is None else translator.feed(events)
+    return events if translator is None else translated(translator.feed, events)
+
+
+def _last_words(call: Call, permit: Permit, events: bytes) -> bytes:
+    """Events of which one is the upstream's own error. They go out as they are, except that nothing
+    that a client takes for success may follow an error, and no credential of ours is in them."""
+    done = _DONE(events)
+    if done is not None:
+        events = events[: done.start()]
+    secrets = call.plan.upstreams[permit.deployment].secrets
+    return hide(events.decode("latin-1"), secrets).encode("latin-1")
 
 
 async def _head(call: Call) -> None:
@@ -150,22 +169,21 @@ async def _head(call: Call) -> None:
 async def _last(call: Call, permit: Permit, relay: Relay, events: bytes) -> None:
     """Settle, then send the last bytes and end the body at once: some clients read to the end of
     the body before they report a finished answer."""
-    now = time.monotonic_ns()
     call.content_sent = True
     call.bytes_sent += len(events)
-    permit.finish(Outcome.SUCCESS, 200, relay, call.bytes_sent, True, now, time.time_ns())
-    call.sending_since_ns = now
+    permit.finish(Outcome.SUCCESS, 200, relay, call.bytes_sent, True, time.monotonic_ns(), time.time_ns())
     await _head(call)
+    await _end_body(call, events)
+
+
+async def _end_body(call: Call, events: bytes) -> None:
+    """Send the last bytes. A heartbeat on its way goes first, and none may follow."""
+    if call.beat is not None:
+        await call.beat
+    call.sending_since_ns = time.monotonic_ns()
     call.ended = True
     await call.send({"type": "http.response.body", "body": events, "more_body": False})
     call.sending_since_ns = 0
-
-
-async def _send_error(call: Call, events: bytes | None, translator: Translator | None) -> None:
-    call.ended = True
-    await call.send(
-        {"type": "http.response.body", "body": _translated(translator, events), "more_body": False}
-    )
 
 
 async def _drain(response: UpstreamResponse) -> None:
@@ -186,19 +204,18 @@ def _too_large() -> UpstreamError:
 async def _whole_as_stream(call: Call, permit: Permit, stream: Relay, translator: Translator | None) -> None:
     """A backend that answers a request for a stream with one JSON object: its answer is told as
     events, an error in it is an error, and anything else (an HTML page) is no answer."""
-    body = stream.take_body()
-    wrong = not_an_answer(body)
-    if wrong is not None:
-        raise wrong
     upstream = call.plan.upstreams[permit.deployment]
     relay = Relay(exchange_of(call, upstream).shape, False, upstream.deployment.repairs)
-    body = relay.observe(body)
+    body = observed(relay, stream.take_body())
     if relay.error is not None:
         raise failure_inside(call.plan.upstreams[permit.deployment], relay.error)
     call.back(time.monotonic_ns())
     decision = call.decision
     assert decision is not None
     if translator is not None:
-        body = translator.whole(body)
-    events = completion_as_events(body, chat=call.route is Route.CHAT, include_usage=decision.include_usage)
+        body = translated(translator.whole, body)
+    as_events = partial(
+        completion_as_events, chat=call.route is Route.CHAT, include_usage=decision.include_usage
+    )
+    events = translated(as_events, body)
     await _last(call, permit, relay, events)

@@ -17,6 +17,8 @@ from hybridgw.pipeline.head import stream_head
 
 _SLOWEST_TICK = 0.05
 _FASTEST_TICK = 0.001
+_MEASURED_AFTER = 5.0
+"""Seconds of a body's arrival that say nothing about its rate."""
 
 
 class Watchdog:
@@ -57,7 +59,13 @@ class Watchdog:
 
     def _look(self, call: Call, now: int, server: ServerSettings) -> None:
         if call.reading:
-            if now - call.begun_ns > server.body_timeout * 1e9:
+            if call.refused:
+                return
+            waited = (now - call.begun_ns) / 1e9
+            slow = waited > _MEASURED_AFTER and call.received < server.body_min_rate * (
+                waited - _MEASURED_AFTER
+            )
+            if slow or waited > server.body_timeout:
                 call.abort("body_timeout")
             return
         if call.watch is None:
@@ -67,7 +75,7 @@ class Watchdog:
                 call.abort("client_stalled")
             return
         decision = call.decision
-        if decision is None or not decision.stream or call.beat is not None:
+        if call.ended or decision is None or not decision.stream or call.beat is not None:
             return
         patience = server.heartbeat if call.head_sent else server.commit_after
         if now - call.last_sent_ns > patience * 1e9:
@@ -79,7 +87,8 @@ async def _await_departure(call: Call) -> None:
     while True:
         message = await call.receive()
         if message["type"] == "http.disconnect":
-            call.abort("client_gone")
+            if not call.delivered:
+                call.abort("client_gone")
             return
 
 

@@ -6,7 +6,7 @@ from hybridgw.core import Outcome
 from hybridgw.errors import UpstreamError
 from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
-from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange
+from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange, translated
 from hybridgw.pipeline.head import whole_head
 
 _SUCCESS = int(Outcome.SUCCESS)
@@ -20,17 +20,14 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     translator = exchange.translator() if exchange.translator is not None else None
     response = await open_exchange(call, decision, permit, upstream, exchange.target, translator)
     body = await response.read_all(_ANSWER_LIMIT)
-    wrong = not_an_answer(body)
-    if wrong is not None:
-        raise wrong
     now = time.monotonic_ns()
     call.back(now)
     relay = Relay(exchange.shape, False, upstream.deployment.repairs)
-    answer = relay.observe(body)
+    answer = observed(relay, body)
     if relay.error is not None:
         raise failure_inside(upstream, relay.error)
     if translator is not None:
-        answer = translator.whole(answer)
+        answer = translated(translator.whole, answer)
     call.content_sent = True
     # Settled before the last byte leaves: what a client has seen complete is never missing from
     # the journal.
@@ -43,8 +40,11 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     call.sending_since_ns = 0
 
 
-def not_an_answer(body: bytes) -> UpstreamError | None:
-    """The failure of a 200 whose body cannot be an answer: an HTML page, a cut-off object."""
-    if body[:1] == b"{" and body.rstrip()[-1:] == b"}":
-        return None
-    return UpstreamError(Outcome.MALFORMED, "the upstream's answer is not a JSON object", status=200)
+def observed(relay: Relay, body: bytes) -> bytes:
+    """The body as the relay passes it on. UpstreamError for one that cannot be an answer: an HTML
+    page, or an object that was cut off where no framing showed it. White space before the object is
+    legal; some hosts send it while the client waits."""
+    answer = relay.observe(body) if body.lstrip()[:1] == b"{" else b""
+    if not answer or relay.unreadable:
+        raise UpstreamError(Outcome.MALFORMED, "the upstream's answer is not a JSON object", status=200)
+    return answer

@@ -8,7 +8,6 @@ and several prompts at once would all change what the caller gets.
 from typing import Any
 
 import msgspec
-import orjson
 
 from hybridgw import sse
 from hybridgw.errors import RequestError
@@ -45,9 +44,9 @@ class _Choice(msgspec.Struct):
 
 
 class _Chat(msgspec.Struct):
-    id: str = ""
-    created: int = 0
-    model: str = ""
+    id: msgspec.Raw = msgspec.Raw(b'""')
+    created: msgspec.Raw = msgspec.Raw(b"0")
+    model: msgspec.Raw = msgspec.Raw(b'""')
     choices: list[_Choice] = []
     usage: msgspec.Raw = msgspec.Raw(b"null")
     system_fingerprint: str | None = None
@@ -66,6 +65,7 @@ class _Chat(msgspec.Struct):
 
 _chat = msgspec.json.Decoder(_Chat)
 _request = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_several = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class CompletionsOverChat:
@@ -84,19 +84,19 @@ class CompletionsOverChat:
                     f"`{name}` cannot be carried to a backend that only has chat",
                     field=name,
                 )
-        prompt = members.get("prompt")
-        text: Any = orjson.loads(bytes(prompt)) if prompt is not None else None
-        if isinstance(text, list) and len(text) == 1:
-            text = text[0]
-        if not isinstance(text, str):
+        # Carried as it is spelt: not every escape that JSON allows is text that Python can encode.
+        text = members.get("prompt", msgspec.Raw(b"null"))
+        if bytes(text).startswith(b"[") and len(several := _several.decode(text)) == 1:
+            text = several[0]
+        if not bytes(text).startswith(b'"'):
             raise RequestError(
                 "unsupported_parameter", "this backend takes one prompt, as a string", field="prompt"
             )
         chat: dict[str, Any] = {name: members[name] for name in _SAME if name in members}
         chat["messages"] = [{"role": "user", "content": text}]
-        if "logprobs" in members and (count := orjson.loads(bytes(members["logprobs"]))) is not None:
+        if "logprobs" in members and bytes(members["logprobs"]) != b"null":
             chat["logprobs"] = True
-            chat["top_logprobs"] = count
+            chat["top_logprobs"] = members["logprobs"]
         return msgspec.json.encode(chat)
 
     def whole(self, body: bytes) -> bytes:

@@ -20,7 +20,7 @@ from hybridgw.errors import RequestError
 
 class _Ask(msgspec.Struct):
     input: msgspec.Raw = msgspec.Raw(b"null")
-    encoding_format: str | None = None
+    encoding_format: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _ask = msgspec.json.Decoder(_Ask)
@@ -38,7 +38,7 @@ class Embeddings:
     def request(self, body: bytes) -> bytes:
         """The same body; RequestError for token ids."""
         ask = _ask.decode(body)
-        self._base64 = ask.encoding_format == "base64"
+        self._base64 = bytes(ask.encoding_format) == b'"base64"'
         # A list of numbers, or of lists of numbers: text always has a quote near its beginning.
         if bytes(ask.input).lstrip(b"[ \t\r\n")[:1].isdigit():
             raise RequestError(

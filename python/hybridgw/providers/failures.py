@@ -8,6 +8,7 @@ lists of codes and phrases that backends are known to use.
 import email.utils
 import time
 from collections.abc import Iterable
+from datetime import UTC
 
 import msgspec
 import orjson
@@ -44,6 +45,9 @@ _CONTEXT_PHRASES = (
 )
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 _LONGEST_MESSAGE = 2000
+_LONGEST_PARAM = 200
+_SHORTEST_SECRET = 8
+"""A shorter one is a placeholder (`none`, `ollama`), and hiding it would only garble messages."""
 
 
 class _Error(msgspec.Struct):
@@ -63,17 +67,30 @@ def failure(
     if outcome is Outcome.CREDENTIAL_REJECTED:
         # Its text tends to quote the key.
         message = "the upstream rejected the gateway's credential"
-    for secret in secrets:
-        message = message.replace(secret, "***")
     built = UpstreamError(
         outcome,
-        message[:_LONGEST_MESSAGE],
+        hide(message, secrets)[:_LONGEST_MESSAGE],
         code=code,
         status=status,
         retry_after=retry_after(headers, time.time()),
     )
-    built.field = error.param
+    if error.param is not None:
+        built.field = hide(error.param, secrets)[:_LONGEST_PARAM]
     return built
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """`text` without credentials of ours, which upstreams like to quote."""
+    for secret in secrets:
+        if len(secret) < _SHORTEST_SECRET:
+            continue
+        text = text.replace(secret, "***")
+        # Where the text was cut somewhere on its way, it may end in the middle of one.
+        for length in range(len(secret) - 1, _SHORTEST_SECRET - 1, -1):
+            if text.endswith(secret[:length]):
+                text = text[:-length] + "***"
+                break
+    return text
 
 
 def _judge(status: int, error: _Error) -> tuple[Outcome, str]:
@@ -141,7 +158,9 @@ def retry_after(headers: Iterable[tuple[bytes, bytes]], now: float) -> float | N
             found = _number(value, 1.0)
             if found is None:
                 try:
-                    found = email.utils.parsedate_to_datetime(value.decode("latin-1")).timestamp() - now
+                    date = email.utils.parsedate_to_datetime(value.decode("latin-1"))
+                    # `-0000` says UTC and nothing of a zone; without one it would be taken for ours.
+                    found = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
                 except (ValueError, OverflowError):
                     found = None
     return None if found is None or found < 0 else min(found, 86400.0)

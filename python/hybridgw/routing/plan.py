@@ -144,8 +144,15 @@ def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
             (b"x-hybridgw-tier", entry.tier.encode("utf-8", "replace")),
             (b"x-hybridgw-boundary", boundary.name.lower().encode()),
         ),
-        secrets=(entry.api_key,) if entry.api_key else (),
+        secrets=_secrets(entry),
     )
+
+
+def _secrets(entry: DeploymentSettings) -> tuple[str, ...]:
+    """The key, and whatever else is sent in headers, with and without a scheme before it: any of them
+    may be a credential, and none is needed to understand an error."""
+    values = [value for value in (entry.api_key, *entry.extra_headers.values()) if value]
+    return tuple(dict.fromkeys([*values, *(value.rpartition(" ")[2] for value in values)]))
 
 
 def _routes(provider: Provider | None, entry: DeploymentSettings) -> frozenset[Route]:

@@ -12,6 +12,7 @@ from hybridgw.dialects import OPENAI
 from hybridgw.errors import GatewayError, RequestError
 from hybridgw.pipeline.call import Message, Receive, Send
 from hybridgw.server import cors, pages
+from hybridgw.server.body import discard_body
 from hybridgw.server.inference import infer
 from hybridgw.server.lifecycle import Lifecycle
 from hybridgw.server.request import Facts
@@ -60,9 +61,11 @@ class Application:
         route = self._inference.get(scope["path"])
         if route is not None and scope["method"] == "POST" and not facts.oversized:
             return infer(worker, route, facts, receive, send)
-        return self._answer_page(scope, facts, route, send)
+        return self._answer_page(scope, facts, route, receive, send)
 
-    async def _answer_page(self, scope: Message, facts: Facts, route: Route | None, send: Send) -> None:
+    async def _answer_page(
+        self, scope: Message, facts: Facts, route: Route | None, receive: Receive, send: Send
+    ) -> None:
         plan = self.lifecycle.worker.plan
         method: str = scope["method"]
         try:
@@ -75,6 +78,8 @@ class Application:
                 return
             await self._page(scope["path"], method, route)(self.lifecycle, facts, scope, send)
         except GatewayError as error:
+            if facts.content_length > 0:
+                await discard_body(receive, plan.settings.server.max_body)
             await send_fault(send, OPENAI, rescue(error, plan.settings.error_catalogue))
         except Exception as error:
             await send_fault(send, OPENAI, rescue(error))

@@ -3,8 +3,18 @@
 The time limit is the watchdog's: it knows since when the call waits, and aborts it.
 """
 
+import asyncio
+import contextlib
+
 from hybridgw.errors import RequestError
-from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.call import Call, Receive
+
+_LINGER = 3.0
+"""Seconds for which a refused body is still taken from the wire."""
+_PAUSE = 0.3
+"""Seconds of silence after which its sender is taken to wait for the answer."""
+_BEYOND = 64 * 1024 * 1024
+"""Bytes over the limit for the same."""
 
 
 async def read_body(call: Call, limit: int, declared: int) -> bytes:
@@ -12,6 +22,9 @@ async def read_body(call: Call, limit: int, declared: int) -> bytes:
     ends early: the client left, or its framing is broken and the server gave up on it. A client
     that left does not see that answer, one that sent nonsense shall."""
     if declared > limit:
+        if declared <= limit + _BEYOND:
+            call.refused = True
+            await discard_body(call.receive, limit)
         raise _too_large(limit)
     message = await call.receive()
     if message["type"] == "http.disconnect":
@@ -25,8 +38,12 @@ async def read_body(call: Call, limit: int, declared: int) -> bytes:
         return body
     # One growing buffer: a list of one-byte chunks would cost forty times their length.
     whole = bytearray(body)
+    call.received = len(whole)
     while True:
         if len(whole) > limit:
+            del whole
+            call.refused = True
+            await discard_body(call.receive, limit)
             raise _too_large(limit)
         message = await call.receive()
         if message["type"] == "http.disconnect":
@@ -37,6 +54,24 @@ async def read_body(call: Call, limit: int, declared: int) -> bytes:
             if len(whole) > limit:
                 raise _too_large(limit)
             return bytes(whole)
+
+
+async def discard_body(receive: Receive, limit: int) -> None:
+    """Take what a client still sends and forget it, within bounds.
+
+    Most clients read an answer only when all of their request is written, and closing a connection on
+    unread bytes resets it, so an early answer would be lost on the way."""
+    left = limit + _BEYOND
+    now = asyncio.get_running_loop().time
+    end = now() + _LINGER
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PAUSE) as patience:
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+                patience.reschedule(min(end, now() + _PAUSE))
 
 
 def _cut_short() -> RequestError:

@@ -9,12 +9,12 @@ import time
 
 from hybridgw.core import Route
 from hybridgw.dialects import OPENAI
-from hybridgw.errors import GatewayError, RequestError
+from hybridgw.errors import GatewayError, Refused, RequestError
 from hybridgw.pipeline import Call, Worker, answer
 from hybridgw.pipeline.call import Receive, Send
 from hybridgw.pipeline.run import ClientGone
 from hybridgw.server.auth import authenticate
-from hybridgw.server.body import read_body
+from hybridgw.server.body import discard_body, read_body
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
 from hybridgw.server.respond import send_fault
@@ -37,6 +37,7 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
     except GatewayError as error:
         fault = rescue(error, plan.settings.error_catalogue)
         worker.state.request_finished(worker.slot, route, fault.status, 0)
+        await discard_body(receive, plan.settings.server.max_body)
         await send_fault(send, OPENAI, fault)
         return
     call = Call(worker, route, OPENAI, principal, receive, send, begun)
@@ -46,11 +47,10 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
     except ClientGone:
         call.status = _CLIENT_LEFT
     except asyncio.CancelledError:
-        # The worker is going down with this request inside.
         call.status = call.status or 503
         raise
     except Exception as error:
-        await _end_with(call, error)
+        await _tell(call, error)
     finally:
         worker.active.discard(call)
         if call.watch is not None:
@@ -65,14 +65,28 @@ async def _read(call: Call, facts: Facts) -> bytes:
     try:
         body = await read_body(call, call.plan.settings.server.max_body, facts.content_length)
     except asyncio.CancelledError:
-        if call.cause != "body_timeout":
+        if call.cause is None:
             raise
-        if call.task is not None:
-            call.task.uncancel()
+        call.resumed()
+        call.reading = False  # nobody waits for the rest any more
+        if call.cause == "draining":
+            raise Refused("draining", "the gateway is stopping", retry_after=1.0) from None
         call.cause = None
         raise RequestError("request_timeout", "the request body did not arrive in time") from None
     call.reading = False
     return body
+
+
+async def _tell(call: Call, error: Exception) -> None:
+    """Tell the client how its request failed, unless it leaves or stalls meanwhile."""
+    try:
+        await _end_with(call, error)
+    except asyncio.CancelledError:
+        if call.cause is None:
+            raise
+        call.resumed()
+        call.status = _CLIENT_LEFT
+        call.worker.state.count_client_abort(call.worker.slot)
 
 
 async def _end_with(call: Call, error: Exception) -> None:
@@ -82,9 +96,12 @@ async def _end_with(call: Call, error: Exception) -> None:
     if call.ended:
         call.status = fault.status
         return
+    if fault.status == 503:
+        call.worker.state.count_shed(call.worker.slot)
     if call.beat is not None:
         await call.beat
     if call.head_sent:
+        call.sending_since_ns = time.monotonic_ns()
         call.ended = True
         call.status = fault.status
         event = call.dialect.error_event(fault)

@@ -12,13 +12,17 @@ still running is cancelled, each permit settled, the journal closed, the slot re
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
+import os
+import socket
 import time
 from typing import NamedTuple
 
 from hybridgw.config.schema import Settings
 from hybridgw.host import publication, runtime, slots
+from hybridgw.host.limits import connection_limit
 from hybridgw.native import Journal, Router, StateFile
 from hybridgw.pipeline import Worker
 from hybridgw.pipeline.call import Receive, Send
@@ -48,6 +52,7 @@ class Lifecycle:
     def __init__(self) -> None:
         self.created = int(time.time())
         self.key_header: bytes | None = None
+        self._journal_full = False
         self._beat: asyncio.Task[None] | None = None
 
     async def lifespan(self, receive: Receive, send: Send) -> None:
@@ -93,6 +98,7 @@ class Lifecycle:
         self._networks.relist(boundaries.device.networks, boundaries.organization.networks)
         header = built.plan.settings.auth.key_header
         self.key_header = header.lower().encode("latin-1") if header else None
+        limit_stalls(self._info.listen_fd, built.plan.settings.server.write_stall)
         self._state.adopt(self._slot, built.plan.generation)
 
     async def _keep_in_step(self) -> None:
@@ -106,10 +112,7 @@ class Lifecycle:
                 looked = time.monotonic()
                 await asyncio.to_thread(self._networks.refresh)
             self._state.heartbeat(self._slot, time.monotonic_ns())
-            try:
-                await asyncio.to_thread(self._journal.prepare)
-            except OSError as error:
-                _log.error("the journal cannot be extended: %s", error)
+            await self._extend_journal()
             generation = self._state.generation()
             if generation == self.worker.plan.generation or generation == refused:
                 continue
@@ -121,6 +124,19 @@ class Lifecycle:
                 _log.exception("generation %d cannot be used", generation)
                 continue
             self._adopt(built)
+
+    async def _extend_journal(self) -> None:
+        try:
+            await asyncio.to_thread(self._journal.prepare)
+        except OSError as error:
+            # Tried again at every beat and said once: a log on the same full disk must not grow by it.
+            if not self._journal_full:
+                _log.error("the journal cannot be extended: %s", error)
+            self._journal_full = True
+            return
+        if self._journal_full:
+            _log.warning("the journal can be extended again")
+        self._journal_full = False
 
     def _read(self) -> _Built:
         published = publication.read_published(self._info, self._state)
@@ -134,8 +150,8 @@ class Lifecycle:
         while worker.active and time.monotonic() < end:  # noqa: ASYNC110
             await asyncio.sleep(_DRAIN_POLL)
         left = [call.task for call in worker.active if call.task is not None]
-        for task in left:
-            task.cancel()
+        for call in tuple(worker.active):
+            call.abort("draining")
         if left:
             await asyncio.wait(left, timeout=1.0)
         if self._beat is not None:
@@ -151,10 +167,20 @@ async def _until_shutdown(receive: Receive) -> None:
         pass
 
 
+def limit_stalls(listening: int, seconds: float) -> None:
+    """Let the kernel drop a client that takes no byte for this long. The watchdog sees only what the
+    application still has to say; an answer that was handed to the server whole, and the last bytes of
+    any other, wait where only the kernel knows whether they are taken. Connections inherit this."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(listening)) as shared:
+        shared.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(seconds * 1000)))
+
+
 def limits(settings: Settings) -> TransportLimits:
-    """Bounds on this worker's connections."""
+    """Bounds on this worker's connections. Those to upstreams, kept ones included, get the same share
+    of the descriptors as those of clients: beyond it the ones unused for longest make room."""
     transport = settings.transport
     return TransportLimits(
+        connections=min(TransportLimits().connections, connection_limit()),
         per_host=transport.max_connections,
         idle_seconds=transport.idle_expiry,
         dns_seconds=transport.dns_ttl,

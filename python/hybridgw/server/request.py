@@ -69,7 +69,8 @@ class Facts:
                 elif name == b"content-length":
                     self.content_length = int(value) if value.isdigit() and len(value) < 19 else -1
                 elif name == b"host":
-                    self.host = value
+                    # Two of them mean that somebody reads the other one: no name at all.
+                    self.host = b"," if self.host else value
                 elif name == b"origin":
                     self.origin = value
                 elif name == b"upgrade":
@@ -89,7 +90,10 @@ class Facts:
         if text in _HINT_NAMES or text.startswith("x-hybridgw-"):
             if self.hints is None:
                 self.hints = {}
-            self.hints[text] = value.decode("latin-1")
+            said = value.decode("latin-1")
+            # A second one must not undo the first, which may be the one that tightens privacy: by the
+            # rules of HTTP they are one list, and no hint takes a list.
+            self.hints[text] = f"{self.hints[text]}, {said}" if text in self.hints else said
 
 
 def _bare(value: bytes) -> bytes:
@@ -102,7 +106,9 @@ def is_loopback_host(host: bytes) -> bool:
     """Whether a Host (or the authority of an Origin) names this machine, whatever the port."""
     name = host.decode("latin-1").strip().lower()
     if name.startswith("["):
-        name = name[1 : name.find("]")] if "]" in name else ""
+        name, closed, port = name[1:].partition("]")
+        if not closed or port[:1] not in ("", ":"):
+            return False
     elif name.count(":") == 1:
         name = name.partition(":")[0]
     name = name.rstrip(".")

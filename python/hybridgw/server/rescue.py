@@ -47,7 +47,8 @@ def rescue(error: BaseException, catalogue: str = "native") -> Fault:
         retry_after, should_retry = None, False
     if retry_after is None and status in (429, 503) and should_retry is None:
         retry_after = 1.0
-    if isinstance(error, UpstreamError) and should_retry is None and status >= 500 and not error.retry_safe:
+    tried = isinstance(error, UpstreamError) and not error.retry_safe and reason not in _OUR_OWN.values()
+    if tried and should_retry is None and status >= 500:
         # Every candidate was tried already: gateway x SDK x agent retries would multiply.
         should_retry = False
     return Fault(

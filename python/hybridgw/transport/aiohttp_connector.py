@@ -15,6 +15,7 @@ import asyncio
 import socket
 from contextvars import ContextVar
 from functools import partial
+from time import monotonic
 from typing import cast
 
 import aiohttp
@@ -30,7 +31,7 @@ from hybridgw.transport.boundary import BoundaryNetworks, parse_address
 from hybridgw.transport.deadline import Deadline
 from hybridgw.transport.failures import Phase, refused
 from hybridgw.transport.resolver import Resolver
-from hybridgw.transport.seam import HEAD_LIMIT, HIGH_WATER, TransportLimits
+from hybridgw.transport.seam import HEAD_LIMIT, HIGH_WATER, STALE_WITHIN, TransportLimits
 
 ATTEMPT: "ContextVar[Attempt]" = ContextVar("hybridgw_attempt")
 
@@ -48,6 +49,7 @@ class Attempt:
         "handler",
         "peer",
         "phase",
+        "sent",
         "timeouts",
         "transport",
         "waiting",
@@ -62,6 +64,7 @@ class Attempt:
         self.created = False
         """Whether the connection in use was made for this attempt."""
         self.phase = Phase.CONNECT
+        self.sent = 0.0
         self.waiting = True
         """Whether somebody waits for the upstream, so that silence counts."""
         self.expired: Outcome | None = None
@@ -73,6 +76,7 @@ class Attempt:
     def connected(self, connection: Connection) -> None:
         """A connection was chosen and has passed the check: the request is written next."""
         self.phase = Phase.HEAD
+        self.sent = monotonic()
         self.transport = connection.transport
         self.handler = connection.protocol
         if isinstance(self.handler, _Handler):
@@ -98,7 +102,12 @@ class Attempt:
 
     def stale(self) -> bool:
         """Whether this was a kept connection on which nothing came back."""
-        return not self.created and isinstance(self.handler, _Handler) and not self.handler.heard
+        return (
+            not self.created
+            and isinstance(self.handler, _Handler)
+            and not self.handler.heard
+            and monotonic() - self.sent < STALE_WITHIN
+        )
 
     def _expire(self, outcome: Outcome) -> None:
         if not self.waiting and outcome != Outcome.TOTAL_TIMEOUT:

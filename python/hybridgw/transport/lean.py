@@ -90,7 +90,7 @@ class LeanTransport:
             return await connection.exchange(deployment.name, request.method, head, body, timeouts)
         except StaleConnection:
             # The server closed the kept connection while our request was on its way. It cannot have
-            # begun to answer, so one more try on a connection of its own is safe.
+            # begun to work on it, so one more try on a connection of its own is safe.
             self._pool.retried += 1
         connection = await self._connect(endpoint.host, ceiling, deployment, timeouts)
         return await connection.exchange(deployment.name, request.method, head, body, timeouts)

@@ -21,7 +21,7 @@ from hybridgw.transport.deadline import Deadline
 from hybridgw.transport.failures import Phase, failed, outcome_of
 from hybridgw.transport.lean_response import LeanResponse
 from hybridgw.transport.pool import HostPool
-from hybridgw.transport.seam import HEAD_LIMIT, HIGH_WATER
+from hybridgw.transport.seam import HEAD_LIMIT, HIGH_WATER, STALE_WITHIN
 
 _ONE_WRITE = 64 * 1024
 """Largest body that is copied behind its head; a larger one is written by reference."""
@@ -88,7 +88,7 @@ class LeanConnection(asyncio.Protocol):
     ) -> LeanResponse:
         """Write a request and wait for the head of its final response; `name` is for messages.
 
-        Raises StaleConnection if this was a kept connection and the peer closed it without a byte.
+        Raises StaleConnection if this was a kept connection and the peer closed it at once, without a byte.
         """
         if self._gone:  # the peer closed it between connecting and now
             raise failed(Outcome.RESET, name)
@@ -108,6 +108,7 @@ class LeanConnection(asyncio.Protocol):
         else:
             transport.write(head)
             transport.write(body)
+        sent = self.loop.time()
         self.deadline.start(timeouts.first_token, Outcome.FIRST_TOKEN_TIMEOUT, timeouts.total)
         waiter = response.waiter = self.loop.create_future()
         try:
@@ -120,7 +121,8 @@ class LeanConnection(asyncio.Protocol):
         failure = response.failure
         if failure is None or response.status:
             return response
-        if kept and not self._started and failure.outcome == Outcome.RESET:
+        in_time = self.loop.time() - sent < STALE_WITHIN
+        if kept and not self._started and failure.outcome == Outcome.RESET and in_time:
             raise StaleConnection
         raise failure
 

@@ -31,6 +31,10 @@ HEAD_LIMIT = 64 * 1024
 HIGH_WATER = 256 * 1024
 """Unread body bytes at which a transport stops reading from its socket."""
 
+STALE_WITHIN = 1.0
+"""Seconds after sending on a kept connection within which its loss means that the server had closed it
+before. A loss after that is a request which somebody worked on, and it must not be sent twice."""
+
 JSON_REQUEST: Headers = ((b"content-type", b"application/json"), (b"accept", b"application/json"))
 """Headers of a request whose answer comes in one piece."""
 

@@ -47,3 +47,9 @@ def test_rows(read: Read) -> None:
     assert rows["local/a"].where.endswith(":4")
     assert [p.deployment for p in report.problems] == ["cloud/e"]
     assert report.locked is None
+
+
+def test_without_a_resolver_nothing_is_said_about_addresses(read: Read) -> None:
+    rows = check(read(TEXT), None).rows
+    assert [row.why for row in rows if row.usable] == [""] * 5
+    assert not any(row.resolved or row.reached for row in rows)

@@ -258,3 +258,8 @@ def test_never_anything_but_settings_or_an_error(
         assert error.message and error.fix
     else:
         consistent(result)
+
+
+def test_a_key_that_no_client_can_send_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"auth\.master_key: holds a character"):
+        load(None, {"HYBRIDGW_MASTER_KEY": "sk-\nx"})

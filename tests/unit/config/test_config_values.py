@@ -87,7 +87,7 @@ def test_a_plain_reference_may_be_missing() -> None:
 
 
 def test_a_required_reference_stops() -> None:
-    with pytest.raises(ConfigError, match="NONE is not set: ask the team; set NONE") as caught:
+    with pytest.raises(ConfigError, match="NONE is not set; ask the team") as caught:
         expand("${NONE:?ask the team}", ENVIRON, "f:3", "auth.master_key")
     assert (caught.value.where, caught.value.key) == ("f:3", "auth.master_key")
 

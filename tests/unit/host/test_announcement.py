@@ -30,10 +30,17 @@ def test_what_stands_behind_it(tmp_path: Path, kind: str, text: str) -> None:
     assert text in said(tmp_path, settings)[-1]
 
 
+def test_without_a_file_what_was_found_is_said(tmp_path: Path) -> None:
+    found = Notice(level="info", where="127.0.0.1:11434", key="Ollama", message="2 models")
+    settings = msgspec.structs.replace(PLAIN, source=Source(kind="discovery"), notices=(found,))
+    assert said(tmp_path, settings)[0] == "info: 127.0.0.1:11434: Ollama: 2 models"
+
+
 def test_what_is_wrong_is_said_and_not_at_any_length(tmp_path: Path) -> None:
     settings = msgspec.structs.replace(
         PLAIN,
         problems=tuple(Problem(where=f"a.yaml:{n}", key="k", message="m") for n in range(20)),
+        source=Source(kind="native", path="a.yaml"),
         notices=(
             Notice(level="warning", where="a.yaml:1", key="old", message="has no effect"),
             Notice(level="info", where="a.yaml:2", key="x", message="quiet"),

@@ -67,7 +67,7 @@ def test_a_flush_follows_a_write_and_an_idle_journal_costs_none(
     flushed: list[str] = []
     monkeypatch.setattr(journal_care, "_flush", lambda path: flushed.append(Path(path).name))
     path = make(tmp_path, NEW, 0, 1, 0)
-    syncer = Syncer(tmp_path)
+    syncer = Syncer(tmp_path, NEW)
     fresh = path.stat().st_mtime_ns
     assert syncer.sync() == 1
     assert syncer.sync() == 1, "a write in the same tick as the flush would be missed"
@@ -81,9 +81,34 @@ def test_a_flush_follows_a_write_and_an_idle_journal_costs_none(
     assert set(flushed) == {path.name}
 
 
+def test_what_other_runs_left_is_flushed_once_and_then_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_care, "_FRESH_NS", 0)
+    for epoch in range(1, 21):
+        make(tmp_path, OLD, 0, epoch, 0)
+    make(tmp_path, NEW, 0, 1, 0)
+    syncer = Syncer(tmp_path, NEW)
+    assert syncer.sync() == 21
+    looked: list[str] = []
+    lstat = Path.lstat
+
+    def look(path: Path) -> os.stat_result:
+        looked.append(path.name)
+        return lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", look)
+    monkeypatch.setattr(os, "listdir", lambda _: pytest.fail("the folder did not change"))
+    assert syncer.sync() == 0
+    assert [name[:16] for name in looked] == [f"{NEW:016x}"]
+    monkeypatch.undo()
+    make(tmp_path, OLD, 1, 1, 0)
+    assert syncer.sync() >= 1, "a segment that appeared was not flushed"
+
+
 def test_a_real_flush(tmp_path: Path) -> None:
     make(tmp_path, NEW, 0, 1, 0)
-    assert Syncer(tmp_path).sync() == 1
+    assert Syncer(tmp_path, NEW).sync() == 1
 
 
 def test_what_a_killed_writer_left_is_cut_behind_its_last_record(tmp_path: Path) -> None:
@@ -96,6 +121,17 @@ def test_what_a_killed_writer_left_is_cut_behind_its_last_record(tmp_path: Path)
     assert path.stat().st_size < SIZE
     assert read_journal(str(path), 0)[0] == []
     assert trimmer.trim(set()) == 0
+
+
+def test_segments_without_room_are_not_read_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, OLD, 0, 1, 0)
+    Journal(str(tmp_path), OLD, 1, 1, SIZE).close()
+    killed = Journal(str(tmp_path), OLD, 2, 1, SIZE)
+    assert Trimmer(tmp_path).trim(set()) == 1, killed.path()
+    monkeypatch.setattr(journal_care, "read_journal", lambda *_: pytest.fail("a whole segment was read"))
+    assert Trimmer(tmp_path).trim(set()) == 0
 
 
 def test_a_damaged_segment_is_left_as_it_is(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridgw.host.lock import Held, Holder, InstanceLock, live_instances
+from hybridgw.host.lock import Held, Holder, InstanceLock, abandoned_runs, live_instances
 from hybridgw.host.process import start_ticks
 
 
@@ -23,7 +23,7 @@ class Clock:
 
 
 def holder(pid: int, ticks: int, instance: int = 7) -> Holder:
-    return Holder(pid=pid, ticks=ticks, instance=instance, run_dir="/nowhere")
+    return Holder(pid=pid, ticks=ticks, instance=instance, run_dir=f"/nowhere/{instance}")
 
 
 def take(path: Path, clock: Clock, wait: float = 1.0) -> InstanceLock:
@@ -107,5 +107,6 @@ def test_live_instances_are_those_whose_lock_is_held(tmp_path: Path) -> None:
     free.claim(holder(1, 1, instance=22))
     free.release()
     assert live_instances(tmp_path) == {11}
+    assert abandoned_runs(tmp_path) == ["/nowhere/22"]
     held.release()
     assert live_instances(tmp_path) == set()

@@ -4,11 +4,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
-from hybridgw.host import limits, runtime
+from hybridgw.host import limits, preparation, runtime
 from hybridgw.host.child import Child, describe
 from tests.support.host_info import make_run
 
@@ -32,6 +33,23 @@ def test_without_room_in_memory_it_lies_in_the_state_folder(tmp_path: Path) -> N
     assert path == tmp_path / "run-00000000000000ab"
     runtime.remove_run_dir(path)
     assert not path.exists()
+
+
+@pytest.mark.parametrize(("files", "free", "in_memory"), [(100, 5, False), (100, 90, True), (0, 0, True)])
+def test_a_memory_file_system_without_files_to_spare_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int, free: int, in_memory: bool
+) -> None:
+    about = SimpleNamespace(f_bavail=2**20, f_frsize=4096, f_files=files, f_favail=free)
+    monkeypatch.setattr(os, "statvfs", lambda _: about)
+    path = runtime.make_run_dir(runtime.new_instance(), tmp_path, 1)
+    assert (path.parent != tmp_path) is in_memory
+    runtime.remove_run_dir(path)
+
+
+def test_a_state_folder_without_room_for_a_journal_is_refused_at_the_start(tmp_path: Path) -> None:
+    preparation._check_room(tmp_path, 1)
+    with pytest.raises(OSError, match="a journal segment takes"):
+        preparation._check_room(tmp_path, 2**62)
 
 
 def test_only_run_folders_of_ours_are_removed(tmp_path: Path) -> None:

@@ -46,6 +46,16 @@ def test_an_exception_in_start_up_is_a_failed_start_up(
     assert "LookupError: nothing there" in capfd.readouterr().err
 
 
+def test_what_the_system_refuses_is_said_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        raise OSError("No space left on device")
+
+    assert run_lifespan(tmp_path, application, lambda _: False) == [{"type": "lifespan.startup.failed"}]
+    assert capfd.readouterr().err.endswith("error: start-up failed: No space left on device\n")
+
+
 def test_shutdown_follows_the_signal_and_not_the_last_request(tmp_path: Path) -> None:
     received: list[str] = []
 

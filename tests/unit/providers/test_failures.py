@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridgw.core import Outcome
-from hybridgw.providers.failures import failure, retry_after
+from hybridgw.providers.failures import failure, hide, retry_after
 
 CASES = [
     (500, b"", Outcome.SERVER_ERROR, "upstream_error"),
@@ -97,3 +97,27 @@ def test_retry_after_forms(value: bytes, seconds: float | None) -> None:
 def test_milliseconds_win() -> None:
     headers = [(b"retry-after", b"30"), (b"retry-after-ms", b"250")]
     assert retry_after(headers, time.time()) == 0.25
+
+
+SECRET = "sk-0123456789abcdef"
+
+
+@pytest.mark.parametrize("length", range(1, len(SECRET) + 1))
+def test_credentials_are_hidden_even_where_a_text_was_cut(length: int) -> None:
+    hidden = hide("key " + SECRET[:length], [SECRET])
+    assert hidden == ("key " + SECRET[:length] if length < 8 else "key ***")
+
+
+def test_a_placeholder_is_no_credential() -> None:
+    assert hide("ollama: no such model", ["ollama"]) == "ollama: no such model"
+
+
+def test_a_date_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        headers = [(b"retry-after", b"Thu, 01 Jan 1970 00:01:40 -0000")]
+        assert retry_after(headers, 70.0) == 30.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -45,7 +45,16 @@ def test_loopback_hosts(host: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", [b"", b"evil.example", b"127.0.0.1.evil.example", b"localhost.evil.example", b"10.0.0.1", b"[::1"]
+    "host",
+    [
+        b"",
+        b"evil.example",
+        b"127.0.0.1.evil.example",
+        b"localhost.evil.example",
+        b"10.0.0.1",
+        b"[::1",
+        b"[::1].evil.example",
+    ],
 )
 def test_other_hosts(host: bytes) -> None:
     assert not is_loopback_host(host)
@@ -61,3 +70,12 @@ def test_origins() -> None:
 @pytest.mark.parametrize("value", [b"-1", b"1e3", b"", b"9" * 30])
 def test_an_absurd_content_length_is_not_believed(value: bytes) -> None:
     assert Facts([(b"content-length", value)], None).content_length == -1
+
+
+def test_a_second_hint_does_not_undo_the_first() -> None:
+    twice = [(b"x-hybridgw-sensitivity", b"regulated"), (b"x-hybridgw-sensitivity", b"public")]
+    assert Facts(twice, None).hints == {"x-hybridgw-sensitivity": "regulated, public"}
+
+
+def test_two_host_names_are_none() -> None:
+    assert not is_loopback_host(Facts([(b"host", b"evil.example"), (b"host", b"localhost")], None).host)

@@ -66,3 +66,10 @@ def test_an_exhausted_upstream_failure_forbids_the_sdks_own_retries() -> None:
 
 def test_the_published_page_is_made_from_the_table() -> None:
     assert (ROOT / "docs" / "errors.md").read_text() == render()
+
+
+@pytest.mark.parametrize("outcome", [Outcome.LOCAL_FAULT, Outcome.DRAINING])
+def test_a_gateway_at_its_limits_may_be_asked_again(outcome: Outcome) -> None:
+    """Nobody was tried, so this is no exhausted list of candidates."""
+    fault = rescue(UpstreamError(outcome, "no descriptor"))
+    assert (fault.status, fault.code, fault.should_retry, fault.retry_after) == (503, "overloaded", None, 1.0)

@@ -270,7 +270,13 @@ pub fn hint_alive(words: &DeploymentWords, now: Now) -> bool {
     let result = update(&words.breaker, |before| {
         let state = Word::unpack(before);
         let waiting = state.phase == Phase::Open && state.at_ms > now_ms;
-        waiting.then(|| Word { at_ms: now_ms, ..state }.pack())
+        waiting.then(|| {
+            Word {
+                at_ms: now_ms,
+                ..state
+            }
+            .pack()
+        })
     });
     result.is_ok()
 }

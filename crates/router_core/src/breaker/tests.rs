@@ -830,18 +830,46 @@ fn a_sign_of_life_ends_the_wait_of_an_open_breaker_and_nothing_else() {
         consecutive: 1,
         ..BreakerConfig::default()
     };
-    assert!(!hint_alive(&words, at(NOW)), "a closed breaker waits for nothing");
+    assert!(
+        !hint_alive(&words, at(NOW)),
+        "a closed breaker waits for nothing"
+    );
     let Admission::Closed(ticket) = admit(&words, &config, at(NOW), 0) else {
         panic!("closed")
     };
-    record(&words, &config, ticket, Outcome::ConnectFailed, 0, at(NOW), 0);
-    assert!(matches!(admit(&words, &config, at(NOW + 1), 0), Admission::Refused(_)));
+    record(
+        &words,
+        &config,
+        ticket,
+        Outcome::ConnectFailed,
+        0,
+        at(NOW),
+        0,
+    );
+    assert!(matches!(
+        admit(&words, &config, at(NOW + 1), 0),
+        Admission::Refused(_)
+    ));
     assert!(hint_alive(&words, at(NOW + 2)));
     assert!(!hint_alive(&words, at(NOW + 3)), "it may be tried already");
     let Admission::Probe(ticket) = admit(&words, &config, at(NOW + 3), 0) else {
         panic!("one probe, not open doors")
     };
-    assert!(matches!(admit(&words, &config, at(NOW + 3), 0), Admission::Refused(_)));
-    record(&words, &config, ticket, Outcome::ConnectFailed, 0, at(NOW + 4), 0);
-    assert!(matches!(admit(&words, &config, at(NOW + 5), 0), Admission::Refused(_)));
+    assert!(matches!(
+        admit(&words, &config, at(NOW + 3), 0),
+        Admission::Refused(_)
+    ));
+    record(
+        &words,
+        &config,
+        ticket,
+        Outcome::ConnectFailed,
+        0,
+        at(NOW + 4),
+        0,
+    );
+    assert!(matches!(
+        admit(&words, &config, at(NOW + 5), 0),
+        Admission::Refused(_)
+    ));
 }

@@ -98,20 +98,25 @@ impl Decision {
             .unwrap_or(u64::MAX)
             .min(limits.backoff_max_ms);
         let mut delay_ms = (draws.unit() * bound as f64) as u64;
+        // The deadline is asked before the breaker: a probe that nobody sends would keep its lease.
+        let in_time = |delay_ms| !self.request.over(now, delay_ms);
+        let mut reason = Reason::NoneLeft;
         for tried in progress.tried.iter().filter(|tried| tried.again) {
+            if !in_time(delay_ms) {
+                return Err(Reason::Deadline);
+            }
             let mut admitted = core.admit(tried.step.deployment, later(now, delay_ms), draws);
             if let Err(block) = admitted {
                 // An upstream that asked for a short pause is waited for, not given up.
                 let wait = block.until_ms.saturating_sub(now.mono_ms());
-                if (delay_ms..=limits.backoff_max_ms).contains(&wait) {
+                if !in_time(wait) {
+                    reason = Reason::Deadline;
+                } else if (delay_ms..=limits.backoff_max_ms).contains(&wait) {
                     delay_ms = wait;
                     admitted = core.admit(tried.step.deployment, later(now, wait), draws);
                 }
             }
             if let Ok(ticket) = admitted {
-                if self.request.over(now, delay_ms) {
-                    return Err(Reason::Deadline);
-                }
                 progress.retries += 1;
                 let (step, context) = (tried.step, tried.context);
                 return Ok(Grant {
@@ -123,7 +128,7 @@ impl Decision {
                 });
             }
         }
-        Err(Reason::NoneLeft)
+        Err(reason)
     }
 
     /// The context fallbacks that may see this request and were not tried.

@@ -17,7 +17,7 @@ use crate::types::Draws;
 pub struct Entry {
     /// The caller's handle, returned untouched.
     pub key: u32,
-    /// Share among equals, already reduced while the deployment recovers; 0 comes last.
+    /// Share among equals; 0 comes last.
     pub weight: f64,
     /// Rank under `priority`.
     pub order: i64,
@@ -101,7 +101,9 @@ fn by_latency(entries: &mut [Entry], draws: &mut Draws) {
         let rest = &mut entries[place..];
         let one = pick(rest, None, draws);
         let other = pick(rest, Some(one), draws);
-        let better = if rest[other].score < rest[one].score {
+        // A weight of 0 comes after all others, however good it looks.
+        let rivals = rest[other].weight > 0.0 || rest[one].weight <= 0.0;
+        let better = if rivals && rest[other].score < rest[one].score {
             other
         } else {
             one

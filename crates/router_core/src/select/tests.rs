@@ -208,6 +208,26 @@ fn weighted_firsts_converge_to_the_weights() {
 }
 
 #[test]
+fn a_weight_of_zero_is_last_whatever_the_strategy_compares_among_equals() {
+    let fast = Entry {
+        weight: 0.0,
+        ttft_us: Some(1),
+        ..entry(0)
+    };
+    let slow = |key| Entry {
+        ttft_us: Some(900_000),
+        in_flight: 50,
+        ..entry(key)
+    };
+    for strategy in [Strategy::Latency, Strategy::LeastBusy, Strategy::Weighted] {
+        for draw in 0..50 {
+            assert_eq!(order(strategy, &[fast, slow(1)], draw), [1, 0]);
+            assert_eq!(order(strategy, &[fast, slow(1), slow(2)], draw)[2], 0);
+        }
+    }
+}
+
+#[test]
 fn only_zero_weights_still_give_an_order() {
     let entries = [
         Entry {

@@ -182,6 +182,27 @@ fn the_clients_deadline_ends_attempts() {
 }
 
 #[test]
+fn a_deadline_before_the_retry_leaves_the_probe_to_others() {
+    let more = r#","breaker":{"consecutive":1,"open_ms":100}"#;
+    let mut worker = Worker::new(&plan(
+        &[0],
+        r#"{"name":"m","groups":[[0]],"retries":1}"#,
+        more,
+    ));
+    let body = r#"{"model":"m","messages":[],"timeout":0.05}"#;
+    for draw in 0..20 {
+        worker.draw = draw;
+        let decision = worker.decide_as(body, Route::Chat, &[]).unwrap();
+        assert_eq!(worker.next(&decision, Outcome::Reset), Err("deadline"));
+        worker.ms += 1_000;
+        let probe = worker.decide().unwrap();
+        assert!(probe.permit().probe(), "draw {draw}");
+        probe.permit().finish(&worker.settlement(Outcome::Success));
+        worker.ms += 1_000_000;
+    }
+}
+
+#[test]
 fn further_attempts_of_the_host_are_a_share_of_its_requests() {
     let mut worker = Worker::new(&plan(&[0; 2], r#"{"name":"m","groups":[[0,1]]}"#, ""));
     let decisions: Vec<_> = (0..6)

@@ -1,0 +1,86 @@
+"""Commands with input that a person gets wrong: one line that says what, and exit status 2."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hybridgw.cli import main
+
+CONFIG = (
+    "deployments: [{name: local/a, provider: ollama, model: m}, {name: cloud/b, provider: openai, model: m}]"
+)
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    path = tmp_path / "hybridgw.yaml"
+    path.write_text(CONFIG)
+    return str(path)
+
+
+@pytest.fixture
+def request_file(tmp_path: Path) -> str:
+    path = tmp_path / "request.json"
+    path.write_text('{"model":"auto","messages":[]}')
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:4000", "https://127.0.0.1", "http://", "http://a:99999", "http://a:b", "http://[::1"]
+)
+def test_health_of_no_address(url: str) -> None:
+    result = call("health", "--url", url)
+    assert (result.exit_code, result.stderr) == (2, f"{url}: expected http://HOST:PORT\n")
+
+
+def test_health_of_nobody() -> None:
+    result = call("health", "--url", "http://127.0.0.1:1")
+    assert (result.exit_code, result.stderr) == (1, "http://127.0.0.1:1: Connection refused\n")
+    assert call("health", "--timeout", "-1").exit_code == 2
+
+
+def test_a_file_that_is_not_there(tmp_path: Path, config: str) -> None:
+    missing = str(tmp_path / "none")
+    for command in (["check", missing], ["explain", config, missing], ["journal", "--state-dir", missing]):
+        result = call(*command)
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"{missing}: ")
+        assert result.stderr.count("\n") == 1
+
+
+def test_check_without_looking_up(config: str) -> None:
+    result = call("check", "--no-resolve", "--json", config)
+    rows = json.loads(result.stdout)["rows"]
+    assert "resolve" not in rows[0]["why"]
+
+
+def test_a_hint_says_something_or_is_refused(config: str, request_file: str) -> None:
+    for hint in ("tier=local", "x-hybridgw-tier=local", "Tier=local"):
+        told = json.loads(call("explain", config, request_file, "--hint", hint).stdout)
+        assert told["hints"]["tier"] == "local"
+    for hint in ("local", "=local"):
+        result = call("explain", config, request_file, "--hint", hint)
+        assert (result.exit_code, "is no hint; write NAME=VALUE" in result.stderr) == (2, True)
+    for hint in ("teir=local", "tier=lokal"):
+        result = call("explain", config, request_file, "--hint", hint)
+        assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (2, "unknown_hint")
+
+
+def test_an_empty_state_folder_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "journal").mkdir()
+    result = call("journal", "--state-dir", str(tmp_path))
+    assert (result.exit_code, result.stderr) == (0, f"nothing was attempted yet (journal in {tmp_path})\n")
+
+
+def test_a_damaged_journal_is_said(tmp_path: Path) -> None:
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / "0.journal").write_bytes(b"\xff" * 100)
+    result = call("journal", "--json", "--state-dir", str(tmp_path))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "0.journal: not a journal segment" in result.stderr
