@@ -320,6 +320,22 @@ class Relay:
         """The cost as reported, in billionths of a credit."""
 
 @final
+class Scanner:
+    """A compiled scan configuration, for texts that are no requests: `decide` scans by itself."""
+
+    def __new__(cls, config_json: bytes = ...) -> Scanner:
+        """`{"profile", "levels", "patterns"}` as JSON; ValueError with one line per fault."""
+
+    def scan(self, text: bytes) -> dict[str, Any]:
+        """level (None: unknown), found, kinds, spans as (start, end, kind, name), saturated, visited."""
+
+    def loosened(self) -> list[tuple[str, str, str]]:
+        """Kinds that the configuration made less sensitive, as (kind, default level, level)."""
+
+    def costs(self) -> list[tuple[str, int, int]]:
+        """What each pattern costs, as (name, bytes of memory, steps per byte of text)."""
+
+@final
 class StateFile:
     """What all processes of one gateway instance share: a mapping of atomic words.
 

@@ -98,6 +98,17 @@ def journal(state_dir: Path | None, last: int, as_json: bool, follow: bool) -> N
     sys.exit(run(state_dir, last=last, as_json=as_json, follow=follow))
 
 
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.option("--config", "-c", type=click.Path(), help="Configuration whose privacy section counts.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def scan(files: tuple[str, ...], config: str | None, as_json: bool) -> None:
+    """Show what would be found in FILES and how far a request with that text could travel."""
+    from hybridgw.commands.scan import run
+
+    sys.exit(run(files, config=config, as_json=as_json))
+
+
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def demo(arguments: tuple[str, ...]) -> None:

@@ -196,14 +196,11 @@ def test_a_clean_end_is_the_end_of_an_answer(played: Gateway, player: Player) ->
         for raw in readers:
             raw.recv(2048)
         time.sleep(0.005)
-    whole_ones = 0
     for raw in readers:
         answer = b""
         with raw, contextlib.suppress(ConnectionError):
             while data := raw.recv(1 << 20):
                 answer = answer[-100:] + data
         if answer.endswith(b"\r\n0\r\n\r\n"):
-            whole_ones += 1
             assert b"[DONE]" in answer[-100:], answer[-100:]
     player.requests.clear()
-    assert 0 < whole_ones < len(readers)

@@ -19,6 +19,7 @@ pub mod policy;
 mod py;
 pub mod router;
 pub mod select;
+pub mod sensitivity;
 pub mod shared;
 pub mod stream;
 pub mod types;

@@ -14,6 +14,7 @@ mod decision;
 mod explain;
 mod further;
 mod hints;
+mod judge;
 mod permit;
 mod prepare;
 mod walk;
@@ -27,6 +28,7 @@ use crate::shared::journal::JournalWriter;
 use crate::shared::StateFile;
 use crate::types::plan::{Deployment, Plan};
 use crate::types::{Boundary, Now, Route};
+use judge::Judge;
 
 pub use decision::{Decision, Failure};
 pub use hints::{Hints, Latency};
@@ -111,6 +113,7 @@ struct Core {
     slots: Vec<usize>,
     /// What changes in a body on its way to each deployment.
     edits: Vec<Edits>,
+    judge: Judge,
     breaker: BreakerConfig,
     /// Whether breakers may refuse; they count in any case.
     enabled: bool,
@@ -149,6 +152,7 @@ impl Router {
             config: breaker,
         } = BreakerSettings::parse(&plan.breaker)
             .map_err(|error| BindError::Plan(format!("plan: breaker: {error}")))?;
+        let judge = Judge::new(&plan.privacy)?;
         state.worker(worker).adopt(plan.generation);
         let limits = ParseLimits::default();
         let core = Core {
@@ -158,6 +162,7 @@ impl Router {
             journal,
             slots,
             edits,
+            judge,
             breaker,
             enabled,
             limits,

@@ -121,6 +121,8 @@ class Assembler:
         tier, boundary = self._tier(draft, place, base_url)
         provider = vendor.provider or draft.vendor
         name = self._name(draft, tier)
+        same = (provider, draft.model, api_key, base_url)
+        occurrence = sum((d.provider, d.model, d.api_key, d.base_url) == same for d in self.deployments)
         self.deployments.append(
             DeploymentSettings(
                 name=name,
@@ -130,7 +132,7 @@ class Assembler:
                 base_url=base_url,
                 tier=tier,
                 boundary=boundary,
-                identity=deployment_identity(provider, draft.model, api_key, base_url),
+                identity=deployment_identity(*same, occurrence),
                 api_key=api_key,
                 unusable=reason,
                 where=draft.where,

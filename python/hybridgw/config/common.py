@@ -5,6 +5,7 @@ that somebody who keeps such a file can still set a port, a network or a breaker
 his format (LiteLLM ignores the key).
 """
 
+import re
 from collections.abc import Mapping as Environment
 from typing import TypeVar
 
@@ -91,6 +92,7 @@ def embedded(root: Node, file: str, environ: Environment[str, str]) -> Embedded:
     }
     boundaries, networks = resolve_boundaries(common.boundaries, node, file, environ, "hybridgw.")
     common = msgspec.structs.replace(common, boundaries=boundaries)
+    check_privacy(common.privacy, node, file, "hybridgw.")
     return Embedded(common, given, tuple(binder.missing), networks)
 
 
@@ -113,6 +115,25 @@ def resolve_boundaries(
         lists[name] = NetworkSettings(networks=texts)
     result = BoundarySettings(device=lists["device"], organization=lists["organization"])
     return result, networks_of(result)
+
+
+def check_privacy(settings: PrivacySettings, node: Node | None, file: str, prefix: str = "") -> None:
+    """What is to be looked for, tried on the scanner itself; ConfigError names the line."""
+    if not settings.levels and not settings.patterns:
+        return
+    # Imported here: a file without patterns is checked without the extension.
+    from hybridgw.native import Scanner
+
+    patterns = [{"name": it.name, "pattern": it.pattern, "level": it.level} for it in settings.patterns]
+    try:
+        Scanner(msgspec.json.encode({"levels": settings.levels, "patterns": patterns}))
+    except ValueError as error:
+        # One line per fault, each "path: what; how to mend it".
+        path, _, rest = str(error).splitlines()[0].partition(": ")
+        message, _, fix = rest.rpartition("; ")
+        steps = re.findall(r"[a-z_]+|[0-9]+", path.partition(" ")[0])
+        place = child(node, "privacy", *(int(step) if step.isdigit() else step for step in steps[:2]))
+        raise ConfigError(place.where if place else file, f"{prefix}privacy.{path}", message, fix) from None
 
 
 def _check_network(text: str, where: str, key: str) -> None:

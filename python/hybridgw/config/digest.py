@@ -15,10 +15,16 @@ from hybridgw.config.schema import Settings
 _ZERO = "0" * 16
 
 
-def deployment_identity(provider: str, model: str, api_key: str | None, base_url: str) -> str:
-    """16 hex digits, never all zero (zero marks a free slot in the state file)."""
+def deployment_identity(
+    provider: str, model: str, api_key: str | None, base_url: str, occurrence: int = 0
+) -> str:
+    """16 hex digits, never all zero (zero marks a free slot in the state file).
+
+    A file may name one upstream twice (two weights, two sets of defaults): `occurrence` counts them
+    from 0 and tells them apart, as they are two places to count requests.
+    """
     key = hashlib.sha256((api_key or "").encode("utf-8", "surrogatepass")).hexdigest()
-    parts = "\0".join((provider, model, key, base_url))
+    parts = "\0".join((provider, model, key, base_url, *(str(occurrence),) * bool(occurrence)))
     digest = hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return digest if digest != _ZERO else "0" * 15 + "1"
 

@@ -23,6 +23,7 @@ from hybridgw.config.bind import Binder, Missing, nearest
 from hybridgw.config.common import (
     Common,
     auth_unavailable,
+    check_privacy,
     child,
     header_fault,
     missing_problems,
@@ -143,6 +144,7 @@ def load_native(root: Node, file: str, environ: Environment[str, str]) -> Settin
     binder = Binder(environ)
     data = binder.struct(root, NativeFile, "")
     boundaries, networks = resolve_boundaries(data.boundaries, root, file, environ)
+    check_privacy(data.privacy, root, file)
     tiers = _tiers(data, root)
     assembler = Assembler(environ, networks, tiers, strict=True)
     for index, entry in enumerate(data.deployments):

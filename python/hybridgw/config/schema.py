@@ -133,9 +133,7 @@ class PrivacySettings(Section, frozen=True, kw_only=True):
     levels: Annotated[
         dict[str, LevelName], Meta(description="Levels of kinds that differ from the defaults.")
     ] = {}
-    patterns: Annotated[
-        tuple[PatternSettings, ...], Meta(description="Further things to look for.")
-    ] = ()
+    patterns: Annotated[tuple[PatternSettings, ...], Meta(description="Further things to look for.")] = ()
 
 
 class RetrySettings(Section, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Response heads: what a client is told beside the answer itself."""
 
+from hybridgw.core import Level
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call, Message
 from hybridgw.routing.plan import Upstream
@@ -12,6 +13,7 @@ _STREAM = (
     (b"x-accel-buffering", b"no"),
 )
 _JSON = (b"content-type", b"application/json")
+_LEVELS = tuple((b"x-hybridgw-level", level.name.lower().encode()) for level in Level)
 
 
 def stream_head(call: Call) -> Message:
@@ -19,6 +21,7 @@ def stream_head(call: Call) -> Message:
     headers = list(_STREAM)
     if call.decision is not None:
         headers.append((b"x-request-id", call.decision.id.encode()))
+        headers.append(_LEVELS[call.decision.level])
         if call.permit is not None:
             headers += call.plan.upstreams[call.permit.deployment].response_headers
             _note_attempts(headers, call.permit)
@@ -31,6 +34,7 @@ def whole_head(decision: Decision, permit: Permit, upstream: Upstream, length: i
         _JSON,
         (b"content-length", b"%d" % length),
         (b"x-request-id", decision.id.encode()),
+        _LEVELS[decision.level],
         *upstream.response_headers,
     ]
     _note_attempts(headers, permit)

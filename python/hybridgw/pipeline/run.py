@@ -13,7 +13,7 @@ side as cancelled, which is the safety net and not the plan.
 import asyncio
 import time
 
-from hybridgw.core import Outcome
+from hybridgw.core import Level, Outcome
 from hybridgw.errors import GatewayError, Refused, RequestError, UpstreamError
 from hybridgw.native import DecideError, Decision, Permit
 from hybridgw.pipeline.call import Call
@@ -25,6 +25,9 @@ _OFF_THE_LOOP = 64 * 1024
 other requests of this worker go on meanwhile. Below it, handing over costs more than deciding."""
 
 _REFUSALS = frozenset({"policy_denied", "all_unavailable", "journal_full", "overloaded", "draining"})
+
+
+_DOWN = frozenset({Outcome.CONNECT_FAILED, Outcome.RESET, Outcome.SERVER_ERROR, Outcome.FIRST_TOKEN_TIMEOUT})
 
 
 class ClientGone(Exception):
@@ -57,7 +60,7 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
                 if following is None:
                     # Not everybody was asked: this host had too many retries under way.
                     first.retry_safe = not call.content_sent and decision.exhausted == "retry_budget"
-                    raise first from None
+                    raise _told(call, decision, first) from None
                 permit = call.permit = following
             finally:
                 response, call.response = call.response, None
@@ -83,6 +86,16 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
     except BaseException:
         _settle(call, Outcome.LOCAL_FAULT)
         raise
+
+
+def _told(call: Call, decision: Decision, first: UpstreamError) -> GatewayError:
+    """What the client hears of a failure. Where the content's level is why nobody else may be asked,
+    that is an outage of those who may, to be waited out, and not just somebody's error."""
+    if decision.level == Level.PUBLIC or call.content_sent or first.outcome not in _DOWN:
+        return first
+    wait = max(1.0, decision.retry_after_ms / 1000)
+    message = "the deployments that may see this request are down; it was not sent anywhere else"
+    return Refused("all_unavailable", message, retry_after=wait)
 
 
 def _after(call: Call, decision: Decision, permit: Permit, error: UpstreamError) -> Permit | None:

@@ -101,6 +101,8 @@ def _judge(status: int, error: _Error) -> tuple[Outcome, str]:
         return Outcome.THROTTLED, "rate_limit_exceeded"
     if status in (401, 403):
         return Outcome.CREDENTIAL_REJECTED, "upstream_auth"
+    if status == 408:
+        return Outcome.SERVER_ERROR, "upstream_timeout"
     if status in _SERVER_ERRORS or status >= 500:
         return Outcome.SERVER_ERROR, "upstream_error"
     if status in (400, 413, 422):

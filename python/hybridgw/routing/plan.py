@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from hybridgw.config.schema import DeploymentSettings, Settings
+from hybridgw.config.schema import DeploymentSettings, PrivacySettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal, catalogue
 from hybridgw.providers import Exchange, Provider, provider_named
@@ -193,6 +193,11 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
             for name in (model.name, *model.aliases, *model.hidden_aliases)
         ],
         "default_fallbacks": settings.default_fallbacks,
+        "privacy": {
+            "mode": settings.privacy.mode,
+            "unknown": settings.privacy.unknown,
+            "scan": scan_config(settings.privacy),
+        },
         "breaker": {
             "enabled": breaker.enabled,
             "consecutive": breaker.consecutive,
@@ -240,6 +245,12 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "context_window": entry.context_window,
         "unusable": entry.unusable,
     }
+
+
+def scan_config(privacy: PrivacySettings) -> dict[str, Any]:
+    """What the native scanner looks for, and how sensitive each kind counts."""
+    patterns = [{"name": it.name, "pattern": it.pattern, "level": it.level} for it in privacy.patterns]
+    return {"profile": privacy.profile, "levels": privacy.levels, "patterns": patterns}
 
 
 def _listed(settings: Settings) -> tuple[tuple[str, int | None], ...]:

@@ -55,6 +55,10 @@ class Lifecycle:
         self._journal_full = False
         self._beat: asyncio.Task[None] | None = None
 
+    def reload_status(self) -> publication.ReloadStatus:
+        """What became of reloads in this run: for pages, never for a request."""
+        return publication.reload_status(self._info)
+
     async def lifespan(self, receive: Receive, send: Send) -> None:
         """The ASGI lifespan. An error in start-up propagates: the host reports it as failed."""
         await receive()

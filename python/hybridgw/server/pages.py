@@ -96,7 +96,8 @@ async def metrics(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send
         authenticate(plan, facts)
     elif not plan.settings.auth.master_key:
         check_local(plan, facts)
-    page = exposition.render(worker.state, plan, time.monotonic_ns())
+    reload = lifecycle.reload_status()
+    page = exposition.render(worker.state, plan, time.monotonic_ns(), (reload.reloads, reload.errors))
     await send_bytes(
         send, 200, page, content_type=exposition.CONTENT_TYPE, head_only=scope["method"] == "HEAD"
     )
@@ -132,6 +133,7 @@ def _picture(lifecycle: Lifecycle) -> dict[str, Any]:
         "config": plan.settings.source.kind,
         "deployments": deployments,
         "problems": [f"{problem.key}: {problem.message}" for problem in plan.settings.problems],
+        "reload_error": lifecycle.reload_status().last_error,
         "active": len(worker.active),
         "connections": orjson.loads(orjson.dumps(worker.transport.stats())),
     }

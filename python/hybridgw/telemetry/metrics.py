@@ -23,17 +23,18 @@ CONTENT_TYPE = b"text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
 _STATES = ("closed", "open", "half_open", "ramp")
 
 
-def render(state: StateFile, plan: Plan, mono_ns: int) -> bytes:
-    """The whole page."""
+def render(state: StateFile, plan: Plan, mono_ns: int, reloads: tuple[int, int]) -> bytes:
+    """The whole page. `reloads`: configurations published after the first, and files refused."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Cells(state.snapshot(mono_ns), plan))
+    registry.register(_Cells(state.snapshot(mono_ns), plan, reloads))
     return generate_latest(registry)
 
 
 class _Cells(Collector):
     """One scrape."""
 
-    def __init__(self, cells: dict[str, Any], plan: Plan) -> None:
+    def __init__(self, cells: dict[str, Any], plan: Plan, reloads: tuple[int, int]) -> None:
+        self._reloads = reloads
         self._cells = cells
         self._plan = plan
 
@@ -48,6 +49,11 @@ class _Cells(Collector):
         info.add_metric([hybridgw.__version__], 1)
         yield info
         yield GaugeMetricFamily("hybridgw_config_generation", "Generation in force.", self._plan.generation)
+        taken, refused = self._reloads
+        yield CounterMetricFamily("hybridgw_config_reloads", "Configurations put in force by reload.", taken)
+        yield CounterMetricFamily(
+            "hybridgw_config_reload_errors", "Configurations that were refused.", refused
+        )
         yield GaugeMetricFamily("hybridgw_requests_active", "Requests in flight.", cells["active"])
         yield GaugeMetricFamily("hybridgw_workers", "Workers alive.", cells["slots_used"])
         requests = CounterMetricFamily(

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+from typing import Any
+
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -98,11 +100,11 @@ def test_no_file_at_all() -> None:
 
 
 def test_identity_depends_on_the_upstream_only(read: Read) -> None:
-    base = {"provider": "openai", "model": "m", "api_key": "k", "base_url": "http://h/v1"}
-    identities = {deployment_identity(**base)}
+    base: dict[str, Any] = {"provider": "openai", "model": "m", "api_key": "k", "base_url": "http://h/v1"}
+    identities = {deployment_identity(**base), deployment_identity(**base, occurrence=1)}
     for name in base:
         identities.add(deployment_identity(**{**base, name: "other"}))
-    assert len(identities) == 5
+    assert len(identities) == 6
     renamed = read(ONE.replace("local/a", "local/b")).deployments[0]
     assert renamed.identity == read(ONE).deployments[0].identity
 

@@ -15,6 +15,7 @@ CASES = [
     (503, b'{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}',
      Outcome.SERVER_ERROR, "upstream_error"),
     (529, b"{}", Outcome.SERVER_ERROR, "upstream_error"),
+    (408, b"", Outcome.SERVER_ERROR, "upstream_timeout"),
     (429, b'{"error":{"message":"slow down","code":"rate_limit_exceeded"}}',
      Outcome.THROTTLED, "rate_limit_exceeded"),
     (429, b'{"error":{"message":"pay","type":"insufficient_quota","code":"insufficient_quota"}}',

@@ -18,6 +18,7 @@
 mod edits;
 mod error;
 mod fields;
+mod gather;
 mod outline;
 mod parse;
 mod splice;
@@ -26,6 +27,7 @@ mod visit;
 pub use crate::types::json::{Entries, Items, Kind, Raw, Span};
 pub use edits::Edits;
 pub use error::BodyError;
+pub use gather::parse_gathering;
 pub use outline::{Body, Outline};
 pub use parse::{parse, parse_with, ParseLimits};
 pub use visit::{Field, NoVisitor, Place, Visitor};

@@ -8,6 +8,7 @@ mod catalogue;
 mod decision;
 mod relay;
 mod router;
+mod scan;
 mod state;
 
 use pyo3::prelude::*;
@@ -19,5 +20,6 @@ fn _router_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     decision::register(module)?;
     relay::register(module)?;
     state::register(module)?;
+    scan::register(module)?;
     catalogue::register(module)
 }

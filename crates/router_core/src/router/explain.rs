@@ -31,7 +31,7 @@ pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError>
     let chosen = choose(facts, &ranked);
     let error = match chosen {
         Some(_) => None,
-        None if ranked.is_empty() => Some(nobody(prepared.refusals)),
+        None if ranked.is_empty() => Some(nobody(facts, prepared.refusals)),
         None => {
             let soonest = ranked
                 .iter()
@@ -49,6 +49,14 @@ pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError>
         "route": facts.route.name(),
         "stream": facts.outline.stream() == Some(true),
         "level": facts.level.name(),
+        "sensitivity": {
+            "level": facts.judgement.level.name(),
+            "known": facts.judgement.findings.level.is_some(),
+            "binding": facts.judgement.binding,
+            "saturated": facts.judgement.findings.saturated,
+            "found": facts.judgement.findings.named().map(|(name, count)| (name.to_owned(), json!(count)))
+                .collect::<Map<_, _>>(),
+        },
         "ceiling": facts.ceiling.name(),
         "hints": hints(core, facts),
         "chosen": chosen.map(|(step, reason)| json!({

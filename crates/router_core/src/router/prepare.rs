@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::judge::Judgement;
 use super::{Ask, Core, Hints};
 use crate::body::Outline;
 use crate::error::DecideError;
@@ -21,6 +22,8 @@ pub(super) struct Facts {
     pub(super) resolved: u32,
     pub(super) hints: Hints,
     pub(super) level: Level,
+    /// What the scan found.
+    pub(super) judgement: Judgement,
     pub(super) ceiling: Boundary,
     pub(super) lineup: Arc<Lineup>,
     /// The group with which the request starts: the first of which it may see anything.
@@ -111,7 +114,7 @@ pub(super) fn prepare_with(
     ask: &Ask<'_>,
     refused: impl FnMut(&Step, Reason),
 ) -> Result<Prepared, DecideError> {
-    let body = crate::body::parse(ask.body, &core.limits)?;
+    let (body, judgement) = core.judge.read(ask.body, &core.limits)?;
     body.require(ask.route)?;
     let model = body.model().map(Cow::into_owned).unwrap_or_default();
     let Some(resolved) = core.plan.resolve(&model) else {
@@ -122,7 +125,10 @@ pub(super) fn prepare_with(
         ));
     };
     let hints = Hints::read(&core.plan, ask.headers, &body)?;
-    let level = hints.level.unwrap_or(Level::Public);
+    let said = hints.level.unwrap_or(Level::Public);
+    let level = said.max(judgement.level);
+    // Under `observe` the judgement is shown and binds nobody; what the client said still does.
+    let bound = if judgement.binding { level } else { said };
     let limit = body
         .max_completion_tokens()
         .or(body.max_tokens())
@@ -130,7 +136,8 @@ pub(super) fn prepare_with(
     let mut facts = Facts {
         route: ask.route,
         level,
-        ceiling: ask.principal.ceiling.min(policy::boundary_of(level)),
+        ceiling: ask.principal.ceiling.min(policy::boundary_of(bound)),
+        judgement,
         lineup: lineup(core, resolved.model, &hints)?,
         max_tokens: u32::try_from(limit).unwrap_or(u32::MAX),
         outline: body.into_outline(),
@@ -159,15 +166,18 @@ pub(super) fn prepare_with(
 ///
 /// What could be mended by waiting is said first: a deployment that is allowed but cannot be called
 /// is an outage, not a policy.
-pub(super) fn nobody(refusals: Refusals) -> DecideError {
+pub(super) fn nobody(facts: &Facts, refusals: Refusals) -> DecideError {
     if refusals.unusable > 0 {
         let message = "No deployment of this model can be called at present.";
         return DecideError::new("all_unavailable", "", message)
             .retry_after(super::admit::LONGEST_WAIT_MS);
     }
     if refusals.beyond_ceiling > 0 {
-        let message =
-            "Every deployment of this model lies beyond the boundary that this request may reach.";
+        let message = format!(
+            "This request is {} and may not travel beyond the boundary `{}`; every deployment of this model lies further out.",
+            facts.level.name(),
+            facts.ceiling.name(),
+        );
         return DecideError::new("policy_denied", "", message);
     }
     DecideError::new(

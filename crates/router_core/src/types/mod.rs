@@ -8,6 +8,7 @@ pub mod json;
 mod outcome;
 pub mod plan;
 mod reason;
+pub mod segment;
 
 pub use draws::Draws;
 pub use outcome::{Outcome, Signal};

@@ -46,6 +46,9 @@ pub(super) fn compile(json: &[u8]) -> Result<Plan, PlanError> {
         breaker: wire
             .breaker
             .map_or_else(|| "{}".to_owned(), |raw| raw.get().to_owned()),
+        privacy: wire
+            .privacy
+            .map_or_else(|| "{}".to_owned(), |raw| raw.get().to_owned()),
         retry: wire.retry,
         exact,
         wildcards,

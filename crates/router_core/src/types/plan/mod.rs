@@ -163,6 +163,8 @@ pub struct Plan {
     pub tiers: Vec<String>,
     /// The numbers of breakers as JSON; the breaker, which this module does not know, reads them.
     pub breaker: String,
+    /// The privacy settings as JSON: what is scanned for, and whether it binds.
+    pub privacy: String,
     /// Retry numbers.
     pub retry: Retry,
     exact: HashMap<String, u32>,

@@ -1,0 +1,123 @@
+//! How sensitive a request is, and how far it may therefore travel.
+//!
+//! The text of the body is gathered in the pass that accepts it and scanned once, whatever the
+//! route: there is no way to a permit that does not come through here, so a route that somebody
+//! adds tomorrow is judged too. What cannot be judged (media, token ids, a scan that was saturated)
+//! is never public; the configuration says how sensitive it counts as. A client's hint may make a
+//! request more sensitive than the scan found it, never less.
+//!
+//! Under `observe` the judgement is reported and binds nobody; a client's own hint still does.
+
+use std::cell::RefCell;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::BindError;
+use crate::body::{parse_gathering, Body, BodyError, ParseLimits};
+use crate::sensitivity::{Findings, ScanConfig, ScanConfigError, Scanner};
+use crate::types::segment::Text;
+use crate::types::Level;
+
+thread_local! {
+    /// One text per thread: a body that is decided in the executor must not share the loop's.
+    static TEXT: RefCell<Text> = RefCell::new(Text::new());
+}
+
+/// Largest text that a thread keeps its memory for, bytes.
+const KEPT: usize = 4 * 1024 * 1024;
+
+/// The privacy part of a plan.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    mode: Mode,
+    /// What an unknown level counts as: `internal` or `regulated`.
+    unknown: Unknown,
+    /// What is looked for; the scanner reads it.
+    scan: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize, PartialEq, Eq, Clone, Copy, Default)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    #[default]
+    Enforce,
+    Observe,
+}
+
+#[derive(Deserialize, Clone, Copy, Default)]
+#[serde(rename_all = "snake_case")]
+enum Unknown {
+    #[default]
+    Internal,
+    Regulated,
+}
+
+/// Reads texts and judges them; one per plan.
+pub(super) struct Judge {
+    scanner: Scanner,
+    mode: Mode,
+    unknown: Level,
+}
+
+/// What a body was judged to be.
+#[derive(Debug, Clone)]
+pub(super) struct Judgement {
+    /// How sensitive it is; what is unknown is already replaced by what it counts as.
+    pub(super) level: Level,
+    /// Whether the level binds: not under `observe`.
+    pub(super) binding: bool,
+    /// What was found: kinds and counts, never text.
+    pub(super) findings: Findings,
+}
+
+impl Judge {
+    /// From the privacy part of a plan.
+    pub(super) fn new(json: &str) -> Result<Self, BindError> {
+        let wrong = |error: String| BindError::Plan(format!("plan: privacy: {error}"));
+        let settings: Settings = serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
+        let faults = |faults: Vec<ScanConfigError>| {
+            let told = faults
+                .iter()
+                .map(|fault| format!("{}: {}; {}", fault.path, fault.message, fault.fix));
+            wrong(told.collect::<Vec<_>>().join(" | "))
+        };
+        let scan = settings.scan.as_ref().map_or("{}", |raw| raw.get());
+        let config = ScanConfig::from_json(scan.as_bytes()).map_err(faults)?;
+        let scanner = Scanner::new(&config).map_err(faults)?;
+        Ok(Self {
+            scanner,
+            mode: settings.mode,
+            unknown: match settings.unknown {
+                Unknown::Internal => Level::Internal,
+                Unknown::Regulated => Level::Regulated,
+            },
+        })
+    }
+
+    /// Accepts a body and judges its text, in one pass over each.
+    pub(super) fn read<'a>(
+        &self,
+        bytes: &'a [u8],
+        limits: &ParseLimits,
+    ) -> Result<(Body<'a>, Judgement), BodyError> {
+        TEXT.with_borrow_mut(|text| {
+            let body = parse_gathering(bytes, limits, text)?;
+            let judgement = self.judge(text);
+            if bytes.len() > KEPT {
+                *text = Text::new();
+            }
+            Ok((body, judgement))
+        })
+    }
+
+    fn judge(&self, text: &Text) -> Judgement {
+        let findings = self.scanner.scan(text, 0);
+        Judgement {
+            level: findings.level.unwrap_or_else(|| self.unknown.max(findings.found)),
+            binding: self.mode == Mode::Enforce,
+            findings,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Small questions about bytes that many recognizers ask.
+
+use super::JOINT;
+
+/// The byte at `at`, 0 beyond either end (0 is neither letter, digit nor separator).
+#[inline]
+pub(super) fn get(text: &[u8], at: usize) -> u8 {
+    text.get(at).copied().unwrap_or(0)
+}
+
+/// The byte `back` places before `at`, 0 beyond the start.
+#[inline]
+pub(super) fn before(text: &[u8], at: usize, back: usize) -> u8 {
+    at.checked_sub(back).map_or(0, |it| get(text, it))
+}
+
+#[inline]
+pub(super) fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Whether the byte before `at` is the letter of an escape (`\n`): text inside of text, as in the
+/// arguments of a tool call. Then a word or a number begins at `at`.
+#[inline]
+pub(super) fn after_escape(text: &[u8], at: usize) -> bool {
+    matches!(before(text, at, 1), b'n' | b'r' | b't') && before(text, at, 2) == b'\\'
+}
+
+/// Whether an identifier of digits can begin at `at`: not inside a word, a decimal fraction, or
+/// behind the hyphen of a longer identifier.
+pub(super) fn starts_number(text: &[u8], at: usize) -> bool {
+    let last = before(text, at, 1);
+    if is_word(last) {
+        return after_escape(text, at);
+    }
+    let wider = before(text, at, 2);
+    match last {
+        b'-' => !is_word(wider),
+        b'.' | b',' => !wider.is_ascii_digit(),
+        _ => true,
+    }
+}
+
+/// Whether an identifier of digits can end before `at`.
+pub(super) fn ends_number(text: &[u8], at: usize) -> bool {
+    let next = get(text, at);
+    if is_word(next) {
+        return false;
+    }
+    let wider = get(text, at + 1);
+    match next {
+        b'-' => !is_word(wider),
+        b'.' | b',' => !wider.is_ascii_digit(),
+        _ => true,
+    }
+}
+
+/// Whether a token of letters and digits can begin at `at`.
+pub(super) fn starts_token(text: &[u8], at: usize) -> bool {
+    !is_word(before(text, at, 1)) || after_escape(text, at)
+}
+
+/// What may stand between the digit groups of one number.
+#[inline]
+pub(super) fn is_separator(byte: u8) -> bool {
+    matches!(
+        byte,
+        b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'\t' | b'\n' | b'\r' | JOINT
+    )
+}
+
+/// The end of the run of digits that begins at `at`, no further than `most` digits.
+#[inline]
+pub(super) fn digits_end(text: &[u8], at: usize, most: usize) -> usize {
+    let mut end = at;
+    while end - at < most && get(text, end).is_ascii_digit() {
+        end += 1;
+    }
+    end
+}

@@ -1,0 +1,107 @@
+//! The pass over all bytes: 64 at a time into bit masks.
+//!
+//! Each mask is a loop without branches over an array of fixed size, which compiles to vector
+//! compares on every architecture without a line of `unsafe`. Everything else in the scanner is
+//! driven by set bits, so a text without digits, marks and long tokens costs little more than this.
+
+/// Bytes per step.
+pub(super) const BLOCK: usize = 64;
+
+/// Classes of one block; bit `i` is byte `i`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Masks {
+    /// `0-9`
+    pub(super) digit: u64,
+    /// `0-9A-Za-z`
+    pub(super) alnum: u64,
+    /// `@`, backslash, `%`, `&`
+    pub(super) mark: u64,
+    /// Whether a byte is not ASCII.
+    pub(super) wide: bool,
+}
+
+/// One bit per byte that is `1`; the others must be `0`.
+#[inline(always)]
+fn gather(flags: &[u8; BLOCK]) -> u64 {
+    let mut mask = 0;
+    for (index, chunk) in flags.chunks_exact(8).enumerate() {
+        let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
+        mask |= (word.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (index * 8);
+    }
+    mask
+}
+
+#[inline(always)]
+fn mask_of(block: &[u8; BLOCK], test: impl Fn(u8) -> bool) -> u64 {
+    let mut flags = [0u8; BLOCK];
+    for (flag, byte) in flags.iter_mut().zip(block) {
+        *flag = u8::from(test(*byte));
+    }
+    gather(&flags)
+}
+
+#[inline(always)]
+fn any_of(block: &[u8; BLOCK], test: impl Fn(u8) -> bool) -> bool {
+    let mut flag = 0u8;
+    for byte in block {
+        flag |= u8::from(test(*byte));
+    }
+    flag != 0
+}
+
+/// The classes of a block.
+#[inline(always)]
+pub(super) fn masks(block: &[u8; BLOCK]) -> Masks {
+    let is_mark = |byte: u8| (byte == b'@') | (byte == b'\\') | (byte == b'%') | (byte == b'&');
+    let is_digit = |byte: u8| byte.wrapping_sub(b'0') < 10;
+    let is_letter = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26;
+    let digit = if any_of(block, is_digit) {
+        mask_of(block, is_digit)
+    } else {
+        0
+    };
+    Masks {
+        digit,
+        alnum: mask_of(block, is_letter) | digit,
+        mark: if any_of(block, is_mark) {
+            mask_of(block, is_mark)
+        } else {
+            0
+        },
+        wide: any_of(block, |byte| byte >= 0x80),
+    }
+}
+
+/// The bytes of a block that begin a character which may stand for, or hide, an ASCII one. All
+/// others (ideographs, accented Latin letters, kana) are skipped without decoding.
+pub(super) fn suspects(block: &[u8; BLOCK]) -> u64 {
+    mask_of(block, |byte| {
+        let other = (byte == 0xc3) | ((byte >= 0xe4) & (byte <= 0xee));
+        (byte >= 0xc2) & !other
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_agree_with_the_definition() {
+        for shift in 0..=255u8 {
+            let mut block = [0u8; BLOCK];
+            for (at, byte) in block.iter_mut().enumerate() {
+                *byte = (at as u8).wrapping_mul(7).wrapping_add(shift);
+            }
+            let got = masks(&block);
+            for (at, byte) in block.iter().enumerate() {
+                let bit = |mask: u64| mask >> at & 1 == 1;
+                assert_eq!(bit(got.digit), byte.is_ascii_digit());
+                assert_eq!(bit(got.alnum), byte.is_ascii_alphanumeric());
+                assert_eq!(bit(got.mark), b"@\\%&".contains(byte));
+                let suspect = *byte >= 0xc2 && *byte != 0xc3 && !(0xe4..=0xee).contains(byte);
+                assert_eq!(bit(suspects(&block)), suspect);
+            }
+            assert_eq!(got.wide, block.iter().any(|byte| *byte >= 0x80));
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! One pass over one text: masks, cues, recognizers.
+//!
+//! The same pass runs over the text as it stands and over each shadow of it (text with disguises
+//! taken off). A recognizer is called at a cue, looks at a bounded window and reports. Cues come in
+//! the order of the text, and where a number was recognised the next cue is behind it; no cue makes
+//! anything start over, which is what keeps hostile text linear.
+
+use super::bytes::{after_escape, digits_end, get};
+use super::entity::Entity;
+use super::findings::{Collector, Found, NO_PATTERN};
+use super::groups::Groups;
+use super::masks::{masks, suspects, BLOCK};
+use super::recognizers;
+use super::shadow::{self, Layer, Plan};
+use super::words::{Hit, Words};
+use super::JOINT;
+
+/// From this many letters and digits in a row on, a token may be a secret or an encoded text.
+const LONG_RUN: usize = 12;
+
+/// What a recognizer sees and may do.
+pub(super) struct Pass<'p, 'l> {
+    /// The text of this pass.
+    pub(super) text: &'p [u8],
+    layer: Option<&'p Layer<'p>>,
+    out: &'p mut Collector<'l>,
+    /// Where the last recognised number ends.
+    pub(super) consumed: usize,
+    /// Where searches that start from a word have been: windows of such words overlap.
+    pub(super) searched: usize,
+    /// Where the last token that was read as a key ends.
+    pub(super) token_end: usize,
+    /// The last medical word that does not count alone: its tag and where it ends.
+    pub(super) weak: (u8, usize),
+}
+
+impl<'p, 'l> Pass<'p, 'l> {
+    pub(super) fn new(
+        text: &'p [u8],
+        layer: Option<&'p Layer<'p>>,
+        out: &'p mut Collector<'l>,
+    ) -> Self {
+        Self {
+            text,
+            layer,
+            out,
+            consumed: 0,
+            searched: 0,
+            token_end: 0,
+            weak: (0, 0),
+        }
+    }
+
+    /// Adds to the work counter.
+    pub(super) fn work(&mut self) -> &mut u64 {
+        &mut self.out.work
+    }
+
+    /// Reports a finding at a place of this pass's text.
+    pub(super) fn report(&mut self, entity: Entity, start: usize, end: usize) {
+        let (start, end) = match self.layer {
+            Some(layer) => layer.original(start, end),
+            None => (start, end),
+        };
+        self.out.add(
+            Found {
+                start: u32::try_from(start).unwrap_or(u32::MAX),
+                end: u32::try_from(end).unwrap_or(u32::MAX),
+                entity,
+                pattern: NO_PATTERN,
+            },
+            None,
+        );
+    }
+
+    /// Reports a number, behind which the search for numbers goes on.
+    pub(super) fn report_number(&mut self, entity: Entity, start: usize, end: usize) {
+        self.consumed = self.consumed.max(end);
+        self.report(entity, start, end);
+    }
+
+    /// Runs over the whole text. Places that look disguised are left in `plan`.
+    pub(super) fn run(&mut self, words: &Words, plan: &mut Plan) {
+        let text = self.text;
+        self.out.work += text.len() as u64;
+        let mut state = Carry::default();
+        let mut base = 0;
+        while base < text.len() && !self.out.saturated {
+            match text.get(base..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+                Some(block) => self.block(block, base, &mut state, words, plan),
+                None => {
+                    let rest = &text[base..];
+                    let mut block = [0; BLOCK];
+                    block[..rest.len()].copy_from_slice(rest);
+                    self.block(&block, base, &mut state, words, plan);
+                }
+            }
+            base += BLOCK;
+        }
+    }
+
+    #[inline(always)]
+    fn block(
+        &mut self,
+        block: &[u8; BLOCK],
+        base: usize,
+        carry: &mut Carry,
+        words: &Words,
+        plan: &mut Plan,
+    ) {
+        let text = self.text;
+        let found = masks(block);
+        let alnum = found.alnum;
+        let mut starts = alnum & !(alnum << 1 | u64::from(carry.run > 0));
+        if found.mark != 0 || carry.escape {
+            starts |= self.marks(found.mark, alnum, base, carry, plan);
+        }
+        // Literals have at least three letters; in the last two places the next block decides.
+        let mut words_at = starts & (alnum >> 1 | 1 << 63) & (alnum >> 2 | 3 << 62);
+        while words_at != 0 {
+            let at = words_at.trailing_zeros() as usize;
+            words_at &= words_at - 1;
+            let four = match block.get(at..).and_then(<[u8]>::first_chunk::<4>) {
+                Some(four) => u32::from_le_bytes(*four),
+                None => four_at(text, base + at),
+            };
+            if words.may_start(four) {
+                let mut hit = None;
+                words.at(text, base + at, &mut self.out.work, |it| hit = Some(it));
+                if let Some(hit) = hit {
+                    self.word(&hit);
+                }
+            }
+        }
+        let mut runs = found.digit & !(found.digit << 1 | u64::from(carry.digit));
+        while runs != 0 {
+            let at = runs.trailing_zeros() as usize;
+            runs &= runs - 1;
+            if base + at >= self.consumed {
+                self.digits(base + at);
+            }
+        }
+        carry.digit = found.digit >> 63 == 1;
+        self.long_runs(alnum, base, carry, plan);
+        if found.wide {
+            let mut at = suspects(block);
+            while at != 0 {
+                let place = base + at.trailing_zeros() as usize;
+                at &= at - 1;
+                if plan.folds && shadow::is_disguise(text, place) {
+                    plan.region(text, place);
+                }
+            }
+        }
+    }
+
+    /// Handles `@` and escapes; answers where words begin behind the letter of an escape.
+    #[cold]
+    fn marks(
+        &mut self,
+        mut marks: u64,
+        alnum: u64,
+        base: usize,
+        carry: &mut Carry,
+        plan: &mut Plan,
+    ) -> u64 {
+        let text = self.text;
+        let mut begins = 0;
+        if carry.escape && alnum & 1 == 1 && after_escape(text, base) {
+            begins |= 1;
+        }
+        carry.escape = false;
+        while marks != 0 {
+            let at = marks.trailing_zeros() as usize;
+            marks &= marks - 1;
+            match get(text, base + at) {
+                b'@' => recognizers::email::find(self, base + at),
+                byte => {
+                    if byte == b'\\' {
+                        match at {
+                            0..=61 if after_escape(text, base + at + 2) => {
+                                begins |= alnum & 1 << (at + 2);
+                            }
+                            62 => carry.escape = true,
+                            // The letter is in the next block and so is what follows.
+                            63 => carry.escape = true,
+                            _ => {}
+                        }
+                    }
+                    if plan.folds && shadow::is_escape(text, base + at) {
+                        plan.region(text, base + at);
+                    }
+                }
+            }
+        }
+        begins
+    }
+
+    /// Finds the beginnings of runs of at least [`LONG_RUN`] letters and digits.
+    #[inline(always)]
+    fn long_runs(&mut self, alnum: u64, base: usize, carry: &mut Carry, plan: &mut Plan) {
+        let leading = (!alnum).trailing_zeros() as usize;
+        if carry.run > 0 && carry.run < LONG_RUN && carry.run + leading >= LONG_RUN {
+            self.token(base - carry.run, plan);
+        }
+        let mut long = alnum & alnum >> 1;
+        long &= long >> 2;
+        long &= long >> 4;
+        long &= long >> 4;
+        if long != 0 {
+            let mut starts = long & !(long << 1);
+            if carry.run > 0 {
+                starts &= !1;
+            }
+            while starts != 0 {
+                let at = starts.trailing_zeros() as usize;
+                starts &= starts - 1;
+                self.token(base + at, plan);
+            }
+        }
+        let trailing = (!alnum).leading_zeros() as usize;
+        carry.run = if trailing == BLOCK {
+            carry.run + BLOCK
+        } else {
+            trailing
+        };
+    }
+
+    fn token(&mut self, start: usize, plan: &mut Plan) {
+        recognizers::api_key::find_token(self, start);
+        if plan.decodes {
+            plan.token(self.text, start, &mut self.out.work);
+        }
+    }
+
+    fn word(&mut self, hit: &Hit) {
+        match hit.entity {
+            Entity::Passport => recognizers::passport::find(self, hit),
+            Entity::Medical => recognizers::medical::find(self, hit),
+            Entity::Confidential => recognizers::confidential::find(self, hit),
+            Entity::ApiKey => recognizers::api_key::find(self, hit),
+            Entity::PrivateKey => recognizers::private_key::find(self, hit),
+            _ => {}
+        }
+    }
+
+    /// A group of digits begins at `start`.
+    fn digits(&mut self, start: usize) {
+        let text = self.text;
+        let end = digits_end(text, start, 40);
+        self.out.work += (end - start) as u64;
+        if recognizers::iban::find(self, start) {
+            return;
+        }
+        let length = end - start;
+        let next = get(text, end);
+        match next {
+            b'.' if length <= 3 && recognizers::ip::find_v4(self, start) => return,
+            b':' | b'a'..=b'f' | b'A'..=b'F' if recognizers::ip::find_v6(self, start) => return,
+            _ if get(text, start.wrapping_sub(1)) == b':'
+                && recognizers::ip::find_v6(self, start) =>
+            {
+                return
+            }
+            _ => {}
+        }
+        let more = super::bytes::is_separator(next);
+        if length > 19 || (length < 7 && !more) {
+            return;
+        }
+        if next != JOINT && length < 7 && !digit_follows(text, end) {
+            return;
+        }
+        let groups = Groups::read(text, start);
+        self.out.work += groups.work as u64;
+        let total = groups.total();
+        if total < 7 {
+            return;
+        }
+        if (total >= 12 && recognizers::card::find(self, start, &groups))
+            || (total >= 9 && recognizers::ssn::find(self, start, &groups))
+        {
+            return;
+        }
+        recognizers::phone::find(self, start, &groups);
+    }
+}
+
+/// Whether a digit stands behind at most three separators.
+fn digit_follows(text: &[u8], end: usize) -> bool {
+    (1..=3).any(|skip| get(text, end + skip).is_ascii_digit())
+}
+
+fn four_at(text: &[u8], at: usize) -> u32 {
+    let byte = |skip: usize| u32::from(get(text, at + skip));
+    byte(0) | byte(1) << 8 | byte(2) << 16 | byte(3) << 24
+}
+
+/// What one block must know of the one before.
+#[derive(Default)]
+struct Carry {
+    /// Letters and digits at its end.
+    run: usize,
+    /// Whether it ended with a digit.
+    digit: bool,
+    /// Whether an escape stood in its last two bytes.
+    escape: bool,
+}

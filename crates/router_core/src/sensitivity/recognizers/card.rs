@@ -1,0 +1,189 @@
+//! Payment cards: twelve to nineteen digits with a valid check digit, of an issuer, in the groups
+//! of that issuer.
+//!
+//! A tenth of all numbers has a valid check digit, so it alone turns every tenth order number into
+//! a card. What separates them: the issuer's ranges with their lengths, no letter or hyphen of a
+//! longer identifier beside it, the way in which cards are grouped, and the words around it.
+
+use crate::sensitivity::bytes::{ends_number, starts_number};
+use crate::sensitivity::context;
+use crate::sensitivity::entity::Entity;
+use crate::sensitivity::groups::{previous, Groups};
+use crate::sensitivity::pass::Pass;
+
+/// Words that speak for a card.
+pub(in crate::sensitivity) const FOR: &[&str] = &[
+    "amex", "billed", "billing", "card", "cardholder", "cardno", "cardnumber", "cards", "carte",
+    "cc", "ccn", "ccnum", "charge", "charged", "credit", "creditcard", "cvc", "cvv", "debit",
+    "diners", "discover", "expires", "expiry", "jcb", "karte", "kreditkarte", "maestro",
+    "mastercard", "paid", "pan", "pay", "payment", "tarjeta", "unionpay", "visa",
+];
+
+/// Words that name something else.
+pub(in crate::sensitivity) const AGAINST: &[&str] = &[
+    "account", "amount", "asin", "barcode", "batch", "build", "bytes", "case", "checksum", "commit", "count", "crc", "customer", "delivery", "digest", "doi", "ean", "epoch", "event", "fingerprint", "gtin", "guid", "hash", "id", "identifier", "imei", "imsi", "invoice", "isbn", "issn", "item", "job", "key", "lot", "md", "meter", "model", "msisdn", "nanoseconds", "nonce", "number", "object", "offset", "ord", "order", "orders", "package", "parcel", "part", "pid", "po", "product", "ref", "reference", "request", "rev", "revision", "run", "seed", "seq", "sequence", "serial", "session", "sha", "shipment", "sku", "snowflake", "span", "status", "ticket", "time", "timestamp", "token", "trace", "tracking", "transaction", "ts", "tweet", "txn", "upc", "uuid", "version", "vin", "waybill",
+];
+
+/// Looks at the groups that begin at `start`; answers whether a card was found.
+pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups: &Groups) -> bool {
+    if !starts_number(pass.text, start) || !is_issuer_start(groups) {
+        return false;
+    }
+    for count in 1..=groups.count {
+        let digits = groups.digits(count);
+        if digits.len() > 19 {
+            return false;
+        }
+        if digits.len() < 12 || !is_grouped(groups, count) {
+            continue;
+        }
+        *pass.work() += digits.len() as u64;
+        let end = groups.end(count);
+        if is_card(digits) && ends_number(pass.text, end) && is_meant(pass, start, groups, count) {
+            pass.report_number(Entity::Card, start, end);
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether the check digit is right.
+pub(in crate::sensitivity) fn luhn(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| match (place % 2, u32::from(*digit) * 2) {
+            (0, double) => double / 2,
+            (_, double) => double / 10 + double % 10,
+        })
+        .sum();
+    sum % 10 == 0
+}
+
+/// Whether the digits (values, not characters) are the number of a card: check digit, issuer, the
+/// issuer's lengths.
+pub(in crate::sensitivity) fn is_card(digits: &[u8]) -> bool {
+    luhn(digits) && is_issued(digits) && digits.windows(2).any(|pair| pair[0] != pair[1])
+}
+
+fn is_issued(digits: &[u8]) -> bool {
+    let number = |length: usize| {
+        digits[..length]
+            .iter()
+            .fold(0u32, |sum, digit| sum * 10 + u32::from(*digit))
+    };
+    let (two, three, four, six) = (number(2), number(3), number(4), number(6));
+    let length = digits.len();
+    match (two, three, four) {
+        // Visa.
+        (40..=49, ..) if matches!(length, 13 | 16 | 18 | 19) => true,
+        // American Express.
+        (34 | 37, ..) => length == 15,
+        // Diners Club.
+        (_, 300..=305 | 309, _) | (36 | 38 | 39, ..) => (14..=19).contains(&length),
+        // JCB, and its short old form.
+        (_, _, 3528..=3589) => (16..=19).contains(&length),
+        (_, _, 1800 | 2131) => length == 15,
+        // Mastercard.
+        (51..=55, ..) | (_, _, 2221..=2720) => length == 16,
+        // Mir.
+        (_, _, 2200..=2204) => (16..=19).contains(&length),
+        // Discover, RuPay.
+        (_, _, 6011) | (_, 644..=649, _) | (60 | 65 | 81 | 82, ..) if (16..=19).contains(&length) => {
+            true
+        }
+        // UnionPay.
+        (62, ..) if (16..=19).contains(&length) => true,
+        // Troy.
+        (_, _, 9792) => length == 16,
+        // Maestro: the wide range only in lengths that others do not use, named ranges in all.
+        (_, _, 5018 | 5020 | 5038 | 5893 | 6304 | 6390 | 6759 | 6761..=6763 | 604) => true,
+        (56..=58 | 67, ..) => true,
+        (50 | 63, ..) => matches!(length, 12 | 16..=19) && six != 0,
+        _ => false,
+    }
+}
+
+/// Whether the first digit is one that cards begin with: most groups end here.
+fn is_issuer_start(groups: &Groups) -> bool {
+    matches!(groups.digits(groups.count).first(), Some(0..=6 | 8 | 9))
+}
+
+/// Whether the first `count` groups are cut as on a card.
+fn is_grouped(groups: &Groups, count: usize) -> bool {
+    if count == 1 {
+        return true;
+    }
+    if groups.is_split(count) {
+        // Where a client split its text says nothing about how the number is written.
+        return true;
+    }
+    if !groups.uniform(count) || !matches!(groups.separators(count)[0], b' ' | b'-' | b'.' | b'/') {
+        return false;
+    }
+    let lengths = groups.lengths(count);
+    match lengths {
+        [4, 6, 4..=5] | [4, 5, 6] | [6, 13] | [8, 8] | [6, 6, 4] | [4, 4, 4, 4, 1..=3] => true,
+        [4, 4, 4] | [4, 4, 4, 1..=4] | [4, 4, 5..=7] | [4, 12] => true,
+        [first @ (1 | 2), rest @ ..] => {
+            let same = rest[..rest.len() - 1].iter().all(|it| it == first);
+            let last = rest[rest.len() - 1];
+            // A longer row of single digits is a table.
+            same && last <= *first && groups.count == count
+        }
+        _ => false,
+    }
+}
+
+/// Whether the text around speaks for a card, or not against it.
+fn is_meant(pass: &mut Pass<'_, '_>, start: usize, groups: &Groups, count: usize) -> bool {
+    let text = pass.text;
+    let end = groups.end(count);
+    let spoken_for = context::near(text, start, end, FOR, pass.work());
+    if spoken_for {
+        return true;
+    }
+    if count > 1 && !groups.is_split(count) {
+        return !is_table(pass, start, groups, count)
+            && !context::just_before(text, start, 2, AGAINST, pass.work());
+    }
+    // Twelve to fifteen digits in a row are usually something else.
+    let digits = groups.digits(count);
+    if digits.len() < 15 && !matches!(digits[0], 3..=6) {
+        return false;
+    }
+    let from = start.saturating_sub(context::BEFORE);
+    !context::any(text, from, start, AGAINST, pass.work())
+        && !context::just_after(text, end, AGAINST, pass.work())
+}
+
+/// Whether the groups stand in a longer row of the same kind that is not a row of cards.
+fn is_table(pass: &Pass<'_, '_>, start: usize, groups: &Groups, count: usize) -> bool {
+    let separator = groups.separators(count)[0];
+    let first = usize::from(groups.lengths(1)[0]);
+    let before = previous(pass.text, start).is_some_and(|(length, it)| {
+        length == first && it == separator && pass.consumed + 3 < start
+    });
+    if before {
+        return true;
+    }
+    let follows = groups.count > count
+        && groups.separator_after(count - 1) == separator
+        && usize::from(groups.lengths(count + 1)[count]) == first;
+    if !follows {
+        return false;
+    }
+    // A row of cards goes on with a card.
+    let mut next = groups.end(count);
+    while !pass.text.get(next).is_some_and(u8::is_ascii_digit) {
+        next += 1;
+    }
+    let more = Groups::read(pass.text, next);
+    !(more.count >= count && is_card_prefix(&more, count))
+}
+
+fn is_card_prefix(groups: &Groups, count: usize) -> bool {
+    let digits = groups.digits(count);
+    (12..=19).contains(&digits.len()) && is_card(digits)
+}

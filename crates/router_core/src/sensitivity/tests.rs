@@ -1,0 +1,277 @@
+//! The scanner as a whole: levels, saturation, hostile texts, disguises.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn scanner() -> Scanner {
+    Scanner::new(&ScanConfig::default()).expect("the default configuration")
+}
+
+fn of(config: &str) -> Result<Scanner, Vec<ScanConfigError>> {
+    Scanner::new(&ScanConfig::from_json(config.as_bytes())?)
+}
+
+fn gather(body: &[u8], text: &mut Text) {
+    crate::body::parse_gathering(body, &crate::body::ParseLimits::default(), text)
+        .expect("accepted");
+}
+
+#[test]
+fn levels_follow_the_kinds() {
+    let scanner = scanner();
+    for (text, level) in [
+        ("hello", Level::Public),
+        ("mail ann@example.org", Level::Public),
+        ("this is confidential", Level::Internal),
+        ("card 4111 1111 1111 1111", Level::Regulated),
+        ("confidential, card 4111 1111 1111 1111", Level::Regulated),
+    ] {
+        let findings = scanner.scan_bytes(text.as_bytes(), 8);
+        assert_eq!(findings.level, Some(level), "{text}");
+        assert_eq!(findings.found, level, "{text}");
+    }
+    let strict = of(r#"{"profile":"strict"}"#).expect("valid");
+    assert_eq!(
+        strict.scan_bytes(b"mail ann@example.org", 8).level,
+        Some(Level::Internal)
+    );
+}
+
+#[test]
+fn what_is_unread_is_unknown_unless_it_is_at_the_top_already() {
+    let scanner = scanner();
+    let mut text = Text::of("a picture");
+    assert_eq!(scanner.scan(&text, 8).level, Some(Level::Public));
+    let body = br#"{"messages":[{"content":[{"image_url":{"url":"data:image/png;base64,AAAA"}}]}]}"#;
+    gather(body, &mut text);
+    assert_eq!(scanner.scan(&text, 8).level, None);
+    let body = br#"{"messages":[{"content":"4111 1111 1111 1111"}],"input":[1,2]}"#;
+    gather(body, &mut text);
+    assert_eq!(scanner.scan(&text, 8).level, Some(Level::Regulated));
+}
+
+#[test]
+fn too_much_is_unknown() {
+    let findings = scanner().scan_bytes("ann@example.org ".repeat(2000).as_bytes(), 8);
+    assert!(findings.saturated);
+    assert_eq!(findings.level, None);
+    assert_eq!(findings.found, Level::Public);
+    assert_eq!(findings.spans.len(), 8);
+    assert_eq!(u32::from(findings.count(Entity::Email)), MOST_FINDINGS);
+}
+
+#[test]
+fn large_encoded_things_that_are_no_text_are_unknown() {
+    let blob = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB".repeat(100);
+    let findings = scanner().scan_bytes(format!("see {blob} here").as_bytes(), 8);
+    assert_eq!(findings.level, None);
+    let digest = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+    assert_eq!(
+        scanner().scan_bytes(digest.as_bytes(), 8).level,
+        Some(Level::Public)
+    );
+}
+
+#[test]
+fn a_lowered_level_is_reported_and_nothing_can_be_switched_off() {
+    let scanner = of(r#"{"levels":{"card":"public","email":"internal"}}"#).expect("valid");
+    assert_eq!(
+        scanner.loosened(),
+        [(Entity::Card, Level::Regulated, Level::Public)]
+    );
+    let findings = scanner.scan_bytes(b"card 4111111111111111", 8);
+    assert_eq!(findings.level, Some(Level::Public));
+    assert_eq!(findings.count(Entity::Card), 1);
+    assert!(of(r#"{"disabled":["card"]}"#).is_err());
+}
+
+#[test]
+fn faults_name_the_pattern_and_the_fix() {
+    for (config, path, words) in [
+        (r#"{"profile":"x"}"#, "profile", "standard or strict"),
+        (r#"{"levels":{"card":"secret"}}"#, "levels.card", "regulated"),
+        (r#"{"levels":{"cards":"public"}}"#, "levels.cards", "card"),
+        (r#"{"levels":{"user":"public"}}"#, "levels.user", "pattern"),
+        (r#"{"patterns":[{"name":"p","pattern":"a","level":"x"}]}"#, "patterns[0].level", "internal"),
+        (r#"{"patterns":[{"name":"p","pattern":"","level":"internal"}]}"#, "patterns[0].pattern", "write"),
+        (r#"{"patterns":[{"name":"p","pattern":"a*","level":"internal"}]}"#, "patterns[0].pattern", "`+`"),
+        (r#"{"patterns":[{"name":"p","pattern":"x|\\b","level":"internal"}]}"#, "patterns[0].pattern", "`+`"),
+        (r#"{"patterns":[{"name":"p","pattern":"(a","level":"internal"}]}"#, "patterns[0].pattern", "regex"),
+        (r#"{"patterns":[{"name":"p","pattern":"(?=a)b","level":"internal"}]}"#, "patterns[0].pattern", "look-around"),
+        (r#"{"patterns":[{"name":"p","pattern":"[ab]{5}.{300}c{300}","level":"internal"}]}"#, "patterns[0].pattern", "shorten"),
+        (r#"{"patterns":[{"name":"p","pattern":"ü\\b","level":"internal"}]}"#, "patterns[0].pattern", "(?-u:"),
+        (r#"{"patterns":[{"name":"","pattern":"a","level":"internal"}]}"#, "patterns[0].name", "name"),
+        (r#"{"patterns":[{"name":"p","pattern":"a","level":"internal"},{"name":"p","pattern":"b","level":"internal"}]}"#, "patterns[1].name", "name"),
+    ] {
+        let Err(faults) = of(config) else {
+            panic!("accepted: {config}")
+        };
+        assert_eq!(faults.len(), 1, "{config}: {faults:?}");
+        assert_eq!(faults[0].path, path, "{faults:?}");
+        assert!(faults[0].fix.contains(words), "{faults:?}");
+        assert!(!faults[0].message.is_empty());
+    }
+    let many: Vec<_> = (0..70)
+        .map(|it| format!(r#"{{"name":"p{it}","pattern":"a","level":"internal"}}"#))
+        .collect();
+    assert!(of(&format!(r#"{{"patterns":[{}]}}"#, many.join(","))).is_err());
+}
+
+#[test]
+fn patterns_find_with_their_level_name_and_cost() {
+    let scanner = of(
+        r#"{"patterns":[{"name":"project","pattern":"(?i)\\bproject-[0-9]{4}\\b","level":"internal"},
+            {"name":"künftig","pattern":"künftig [0-9]+","level":"regulated"}]}"#,
+    )
+    .expect("valid");
+    let findings = scanner.scan_bytes("see Project-1234 and project-１２３５".as_bytes(), 8);
+    assert_eq!(findings.level, Some(Level::Internal));
+    assert_eq!(findings.count(Entity::User), 2);
+    assert_eq!(scanner.pattern_name(findings.spans[0].pattern), Some("project"));
+    assert_eq!((findings.spans[0].start, findings.spans[0].end), (4, 16));
+    let findings = scanner.scan_bytes("künftig 12".as_bytes(), 8);
+    assert_eq!(findings.level, Some(Level::Regulated));
+    let costs = scanner.costs();
+    assert_eq!(costs.len(), 2);
+    assert!(costs.iter().all(|it| it.memory > 0 && it.steps_per_byte == 1));
+}
+
+const DISGUISES: &[(&str, &str)] = &[
+    ("plain", "4111111111111111"),
+    ("full-width", "４１１１１１１１１１１１１１１１"),
+    ("zero-width", "4111\u{200b}1111\u{200b}1111\u{200b}1111"),
+    ("no-break spaces", "4111\u{a0}1111\u{a0}1111\u{a0}1111"),
+    ("soft hyphens", "4111\u{ad}1111\u{ad}1111\u{ad}1111"),
+    ("JSON escapes", "\\u0034111111111111111"),
+    ("all JSON escapes", "\\u0034\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031"),
+    ("URL escapes", "%34%31%31%31%31%31%31%31%31%31%31%31%31%31%31%31"),
+    ("HTML escapes", "&#52;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#x31;"),
+    ("base64", "NDExMTExMTExMTExMTExMQ=="),
+    ("base64 of spaces", "NDExMSAxMTExIDExMTEgMTExMQ=="),
+    ("hexadecimal", "34313131313131313131313131313131"),
+    ("Arabic digits", "٤١١١١١١١١١١١١١١١"),
+    ("bold digits", "𝟒𝟏𝟏𝟏 𝟏𝟏𝟏𝟏 𝟏𝟏𝟏𝟏 𝟏𝟏𝟏𝟏"),
+    ("split", "4111 11\u{1f}11 1111 1111"),
+    ("base64 of full-width", "77yU77yR77yR77yR77yR77yR77yR77yR77yR77yR77yR77yR77yR77yR77yR77yR"),
+];
+
+#[test]
+fn a_card_is_found_in_every_disguise_and_its_place_is_told() {
+    let scanner = scanner();
+    for (name, card) in DISGUISES {
+        for (before, after) in [("", ""), ("Please pay with ", " today, thank you."), ("信用卡：", "。谢谢"), ("{\"n\":\"", "\"}")] {
+            let text = format!("{before}{card}{after}");
+            let findings = scanner.scan_bytes(text.as_bytes(), 8);
+            assert_eq!(findings.level, Some(Level::Regulated), "{name}: {text}");
+            assert_eq!(findings.count(Entity::Card), 1, "{name}: {text}");
+            let span = findings.spans.iter().find(|it| it.entity == Entity::Card).expect("a place");
+            let found = &text[span.start as usize..span.end as usize];
+            let core = card.trim_end_matches('=');
+            assert_eq!(found, core, "{name}");
+        }
+    }
+}
+
+/// Texts made to cost: each repeated to the length asked for.
+const HOSTILE: &[&str] = &[
+    "4", "4 ", "4 4 4 ", "411 ", "4111 1111 1111 1112 ", "4111111111111112 ", "a@", "a@a.", "@", "A", "AB1", "GB82", "GB82 ",
+    "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----A ", "passport ", "passport 1 ", "passport a1234567",
+    "patient ", "confidential ", "api key = ", "api_key=\"a1\" ", "bearer ", "eyJhbGci.", "eyJ0", "sk-", "sk-ant-api03-a1", "ghp_a1b2c3d4e5f6g7h8",
+    "\u{1f600}", "\u{d0}", "\\u0034", "\\u003", "\\n", "%34", "%", "&#52;", "&#", "&nbsp;", "NDExMSAx", "NDExMSAxMTExIDExMTEgMTExMQ== ",
+    "TkRFeE1TQXhNVEV4SURFeE1URWdNVEV4TVE9PSA", "3431", "1.", "1.1.1.1.", "1:", "fe80:", "::", "+1 ", "(1) ", "1-", "1\u{1f}", "4\u{200b}",
+    "４", "４ ", "а", "aа", "\u{200b}", "123-45-6789-", "123 45 6789 ", "order 4111111111111111 ", "xX1", "aB3dE6gH9jK2", "0x4111111111111111",
+    "\u{1f}", "DE89 3704 ", "https://a:b@c.", "555-123-4567 ", "2001:db8::1 ", "0.4111111111111111 ", " ", "\n",
+];
+
+#[test]
+fn work_grows_no_faster_than_the_text() {
+    let scanner = of(
+        r#"{"patterns":[{"name":"a","pattern":".*[^A-Z]|[A-Z]","level":"public"},
+            {"name":"b","pattern":"a.{0,20}b","level":"public"}]}"#,
+    )
+    .expect("valid");
+    let mut worst = (0.0, "");
+    for unit in HOSTILE {
+        let at = |length: usize| {
+            let mut text = unit.repeat(length / unit.len() + 1).into_bytes();
+            text.truncate(length);
+            let findings = scanner.scan_bytes(&text, 8);
+            (findings.visited, findings.saturated)
+        };
+        let (small, _) = at(16 * 1024);
+        let (large, _) = at(64 * 1024);
+        assert!(large <= 5 * small, "{unit:?}: {small} then {large}");
+        let plain = super::tests::scanner();
+        let mut text = unit.repeat(64 * 1024 / unit.len() + 1).into_bytes();
+        text.truncate(64 * 1024);
+        let ratio = plain.scan_bytes(&text, 8).visited as f64 / text.len() as f64;
+        if ratio > worst.0 {
+            worst = (ratio, unit);
+        }
+    }
+    assert!(worst.0 < 64.0, "{} bytes looked at per byte of {:?}", worst.0, worst.1);
+}
+
+/// Single bytes are not the only alphabet: whatever is repeated, work stays within a multiple.
+fn pieces() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop::sample::select(
+        HOSTILE
+            .iter()
+            .map(|it| it.as_bytes().to_vec())
+            .collect::<Vec<_>>(),
+    );
+    let any_bytes = prop::collection::vec(any::<u8>(), 0..12);
+    prop::collection::vec(prop_oneof![4 => piece, 1 => any_bytes], 0..60)
+        .prop_map(|all| all.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn any_bytes_are_scanned(text in pieces()) {
+        let findings = scanner().scan_bytes(&text, 100);
+        for span in &findings.spans {
+            prop_assert!(span.start < span.end, "{:?}", span);
+            prop_assert!(span.end as usize <= text.len(), "{:?}", span);
+        }
+        let total: u32 = findings.kinds.iter().map(|it| u32::from(*it)).sum();
+        prop_assert_eq!(total as usize, findings.spans.len());
+        prop_assert!(findings.visited >= text.len() as u64);
+        prop_assert!(findings.visited <= 64 * text.len() as u64 + 4096, "{}", findings.visited);
+    }
+
+    #[test]
+    fn repeated_mixtures_are_linear(unit in pieces()) {
+        prop_assume!(!unit.is_empty() && unit.len() < 200);
+        let scanner = scanner();
+        let small = scanner.scan_bytes(&unit.repeat(20), 8);
+        let large = scanner.scan_bytes(&unit.repeat(80), 8);
+        prop_assert!(large.visited <= 5 * small.visited + 4096, "{} {}", small.visited, large.visited);
+    }
+
+    /// The surroundings of a card do not hide it, wherever it falls in the blocks of the pass.
+    #[test]
+    fn a_card_is_found_at_every_offset(skip in 0usize..140, tail in 0usize..70, form in 0usize..3) {
+        let card = ["4111 1111 1111 1111", "4111111111111111", "5555-5555-5555-4444"][form];
+        let text = format!("{}{card}{}", "x ".repeat(skip), " y".repeat(tail));
+        let findings = scanner().scan_bytes(text.as_bytes(), 4);
+        prop_assert_eq!(findings.count(Entity::Card), 1);
+        prop_assert_eq!(findings.spans[0].start as usize, 2 * skip);
+    }
+
+    #[test]
+    fn words_are_found_at_every_offset(skip in 0usize..140, form in 0usize..4) {
+        let (word, entity) = [
+            ("confidential", Entity::Confidential), ("NDA", Entity::Confidential),
+            ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", Entity::ApiKey), ("insulin", Entity::Medical),
+        ][form];
+        let text = format!("{}{word} y", "x ".repeat(skip));
+        let findings = scanner().scan_bytes(text.as_bytes(), 4);
+        prop_assert_eq!(findings.count(entity), 1, "{}", text);
+        let text = format!("{}\\n{word} y", "x".repeat(skip));
+        let findings = scanner().scan_bytes(text.as_bytes(), 4);
+        prop_assert_eq!(findings.count(entity), 1, "{}", text);
+    }
+}

@@ -1,0 +1,240 @@
+//! The gathering itself: strings of a body in, [`Text`] out.
+
+use std::borrow::Cow;
+
+use super::names::{class_of, is_blob, is_data_url, is_plain_word, is_structure, Class};
+use super::{Kind, Mark, Role, Text};
+use crate::types::json::{Span, Text as Literal, MAX_DEPTH};
+
+/// A number with fewer digits is nobody's account.
+const LONG_NUMBER: usize = 7;
+/// The members of a message stand inside the body, the array and the message.
+const MESSAGE_DEPTH: u32 = 3;
+
+/// Which top-level member of the body a string belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// `messages`
+    Messages,
+    /// `prompt` or `input`
+    Prompt,
+    /// `tools` or `functions`
+    Tools,
+    /// Our own member, which is not forwarded.
+    Owned,
+    /// Any other.
+    Other,
+}
+
+/// Receives the strings of one body in their order. Call [`Self::finish`] when the body is
+/// accepted; a text that was not finished is empty of what is not content.
+pub struct Gatherer<'a> {
+    body: &'a [u8],
+    text: &'a mut Text,
+    /// Behind the closing quote of the last string.
+    after: usize,
+    part: Part,
+    /// Open keys: depth and what the name says. Its length is bounded by the depth of a body.
+    open: Vec<(u32, Class)>,
+    message: u32,
+}
+
+impl<'a> Gatherer<'a> {
+    /// Clears `text` and starts to fill it from `body`.
+    pub fn new(body: &'a [u8], text: &'a mut Text) -> Self {
+        text.clear();
+        text.bytes.reserve(body.len());
+        Self {
+            body,
+            text,
+            after: 0,
+            part: Part::Other,
+            open: Vec::with_capacity(MAX_DEPTH as usize + 1),
+            message: Mark::NO_MESSAGE,
+        }
+    }
+
+    /// One string value or key; `span` lies between the quotes, `depth` counts the containers
+    /// around it (1 for names and values of the body's own object).
+    pub fn string(&mut self, part: Part, depth: u32, key: bool, span: Span, escaped: bool) {
+        let opening = span.start.saturating_sub(1);
+        self.gap(opening);
+        self.after = span.end + 1;
+        self.part = part;
+        let literal = Literal { span, escaped };
+        if key {
+            self.key(literal, depth);
+        } else {
+            self.value(literal, depth);
+        }
+    }
+
+    /// Ends the gathering: what stands behind the last string, then what is not content.
+    pub fn finish(mut self) {
+        self.gap(self.body.len());
+        self.text.seal();
+    }
+
+    fn key(&mut self, literal: Literal, depth: u32) {
+        while self.open.last().is_some_and(|(open, _)| *open >= depth) {
+            self.open.pop();
+        }
+        let name = decoded(literal, self.body);
+        let class = match class_of(&name) {
+            // `image_url: {url: …}`: what is under a reference refers.
+            Class::Text | Class::NotContent
+                if self.open.last().is_some_and(|(_, it)| *it == Class::Remote)
+                    && &*name == b"url" =>
+            {
+                Class::Remote
+            }
+            Class::System if depth != 1 => Class::Text,
+            class => class,
+        };
+        self.open.push((depth, class));
+        if self.part != Part::Messages {
+            self.message = Mark::NO_MESSAGE;
+        } else if depth == MESSAGE_DEPTH && self.before(literal.span.start - 1) == Some(b'{') {
+            self.text.roles.push(Role::Unknown);
+            self.message = (self.text.roles.len() - 1) as u32;
+        }
+        let raw = (literal.span.start, literal.span.end);
+        if self.part == Part::Owned {
+            if !is_plain_word(&name) {
+                self.text.push_aside(&name, raw, Kind::Key, self.message);
+            }
+        } else if !is_structure(&name) {
+            self.text.push(&name, raw, Kind::Key, self.message);
+        }
+    }
+
+    fn value(&mut self, literal: Literal, depth: u32) {
+        let named = self.before(literal.span.start - 1) == Some(b':');
+        while self
+            .open
+            .last()
+            .is_some_and(|(open, _)| *open > depth || (!named && *open == depth))
+        {
+            self.open.pop();
+        }
+        let class = self.open.last().map_or(Class::Text, |(_, class)| *class);
+        let raw = (literal.span.start, literal.span.end);
+        let value = decoded(literal, self.body);
+        if class == Class::Role && depth == MESSAGE_DEPTH {
+            if let Some(role) = self.text.roles.get_mut(self.message as usize) {
+                *role = role_of(&value);
+            }
+        }
+        if is_data_url(&value) || (class == Class::Blob && is_blob(&value)) {
+            self.text.opaque += 1;
+            return;
+        }
+        if class == Class::Remote {
+            self.text.opaque += 1;
+        }
+        let kind = match (self.part, class) {
+            (_, Class::System) => Kind::System,
+            (Part::Tools, _) | (_, Class::Arguments) => Kind::Tool,
+            (Part::Messages | Part::Prompt, _) => Kind::Content,
+            (Part::Owned | Part::Other, _) => Kind::Other,
+        };
+        let not_content = matches!(class, Class::NotContent | Class::Role | Class::Remote)
+            || self.part == Part::Owned;
+        if !not_content {
+            self.text.push(&value, raw, kind, self.message);
+        } else if !is_plain_word(&value) {
+            self.text
+                .push_aside(&value, raw, Kind::Other, self.message);
+        }
+    }
+
+    /// The byte before `at` that is not white space. What it steps over is part of one gap between
+    /// two strings, so all steps together are no more than the body.
+    fn before(&self, at: usize) -> Option<u8> {
+        let gap = self.body.get(..at)?;
+        gap.iter()
+            .rev()
+            .find(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t'))
+            .copied()
+    }
+
+    /// Reads what stands between two strings: punctuation, literals, numbers. A long number is
+    /// text that lacks its quotes.
+    fn gap(&mut self, end: usize) {
+        let mut at = self.after;
+        while at < end {
+            let byte = self.body[at];
+            if !byte.is_ascii_digit() {
+                at += 1;
+                continue;
+            }
+            let start = at;
+            while at < end && matches!(self.body[at], b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')
+            {
+                at += 1;
+            }
+            if self.part == Part::Prompt {
+                self.text.token_ids = true;
+            }
+            if at - start >= LONG_NUMBER {
+                let number = integer_of(&self.body[start..at]);
+                self.text
+                    .push(&number, (start, at), Kind::Number, self.message);
+            }
+        }
+    }
+}
+
+/// The number without a fraction of zeros or an exponent that only moves the point: `4.2e3` and
+/// `4200.0` mean `4200`, to us and to whoever reads the body next. Other numbers stay as written.
+fn integer_of(number: &[u8]) -> Vec<u8> {
+    const LONGEST: usize = 40;
+    let exponent_at = number.iter().position(|byte| matches!(byte, b'e' | b'E'));
+    let (mantissa, exponent) = match exponent_at {
+        Some(at) => {
+            let digits = std::str::from_utf8(&number[at + 1..]).unwrap_or_default();
+            match digits.parse::<i32>() {
+                Ok(exponent) => (&number[..at], exponent),
+                Err(_) => return number.to_vec(),
+            }
+        }
+        None => (number, 0),
+    };
+    let point = mantissa.iter().position(|byte| *byte == b'.');
+    if (point.is_none() && exponent == 0) || mantissa.len() > LONGEST {
+        return number.to_vec();
+    }
+    let whole = point.unwrap_or(mantissa.len()) as i64;
+    let mut digits: Vec<u8> = mantissa.iter().copied().filter(u8::is_ascii_digit).collect();
+    let length = whole + i64::from(exponent);
+    if !(1..=LONGEST as i64).contains(&length) {
+        return number.to_vec();
+    }
+    let length = length as usize;
+    if digits.iter().skip(length).any(|digit| *digit != b'0') {
+        return number.to_vec();
+    }
+    digits.resize(length, b'0');
+    digits
+}
+
+/// The text of a literal of a body that is known to be UTF-8: borrowed unless it holds escapes.
+fn decoded(literal: Literal, body: &[u8]) -> Cow<'_, [u8]> {
+    if !literal.escaped {
+        return Cow::Borrowed(literal.span.of(body));
+    }
+    match literal.decode(body) {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
+}
+
+fn role_of(name: &[u8]) -> Role {
+    match name {
+        b"system" | b"developer" => Role::System,
+        b"user" => Role::User,
+        b"assistant" => Role::Assistant,
+        b"tool" | b"function" => Role::Tool,
+        _ => Role::Unknown,
+    }
+}

@@ -1,0 +1,136 @@
+//! What is gathered, in which order, and what is left out.
+
+use super::*;
+use crate::body::{parse_gathering, ParseLimits};
+use proptest::prelude::*;
+
+fn gathered(body: &str) -> Text {
+    let mut text = Text::new();
+    parse_gathering(body.as_bytes(), &ParseLimits::default(), &mut text).expect("accepted");
+    text
+}
+
+fn shown(body: &str) -> String {
+    String::from_utf8(gathered(body).bytes().to_vec())
+        .expect("UTF-8")
+        .replace('\u{1f}', "|")
+}
+
+#[test]
+fn parts_of_messages_are_neighbours() {
+    let body = r#"{"model":"m","messages":[
+        {"role":"user","content":[{"type":"text","text":"4111 1111"},{"type":"text","text":" 1111 1111"}]},
+        {"role":"tool","tool_call_id":"call_1234567890123","content":"done"}],"user":"ann"}"#;
+    assert_eq!(
+        shown(body),
+        "4111 1111| 1111 1111|done|user|ann|call_1234567890123"
+    );
+    let text = gathered(body);
+    assert_eq!(text.roles(), [Role::User, Role::Tool]);
+    let marks = text.marks();
+    assert_eq!(text.role(&marks[0]), Role::User);
+    assert_eq!(text.role(&marks[2]), Role::Tool);
+    assert_eq!(marks[3].kind, Kind::Key);
+    assert_eq!(marks[3].message, Mark::NO_MESSAGE);
+    assert!(text.complete());
+    assert_eq!(text.content(), &text.bytes()[..marks[4].end as usize]);
+    for mark in marks {
+        let raw = &body[mark.raw_start as usize..mark.raw_end as usize];
+        assert_eq!(text.str_of(mark), raw);
+    }
+}
+
+#[test]
+fn escapes_are_decoded() {
+    let body = r#"{"prompt":"\u0034111\n\ud83d\ude00 \ud83d x"}"#;
+    assert_eq!(shown(body), "4111\n\u{1f600} \u{fffd} x");
+}
+
+#[test]
+fn unknown_fields_keys_and_long_numbers_are_text() {
+    let body = r#"{"metadata":{"ssn":123456789,"note":"x","small":12.5},"x":[4.111111111111111e15,
+        41111111.0,1e400,-0.00000001],"new":{"deep":[["y"]]}}"#;
+    assert_eq!(
+        shown(body),
+        "ssn|123456789|note|x|small|x|4111111111111111|41111111|0.00000001|new|deep|y"
+    );
+}
+
+#[test]
+fn words_under_known_names_are_left_out_but_text_is_not() {
+    let body = r#"{"messages":[{"role":"user","id":"a secret text","content":"hello"},
+        {"role":"4111111111111111","content":"x"}],"hybridgw":{"sensitivity":"internal"}}"#;
+    assert_eq!(
+        shown(body),
+        "hello|x|a secret text|4111111111111111"
+    );
+}
+
+#[test]
+fn media_are_opaque() {
+    let picture = "data:image/png;base64,iVBORw0KGgo=";
+    let blob = "A".repeat(80);
+    for content in [
+        format!(r#"{{"type":"image_url","image_url":{{"url":"{picture}","detail":"low"}}}}"#),
+        r#"{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}"#.to_owned(),
+        r#"{"type":"file","file":{"file_id":"file-1"}}"#.to_owned(),
+        format!(r#"{{"type":"input_audio","input_audio":{{"data":"{blob}","format":"wav"}}}}"#),
+    ] {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":[{content}]}}]}}"#);
+        let text = gathered(&body);
+        assert_eq!(text.opaque(), 1, "{content}");
+        assert!(!text.complete());
+    }
+}
+
+#[test]
+fn what_only_claims_to_be_media_is_text() {
+    let body = r#"{"messages":[{"content":[{"data":"my card is 4111 1111 1111 1111, and a long text follows it here"},
+        {"url":"data:text/plain,hello"}]}]}"#;
+    assert!(shown(body).contains("4111 1111 1111 1111"));
+    assert!(shown(body).contains("hello"));
+    assert!(gathered(body).complete());
+}
+
+#[test]
+fn token_ids_are_told() {
+    assert!(gathered(r#"{"input":[1,2,3],"model":"m"}"#).token_ids());
+    assert!(gathered(r#"{"model":"m","prompt":[[9],[8]]}"#).token_ids());
+    assert!(!gathered(r#"{"input":["a"],"n":1,"seed":5}"#).token_ids());
+}
+
+#[test]
+fn a_new_body_leaves_nothing_of_the_old() {
+    let mut text = Text::new();
+    let limits = ParseLimits::default();
+    parse_gathering(br#"{"input":[1],"user":"a b"}"#, &limits, &mut text).expect("accepted");
+    parse_gathering(br#"{"input":"x"}"#, &limits, &mut text).expect("accepted");
+    assert_eq!(text.bytes(), b"x");
+    assert!(text.complete());
+    assert_eq!(text.marks().len(), 1);
+}
+
+#[test]
+fn tables_are_sorted_and_argued() {
+    assert!(NOT_CONTENT.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    assert!(STRUCTURE.windows(2).all(|pair| pair[0] < pair[1]));
+    assert!(NOT_CONTENT.iter().all(|(_, reason)| !reason.is_empty()));
+}
+
+proptest! {
+    /// Whatever the field, the string is in the text.
+    #[test]
+    fn every_string_value_is_gathered(key in "[a-z_]{1,12}", value in "[a-z]{3,9} [a-z]{3,9}!") {
+        prop_assume!(!["messages", "prompt", "input", "tools", "functions", "hybridgw", "metadata",
+            "model", "stream", "n", "stream_options"].contains(&key.as_str()));
+        for body in [
+            format!(r#"{{"{key}":"{value}"}}"#),
+            format!(r#"{{"messages":[{{"{key}":"{value}"}}]}}"#),
+            format!(r#"{{"messages":[{{"content":[{{"{key}":{{"{key}":["{value}"]}}}}]}}]}}"#),
+            format!(r#"{{"tools":[{{"function":{{"{key}":"{value}"}}}}]}}"#),
+            format!(r#"{{"metadata":{{"a":"{value}"}}}}"#),
+        ] {
+            prop_assert!(shown(&body).contains(&value), "{body}");
+        }
+    }
+}

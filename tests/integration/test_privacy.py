@@ -1,0 +1,217 @@
+"""Nothing sensitive leaves the device by accident, whatever the route, the field or the disguise.
+
+A card number stands in every text-bearing field of every route. With a local engine it is answered
+there; with the local engine down it waits (503), and where no deployment could ever see it it is
+refused (403). The external stub is asked nothing in any of these cases, and the same request
+without the number flows.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import config
+from tests.support.demo import Demo
+from tests.support.gateway import Gateway
+
+CARD = "4111 1111 1111 1111"
+PLAIN = "the weather in Lisbon"
+DISGUISES = {
+    "plain": CARD,
+    "dashes": CARD.replace(" ", "-"),
+    "no separators": CARD.replace(" ", ""),
+    "full width": "".join(chr(ord(c) + 0xFEE0) if c.isdigit() else c for c in CARD),
+    "zero width": "\u200b".join(CARD.replace(" ", "")),
+    "url escapes": "number=" + CARD.replace(" ", "%20"),
+    "html escapes": "".join(f"&#{ord(c)};" if c.isdigit() else c for c in CARD),
+    "base64": base64.b64encode(f"my card is {CARD} thanks".encode()).decode(),
+}
+
+
+def user(text: Any) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": text}]
+
+
+def tool(description: str) -> list[dict[str, Any]]:
+    return [{"type": "function", "function": {"name": "f", "description": description, "parameters": {}}}]
+
+
+# Every text-bearing field of every route, as a function from a text to a body.
+FIELDS: dict[tuple[str, str], Any] = {
+    ("chat", "content"): lambda t: {"messages": user(t)},
+    ("chat", "part"): lambda t: {"messages": user([{"type": "text", "text": t}])},
+    ("chat", "system"): lambda t: {"messages": [{"role": "system", "content": t}, *user("hi")]},
+    ("chat", "assistant"): lambda t: {"messages": [{"role": "assistant", "content": t}, *user("hi")]},
+    ("chat", "name"): lambda t: {"messages": [{"role": "user", "name": t, "content": "hi"}]},
+    ("chat", "tool result"): lambda t: {
+        "messages": [*user("hi"), {"role": "tool", "tool_call_id": "c", "content": t}]
+    },
+    ("chat", "tool arguments"): lambda t: {
+        "messages": [
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {
+                        "id": "c",
+                        "type": "function",
+                        "function": {"name": "f", "arguments": json.dumps({"q": t})},
+                    }
+                ],
+            },
+            *user("hi"),
+        ]
+    },
+    ("chat", "tool definition"): lambda t: {"messages": user("hi"), "tools": tool(t)},
+    ("chat", "response format"): lambda t: {
+        "messages": user("hi"),
+        "response_format": {"type": "json_schema", "json_schema": {"name": "x", "description": t}},
+    },
+    ("chat", "stop"): lambda t: {"messages": user("hi"), "stop": [t]},
+    ("chat", "metadata"): lambda t: {"messages": user("hi"), "metadata": {"note": t}},
+    ("chat", "user"): lambda t: {"messages": user("hi"), "user": t},
+    ("chat", "unknown field"): lambda t: {"messages": user("hi"), "x_new": {"deep": [t]}},
+    ("chat", "key of an object"): lambda t: {"messages": user("hi"), "x_new": {t: 1}},
+    ("completions", "prompt"): lambda t: {"prompt": t},
+    ("completions", "suffix"): lambda t: {"prompt": "hi", "suffix": t},
+    ("embeddings", "input"): lambda t: {"input": ["hi", t]},
+}
+PATHS = {"chat": "/v1/chat/completions", "completions": "/v1/completions", "embeddings": "/v1/embeddings"}
+
+
+def upstreams(demo: Demo) -> dict[str, Any]:
+    """A local engine for everything, and a stub that counts as external for everything."""
+    out = {"boundary": "external"}
+    deployments = [
+        demo.deployment("local"),
+        {**demo.deployment("local", mode="embedding"), "name": "local/e", "model": "demo-embed"},
+        demo.deployment("cloud", **out),
+        {**demo.deployment("cloud", mode="embedding", **out), "name": "cloud/e", "model": "demo-embed"},
+    ]
+    models = [
+        {"name": "chat", "deployments": ["local/m", "cloud/m"], "retries": 0},
+        {"name": "completions", "deployments": ["local/m", "cloud/m"], "retries": 0},
+        {"name": "embeddings", "deployments": ["local/e", "cloud/e"], "retries": 0},
+        {"name": "cloud-chat", "deployments": ["cloud/m"]},
+        {"name": "cloud-completions", "deployments": ["cloud/m"]},
+        {"name": "cloud-embeddings", "deployments": ["cloud/e"]},
+    ]
+    return {"deployments": deployments, "models": models}
+
+
+@pytest.fixture(scope="module")
+def private(demo: Demo) -> Iterator[Gateway]:
+    with Gateway(config(demo, **upstreams(demo))) as running:
+        yield running
+
+
+def ask(gateway: Gateway, route: str, model: str, body: dict[str, Any]) -> Any:
+    return gateway.post(PATHS[route], {"model": model, **body})
+
+
+@pytest.mark.parametrize(("route", "field"), FIELDS)
+def test_a_card_number_stays_on_the_device_in_every_field(
+    demo: Demo, private: Gateway, route: str, field: str
+) -> None:
+    body = FIELDS[route, field](CARD)
+    answer = ask(private, route, route, body)
+    assert answer.headers.get("x-hybridgw-level", "regulated") == "regulated"
+    assert answer.headers.get("x-hybridgw-tier", "local") == "local"
+    refused = ask(private, route, f"cloud-{route}", body)
+    assert (refused.status, refused.json["error"]["code"]) == (403, "policy_denied"), refused.body
+    assert refused.headers["x-should-retry"] == "false"
+    assert CARD not in refused.body.decode()
+    assert not demo.requests("cloud"), "nothing may have left"
+    flows = ask(private, route, f"cloud-{route}", FIELDS[route, field](PLAIN))
+    assert flows.status < 403, flows.body
+    assert len(demo.requests("cloud")) == 1
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_disguises_do_not_help(demo: Demo, private: Gateway, disguise: str) -> None:
+    body = {"messages": user(f"please pay with {DISGUISES[disguise]} today")}
+    assert ask(private, "chat", "cloud-chat", body).status == 403
+    assert not demo.requests("cloud")
+
+
+def test_json_escapes_do_not_help(demo: Demo, private: Gateway) -> None:
+    escaped = "".join(f"\\u{ord(c):04x}" for c in CARD)
+    raw = b'{"model":"cloud-chat","messages":[{"role":"user","content":"%b"}]}' % escaped.encode()
+    assert private.post(PATHS["chat"], raw).status == 403
+    assert not demo.requests("cloud")
+
+
+@pytest.mark.parametrize("split", [4, 9, 14])
+def test_a_number_in_two_parts_or_two_messages_is_one_number(
+    demo: Demo, private: Gateway, split: int
+) -> None:
+    first, second = CARD[:split], CARD[split:]
+    parts = [{"type": "text", "text": first}, {"type": "text", "text": second}]
+    assert ask(private, "chat", "cloud-chat", {"messages": user(parts)}).status == 403
+    assert ask(private, "chat", "cloud-chat", {"messages": [*user(first), *user(second)]}).status == 403
+    assert not demo.requests("cloud")
+
+
+def test_with_the_local_engine_down_it_waits_and_does_not_travel(demo: Demo, private: Gateway) -> None:
+    for stream in (False, True):
+        demo.fault("local", "status=503", count=1)
+        body = {"messages": user(f"card {CARD}"), "stream": stream}
+        answer = ask(private, "chat", "chat", body)
+        assert (answer.status, answer.json["error"]["code"]) == (503, "overloaded")
+        assert int(answer.headers["retry-after"]) >= 1
+        assert not demo.requests("cloud")
+    demo.fault("local", "status=503", count=1)
+    assert ask(private, "chat", "chat", {"messages": user(PLAIN)}).status == 200
+    assert len(demo.requests("cloud")) == 1
+
+
+def test_media_that_cannot_be_read_is_not_public(demo: Demo, private: Gateway) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    body = {"messages": user([{"type": "text", "text": "what is this"}, image])}
+    assert ask(private, "chat", "cloud-chat", body).status == 403
+    assert ask(private, "chat", "chat", body).headers["x-hybridgw-level"] == "internal"
+    assert not demo.requests("cloud")
+
+
+def test_token_ids_are_not_public(demo: Demo, private: Gateway) -> None:
+    assert ask(private, "embeddings", "cloud-embeddings", {"input": [[1, 2, 3]]}).status == 403
+    assert not demo.requests("cloud")
+
+
+def test_a_hint_tightens_and_never_loosens(demo: Demo, private: Gateway) -> None:
+    tight = {"messages": user(PLAIN), "hybridgw": {"sensitivity": "regulated"}}
+    assert ask(private, "chat", "cloud-chat", tight).status == 403
+    loose = {"messages": user(f"card {CARD}"), "hybridgw": {"sensitivity": "public"}}
+    assert ask(private, "chat", "cloud-chat", loose).status == 403
+    assert not demo.requests("cloud")
+
+
+def test_the_journal_knows_the_level_and_not_the_text(demo: Demo, private: Gateway) -> None:
+    answer = ask(private, "chat", "chat", {"messages": user(f"card {CARD}")})
+    (entry,) = [e for e in private.journal() if e["id"] == answer.headers["x-request-id"]]
+    assert (entry["level"], entry["ceiling"]) == ("regulated", "device")
+    for path in (private.state_dir / "journal").iterdir():
+        assert CARD.encode() not in path.read_bytes()
+    assert CARD not in private.log()
+
+
+def test_under_observe_it_is_reported_and_travels(demo: Demo) -> None:
+    with Gateway(config(demo, **upstreams(demo), privacy={"mode": "observe"})) as watching:
+        answer = ask(watching, "chat", "cloud-chat", {"messages": user(f"card {CARD}")})
+        assert answer.status == 200
+        assert answer.headers["x-hybridgw-level"] == "regulated"
+        assert "observe" in watching.log()
+
+
+def test_own_patterns_and_levels(demo: Demo) -> None:
+    privacy = {
+        "patterns": [{"name": "project", "pattern": "PRJ-[0-9]{6}", "level": "internal"}],
+        "levels": {"email": "regulated"},
+    }
+    with Gateway(config(demo, **upstreams(demo), privacy=privacy)) as own:
+        for text in ("about PRJ-123456", "mail jane.doe@example.org"):
+            assert ask(own, "chat", "cloud-chat", {"messages": user(text)}).status == 403, text
+        assert ask(own, "chat", "cloud-chat", {"messages": user("about PRJ-12")}).status == 200
