@@ -151,9 +151,9 @@ def test_the_readmes_curl_prints_an_answer(serving: Gateway) -> None:
 
 
 def test_the_readmes_configuration_loads(serving: Gateway) -> None:
-    (example,) = blocks("yaml")
     path = serving.folder / "readme.yaml"
-    path.write_text(example)
+    # Everything that the page shows, as one file.
+    path.write_text("".join(blocks("yaml")))
     command = [sys.executable, "-m", "hybridgw.cli", "check", "--no-resolve", str(path)]
     environ = {"PYTHONPATH": str(ROOT / "python"), "HYBRIDGW_MASTER_KEY": "sk-x", "PATH": ""}
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environ)

@@ -114,6 +114,8 @@ MIDDLE = {"body", "policy", "select", "breaker", "stream", "limits", "tokens", "
 @pytest.mark.parametrize("path", RUST, ids=ids)
 def test_rust_modules_of_the_middle_do_not_know_one_another(path: Path) -> None:
     room = path.relative_to(CRATE).with_suffix("").parts[0]
+    if path.stem == "tests" or "tests" in path.parts:
+        return
     text = path.read_text()
     if room in MIDDLE:
         for other in (MIDDLE | {"router", "py"}) - {room}:
