@@ -68,7 +68,9 @@ class Principal:
 class Router:
     """One plan, bound to the state file and the journal of one worker. Never changes."""
 
-    def __new__(cls, plan: bytes, state: StateFile, slot: int, journal: Journal | None) -> Router:
+    def __new__(
+        cls, plan: bytes, state: StateFile, slot: int, journal: Journal | None, learned: bytes | None = ...
+    ) -> Router:
         """Compiles a plan (JSON) and finds the slots of its deployments in the state file.
 
         `slot` was claimed by this process. Slots that nobody reserved for the plan are reserved here.
@@ -148,6 +150,10 @@ class Decision:
     @property
     def ceiling(self) -> int:
         """The farthest Boundary that this request may reach."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of the prompt as estimated before anything was sent; exact up to 16 KB of text."""
 
     @property
     def level(self) -> int:
@@ -469,3 +475,56 @@ def catalogue() -> dict[str, Any]:
 
 def build_info() -> dict[str, Any]:
     """How the extension was built: `version`, `profile`, `features`, `state_layout`."""
+
+def count_tokens(text: str, model: str) -> int:
+    """Exact count in the vocabulary that belongs to a model's name (o200k where it is not OpenAI's)."""
+
+def estimate_tokens(text: bytes, model: str) -> tuple[int, bool]:
+    """(tokens, exact): exact up to 16 KB, else by sample. UnicodeDecodeError if not UTF-8."""
+
+def warm_tokens() -> None:
+    """Makes the vocabularies now, so that processes forked from this one share them."""
+
+@final
+class ComplexityScorer:
+    """The documented heuristic, or a learned file in its place."""
+
+    def __new__(cls, file: bytes | None = ..., force: bool = ...) -> ComplexityScorer:
+        """ValueError for a damaged file, another version, or (unless forced) one that does not beat
+        the length of the prompt on its held-out outcomes."""
+
+    @property
+    def training(self) -> str | None:
+        """The record of the training as JSON; None for the heuristic."""
+
+    def value(
+        self, text: bytes, turns: int = ..., tools: bool = ..., json_schema: bool = ..., images: bool = ...
+    ) -> float:
+        """The score alone, 0 to 1."""
+
+    def score(
+        self, text: bytes, turns: int = ..., tools: bool = ..., json_schema: bool = ..., images: bool = ...
+    ) -> dict[str, Any]:
+        """score, class, learned, features, adds (what each adds to the score), bytes_visited."""
+
+@final
+class ComplexityThresholds:
+    """Running thresholds that hold target shares, with a state of their own."""
+
+    def __new__(
+        cls, simple: float = ..., moderate: float = ..., scorer: ComplexityScorer | None = ...
+    ) -> ComplexityThresholds: ...
+    def place(self, score: float) -> str:
+        """The class of a score, which moves the thresholds."""
+
+    @property
+    def values(self) -> tuple[float, float]:
+        """The thresholds as they stand."""
+
+def complexity_train(
+    samples: list[tuple[str, bool, bool]],
+    seed: int = ...,
+    options: str = ...,
+    groups: list[str] | None = ...,
+) -> bytes:
+    """Learns from (prompt, weak right, strong right); returns the file. ValueError says what is missing."""

@@ -99,6 +99,18 @@ def journal(state_dir: Path | None, last: int, as_json: bool, follow: bool) -> N
 
 
 @main.command()
+@click.argument("outcomes", metavar="OUTCOMES.jsonl[.gz]", type=click.Path())
+@click.option("--out", "-o", required=True, type=click.Path(), help="File to write.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the held-out split.")
+@click.option("--group", help="Member that names a subject: proof is then also given on unseen subjects.")
+def learn(outcomes: str, out: str, seed: int, group: str | None) -> None:
+    """Learn where a stronger model gains, from OUTCOMES of a weak and a strong one."""
+    from hybridgw.commands.learn import run
+
+    sys.exit(run(outcomes, out, seed=seed, group=group))
+
+
+@main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("--config", "-c", type=click.Path(), help="Configuration whose privacy section counts.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")

@@ -6,6 +6,8 @@ languages is one file, and a missing or stale build says so once and plainly.
 
 try:
     from hybridgw._router_core import (
+        ComplexityScorer,
+        ComplexityThresholds,
         DecideError,
         Decision,
         Journal,
@@ -17,13 +19,19 @@ try:
         StateFile,
         build_info,
         catalogue,
+        complexity_train,
+        count_tokens,
+        estimate_tokens,
         journal_segment,
         read_journal,
+        warm_tokens,
     )
 except ImportError as error:  # pragma: no cover - only without a build
     raise ImportError(f"the native part of hybridgw is not built ({error}); run: make build") from error
 
 __all__ = [
+    "ComplexityScorer",
+    "ComplexityThresholds",
     "DecideError",
     "Decision",
     "Journal",
@@ -35,6 +43,10 @@ __all__ = [
     "StateFile",
     "build_info",
     "catalogue",
+    "complexity_train",
+    "count_tokens",
+    "estimate_tokens",
     "journal_segment",
     "read_journal",
+    "warm_tokens",
 ]

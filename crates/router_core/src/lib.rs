@@ -13,6 +13,7 @@
 
 pub mod body;
 pub mod breaker;
+pub mod complexity;
 pub mod error;
 pub mod policy;
 #[cfg(feature = "python")]
@@ -22,4 +23,5 @@ pub mod select;
 pub mod sensitivity;
 pub mod shared;
 pub mod stream;
+pub mod tokens;
 pub mod types;

@@ -11,10 +11,12 @@
 
 mod admit;
 mod decision;
+mod difficulty;
 mod explain;
 mod further;
 mod hints;
 mod judge;
+mod length;
 mod permit;
 mod prepare;
 mod walk;
@@ -23,11 +25,13 @@ use std::sync::Arc;
 
 use crate::body::{Edits, ParseLimits};
 use crate::breaker::BreakerConfig;
+use crate::complexity::Scorer;
 use crate::error::DecideError;
 use crate::shared::journal::JournalWriter;
 use crate::shared::StateFile;
 use crate::types::plan::{Deployment, Plan};
 use crate::types::{Boundary, Now, Route};
+use difficulty::Difficulty;
 use judge::Judge;
 
 pub use decision::{Decision, Failure};
@@ -76,6 +80,7 @@ pub const DECIDE_ERRORS: &[&str] = &[
     "model_not_found",
     "no_candidate",
     "policy_denied",
+    "context_length_exceeded",
     "all_unavailable",
     "journal_full",
 ];
@@ -114,6 +119,8 @@ struct Core {
     /// What changes in a body on its way to each deployment.
     edits: Vec<Edits>,
     judge: Judge,
+    /// Where requests start by how hard they look; `None` where that plays no part.
+    difficulty: Option<Difficulty>,
     breaker: BreakerConfig,
     /// Whether breakers may refuse; they count in any case.
     enabled: bool,
@@ -130,6 +137,20 @@ impl Router {
         state: Arc<StateFile>,
         worker: usize,
         journal: Option<Arc<JournalWriter>>,
+    ) -> Result<Self, BindError> {
+        Self::with_scorer(plan, state, worker, journal, None)
+    }
+
+    /// The same with a learned scorer in place of the heuristic.
+    ///
+    /// # Errors
+    /// What is wrong, and with which of the two.
+    pub fn with_scorer(
+        plan: Plan,
+        state: Arc<StateFile>,
+        worker: usize,
+        journal: Option<Arc<JournalWriter>>,
+        scorer: Option<Scorer>,
     ) -> Result<Self, BindError> {
         if worker >= state.worker_slots() {
             return Err(BindError::State(format!(
@@ -153,6 +174,7 @@ impl Router {
         } = BreakerSettings::parse(&plan.breaker)
             .map_err(|error| BindError::Plan(format!("plan: breaker: {error}")))?;
         let judge = Judge::new(&plan.privacy)?;
+        let difficulty = Difficulty::new(&plan, scorer)?;
         state.worker(worker).adopt(plan.generation);
         let limits = ParseLimits::default();
         let core = Core {
@@ -163,6 +185,7 @@ impl Router {
             slots,
             edits,
             judge,
+            difficulty,
             breaker,
             enabled,
             limits,

@@ -34,7 +34,7 @@ def run(file: str, request_file: str, *, route: str, hints: tuple[str, ...]) -> 
     state = StateFile.anonymous(2, max(1, len(plan.upstreams)))
     slot = state.claim(1, 1, time.monotonic_ns())
     state.reserve([int(upstream.deployment.id, 16) for upstream in plan.upstreams], 1)
-    router = Router(plan.native, state, slot, None)
+    router = Router(plan.native, state, slot, None, settings.learned)
     try:
         text = router.explain(
             body,

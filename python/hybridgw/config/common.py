@@ -18,6 +18,7 @@ from hybridgw.config.schema import (
     AuthSettings,
     BoundarySettings,
     BreakerSettings,
+    ComplexitySettings,
     HealthSettings,
     NetworkSettings,
     PrivacySettings,
@@ -45,6 +46,7 @@ class Common(Section, frozen=True, kw_only=True):
     state: StateSettings = StateSettings()
     boundaries: BoundarySettings = BoundarySettings()
     privacy: PrivacySettings = PrivacySettings()
+    complexity: ComplexitySettings = ComplexitySettings()
     retry: RetrySettings = RetrySettings()
     breaker: BreakerSettings = BreakerSettings()
     timeouts: TimeoutSettings = TimeoutSettings()

@@ -13,8 +13,9 @@ from typing import Literal
 import msgspec
 
 from hybridgw.config.agent_inference import load_agent
-from hybridgw.config.common import resolve_boundaries
+from hybridgw.config.common import child, resolve_boundaries
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.learned import with_learned
 from hybridgw.config.litellm import load_litellm
 from hybridgw.config.native import load_native
 from hybridgw.config.schema import Settings, Source
@@ -66,7 +67,8 @@ def load(path: str | os.PathLike[str] | None, environ: Environment[str, str]) ->
         settings = load_agent(root, file, environ)
     else:
         settings = load_native(root, file, environ)
-    return _from_environment(settings, environ)
+    node = child(root, "complexity") or child(root, "hybridgw", "complexity")
+    return _from_environment(with_learned(settings, node, file), environ)
 
 
 def _is_text(value: str) -> bool:

@@ -136,6 +136,27 @@ class PrivacySettings(Section, frozen=True, kw_only=True):
     patterns: Annotated[tuple[PatternSettings, ...], Meta(description="Further things to look for.")] = ()
 
 
+class StartSettings(Section, frozen=True, kw_only=True):
+    """The tier in which requests of a class start; absent: the model's own order."""
+
+    simple: Annotated[str | None, Meta(description="Tier for the easiest share.")] = None
+    moderate: Annotated[str | None, Meta(description="Tier for what lies between.")] = None
+    complex: Annotated[str | None, Meta(description="Tier for the hardest share.")] = None
+
+
+class ComplexitySettings(Section, frozen=True, kw_only=True):
+    """Where requests start, by how hard they look. Without `starts`: nearest tier first, always."""
+
+    models: Annotated[tuple[str, ...], Meta(description="Models that start by class.")] = ("auto",)
+    starts: Annotated[StartSettings, Meta(description="Tier by class.")] = StartSettings()
+    simple: Annotated[float, Meta(ge=0, le=1, description="Share of the traffic that is simple.")] = 0.6
+    moderate: Annotated[float, Meta(ge=0, le=1, description="Share that is moderate.")] = 0.3
+    learned: Annotated[str | None, Meta(description="File made by `hybridgw learn`.")] = None
+    force: Annotated[
+        bool, Meta(description="Use a learned file although it does not beat the prompt's length.")
+    ] = False
+
+
 class RetrySettings(Section, frozen=True, kw_only=True):
     """Attempts of one request and the budget of all."""
 
@@ -324,6 +345,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     state: StateSettings = StateSettings()
     boundaries: BoundarySettings = BoundarySettings()
     privacy: PrivacySettings = PrivacySettings()
+    complexity: ComplexitySettings = ComplexitySettings()
+    learned: bytes | None = None
+    """Content of `complexity.learned`, checked."""
     retry: RetrySettings = RetrySettings()
     breaker: BreakerSettings = BreakerSettings()
     timeouts: TimeoutSettings = TimeoutSettings()

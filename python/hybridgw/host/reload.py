@@ -101,7 +101,7 @@ class Reloader:
         generation = self._state.generation() + 1
         plan = Plan(settings, generation)
         identities = [int(upstream.deployment.id, 16) for upstream in plan.upstreams]
-        Router(plan.native, StateFile.anonymous(1, max(1, len(set(identities)))), 0, None)
+        Router(plan.native, StateFile.anonymous(1, max(1, len(set(identities)))), 0, None, settings.learned)
         self._state.reserve(identities, generation)
 
     def _refuse(self, why: str) -> None:

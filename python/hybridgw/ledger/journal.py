@@ -35,6 +35,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     level: str
     ceiling: str
     stream: bool
+    estimated_tokens: int = 0
+    """Of the prompt, before anything was sent."""
     outcome: str | None = None
     """None while open."""
     status: int = 0
@@ -164,6 +166,7 @@ def _entry(start: Record, end: Record | None) -> Entry:
         "level": start["level"],
         "ceiling": start["ceiling"],
         "stream": bool(start["stream"]),
+        "estimated_tokens": start["estimated_prompt_tokens"],
     }
     if end is None:
         return Entry(**common)

@@ -22,6 +22,7 @@ def stream_head(call: Call) -> Message:
     if call.decision is not None:
         headers.append((b"x-request-id", call.decision.id.encode()))
         headers.append(_LEVELS[call.decision.level])
+        headers.append((b"x-hybridgw-tokens", b"%d" % call.decision.prompt_tokens))
         if call.permit is not None:
             headers += call.plan.upstreams[call.permit.deployment].response_headers
             _note_attempts(headers, call.permit)
@@ -35,6 +36,7 @@ def whole_head(decision: Decision, permit: Permit, upstream: Upstream, length: i
         (b"content-length", b"%d" % length),
         (b"x-request-id", decision.id.encode()),
         _LEVELS[decision.level],
+        (b"x-hybridgw-tokens", b"%d" % decision.prompt_tokens),
         *upstream.response_headers,
     ]
     _note_attempts(headers, permit)

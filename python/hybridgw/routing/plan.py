@@ -193,6 +193,7 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
             for name in (model.name, *model.aliases, *model.hidden_aliases)
         ],
         "default_fallbacks": settings.default_fallbacks,
+        "complexity": _complexity(settings),
         "privacy": {
             "mode": settings.privacy.mode,
             "unknown": settings.privacy.unknown,
@@ -244,6 +245,20 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "output_price": entry.output_price,
         "context_window": entry.context_window,
         "unusable": entry.unusable,
+    }
+
+
+def _complexity(settings: Settings) -> dict[str, Any] | None:
+    """Where requests start by class; None when no class starts anywhere else."""
+    complexity = settings.complexity
+    starts = {name: tier for name, tier in msgspec.structs.asdict(complexity.starts).items() if tier}
+    if not starts:
+        return None
+    return {
+        "models": complexity.models,
+        "starts": starts,
+        "simple": complexity.simple,
+        "moderate": complexity.moderate,
     }
 
 

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from hybridgw.core import Route
 from hybridgw.dialects import OPENAI
 from hybridgw.errors import GatewayError, RequestError
+from hybridgw.native import warm_tokens
 from hybridgw.pipeline.call import Message, Receive, Send
-from hybridgw.server import cors, pages
+from hybridgw.server import cors, pages, token_counter
 from hybridgw.server.body import discard_body
 from hybridgw.server.inference import infer
 from hybridgw.server.lifecycle import Lifecycle
@@ -35,6 +36,9 @@ PAGES: dict[str, Page] = {
     "/health/readiness": pages.readiness,
     "/metrics": pages.metrics,
 }
+
+
+COUNTERS = frozenset({"/utils/token_counter", "/v1/utils/token_counter"})
 
 
 class Application:
@@ -76,6 +80,9 @@ class Application:
             if method == "OPTIONS" and facts.origin is not None:
                 await cors.preflight(plan, facts, send)
                 return
+            if method == "POST" and scope["path"] in COUNTERS:
+                await token_counter.count(self.lifecycle, facts, receive, send)
+                return
             await self._page(scope["path"], method, route)(self.lifecycle, facts, scope, send)
         except GatewayError as error:
             if facts.content_length > 0:
@@ -102,3 +109,5 @@ async def _refuse_websocket(receive: Receive, send: Send) -> None:
 
 
 application = Application()
+# At import, and so before workers are forked: they share these tables' pages.
+warm_tokens()

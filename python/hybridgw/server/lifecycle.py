@@ -94,7 +94,7 @@ class Lifecycle:
     def _build(self, settings: Settings, generation: int) -> _Built:
         plan = Plan(settings, generation)
         self._state.reserve([int(up.deployment.id, 16) for up in plan.upstreams], generation)
-        return _Built(plan, Router(plan.native, self._state, self._slot, self._journal))
+        return _Built(plan, Router(plan.native, self._state, self._slot, self._journal, settings.learned))
 
     def _adopt(self, built: _Built) -> None:
         self.worker.plan, self.worker.router = built

@@ -6,10 +6,9 @@ HYBRIDGW_TEST_CONFIGS may name a folder with further files that must load.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-
-import msgspec
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings

@@ -32,6 +32,8 @@ pub struct Refusals {
     pub beyond_ceiling: u32,
     /// Allowed, but cannot be called as configured.
     pub unusable: u32,
+    /// Allowed, but certainly too small; counted by whoever knows the request's length.
+    pub too_long: u32,
 }
 
 /// The boundary up to which content of this level may travel.

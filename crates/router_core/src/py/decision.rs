@@ -84,6 +84,11 @@ impl Decision {
     }
 
     #[getter]
+    fn prompt_tokens(&self) -> u64 {
+        self.decision.prompt_tokens()
+    }
+
+    #[getter]
     fn permit(&self, python: Python<'_>) -> Permit {
         self.permit_of(python, self.decision.permit())
     }

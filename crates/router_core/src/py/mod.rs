@@ -5,11 +5,13 @@
 //! typed stub beside the package, where editors and readers look.
 
 mod catalogue;
+mod complexity;
 mod decision;
 mod relay;
 mod router;
 mod scan;
 mod state;
+mod tokens;
 
 use pyo3::prelude::*;
 
@@ -21,5 +23,7 @@ fn _router_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     relay::register(module)?;
     state::register(module)?;
     scan::register(module)?;
+    tokens::register(module)?;
+    complexity::register(module)?;
     catalogue::register(module)
 }

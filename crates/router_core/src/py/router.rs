@@ -14,6 +14,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::decision::Decision;
 use super::state::{PyJournal, PyStateFile};
+use crate::complexity::Scorer;
 use crate::router::{self, Ask};
 use crate::types::plan::Plan;
 use crate::types::{Boundary, Now, Route};
@@ -114,15 +115,23 @@ pub struct Router {
 #[pymethods]
 impl Router {
     #[new]
+    #[pyo3(signature = (plan, state, slot, journal, learned=None))]
     fn new(
         plan: &[u8],
         state: &Bound<'_, PyStateFile>,
         slot: usize,
         journal: Option<&Bound<'_, PyJournal>>,
+        learned: Option<&[u8]>,
     ) -> PyResult<Self> {
         let plan = Plan::parse(plan).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let journal = journal.map(|journal| Arc::clone(&journal.get().inner));
-        let router = router::Router::new(plan, Arc::clone(&state.get().inner), slot, journal)
+        // Whether the file may be used at all was asked when the configuration was loaded.
+        let scorer = learned
+            .map(|file| Scorer::load(file, true))
+            .transpose()
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let state = Arc::clone(&state.get().inner);
+        let router = router::Router::with_scorer(plan, state, slot, journal, scorer)
             .map_err(|error| match error {
                 router::BindError::Plan(message) => PyValueError::new_err(message),
                 router::BindError::State(message) => PyRuntimeError::new_err(message),

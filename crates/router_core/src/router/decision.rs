@@ -222,6 +222,11 @@ impl Decision {
         self.request.facts.level
     }
 
+    /// Tokens of the prompt, counted or sampled before anything was sent.
+    pub fn prompt_tokens(&self) -> u64 {
+        self.request.facts.length.tokens
+    }
+
     fn progress(&self) -> MutexGuard<'_, Progress> {
         // Each change of the progress is one assignment; a panic between two leaves a decision that
         // may still be settled, which is all that is left to do with it.

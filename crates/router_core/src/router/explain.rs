@@ -19,7 +19,7 @@ use crate::types::{Draws, Reason};
 
 pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError> {
     let mut rejected = Vec::new();
-    let prepared = prepare_with(core, ask, |step, reason| rejected.push((*step, reason)))?;
+    let prepared = prepare_with(core, ask, false, |step, reason| rejected.push((*step, reason)))?;
     let facts = &prepared.facts;
     let mut draws = Draws::new(ask.draw);
     let mut steps = prepared.steps;
@@ -49,6 +49,14 @@ pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError>
         "route": facts.route.name(),
         "stream": facts.outline.stream() == Some(true),
         "level": facts.level.name(),
+        "tokens": { "prompt": facts.length.tokens, "exact": facts.length.exact, "vocabulary": facts.length.encoding.name() },
+        "complexity": facts.placed.map(|placed| json!({
+            "class": placed.class.name(),
+            "score": placed.measured.score,
+            "learned": placed.learned,
+            "features": placed.measured.features.named().map(|(name, value)| (name.to_owned(), json!(value)))
+                .collect::<Map<_, _>>(),
+        })),
         "sensitivity": {
             "level": facts.judgement.level.name(),
             "known": facts.judgement.findings.level.is_some(),

@@ -96,19 +96,21 @@ impl Judge {
         })
     }
 
-    /// Accepts a body and judges its text, in one pass over each.
-    pub(super) fn read<'a>(
+    /// Accepts a body and judges its text. `look` sees both once more while the text is at hand.
+    pub(super) fn read<'a, T>(
         &self,
         bytes: &'a [u8],
         limits: &ParseLimits,
-    ) -> Result<(Body<'a>, Judgement), BodyError> {
+        look: impl FnOnce(&Body<'_>, &Text) -> T,
+    ) -> Result<(Body<'a>, Judgement, T), BodyError> {
         TEXT.with_borrow_mut(|text| {
             let body = parse_gathering(bytes, limits, text)?;
             let judgement = self.judge(text);
+            let seen = look(&body, text);
             if bytes.len() > KEPT {
                 *text = Text::new();
             }
-            Ok((body, judgement))
+            Ok((body, judgement, seen))
         })
     }
 

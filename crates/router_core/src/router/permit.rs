@@ -102,7 +102,7 @@ impl Permit {
                 model: Cow::Borrowed(&request.facts.model),
                 deployment: deployment.id,
                 deployment_name: Cow::Borrowed(&deployment.name),
-                estimated_prompt_tokens: 0,
+                estimated_prompt_tokens: request.facts.length.tokens.min(u64::from(u32::MAX)) as u32,
                 max_tokens: request.facts.max_tokens,
             })
         });

@@ -4,11 +4,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::difficulty::Placed;
 use super::judge::Judgement;
+use super::length::Length;
 use super::{Ask, Core, Hints};
-use crate::body::Outline;
+use crate::body::{Body, Outline};
 use crate::error::DecideError;
 use crate::policy::{self, Demand, Refusals};
+use crate::tokens::Fit;
 use crate::types::plan::{Lineup, Step};
 use crate::types::{Boundary, Level, Reason, Route};
 
@@ -24,6 +27,10 @@ pub(super) struct Facts {
     pub(super) level: Level,
     /// What the scan found.
     pub(super) judgement: Judgement,
+    /// How long it is.
+    pub(super) length: Length,
+    /// How hard it looks, where that decides where it starts.
+    pub(super) placed: Option<Placed>,
     pub(super) ceiling: Boundary,
     pub(super) lineup: Arc<Lineup>,
     /// The group with which the request starts: the first of which it may see anything.
@@ -105,16 +112,23 @@ pub(super) struct Prepared {
 
 /// Reads and judges; allows what may be allowed.
 pub(super) fn prepare(core: &Core, ask: &Ask<'_>) -> Result<Prepared, DecideError> {
-    prepare_with(core, ask, |_, _| {})
+    prepare_with(core, ask, true, |_, _| {})
 }
 
-/// [`prepare`], telling `refused` about each step that is left out.
+/// [`prepare`], telling `refused` about each step that is left out. `counted`: whether the request
+/// is traffic, which moves the thresholds of difficulty, or only a question.
 pub(super) fn prepare_with(
     core: &Core,
     ask: &Ask<'_>,
-    refused: impl FnMut(&Step, Reason),
+    counted: bool,
+    mut refused: impl FnMut(&Step, Reason),
 ) -> Result<Prepared, DecideError> {
-    let (body, judgement) = core.judge.read(ask.body, &core.limits)?;
+    let (body, judgement, (length, placed)) = core.judge.read(ask.body, &core.limits, |body, text| {
+        let length = Length::of(text, first_upstream(core, body).unwrap_or_default());
+        let difficulty = core.difficulty.as_ref();
+        let placed = difficulty.and_then(|it| it.place(body, text, counted));
+        (length, placed)
+    })?;
     body.require(ask.route)?;
     let model = body.model().map(Cow::into_owned).unwrap_or_default();
     let Some(resolved) = core.plan.resolve(&model) else {
@@ -138,6 +152,8 @@ pub(super) fn prepare_with(
         level,
         ceiling: ask.principal.ceiling.min(policy::boundary_of(bound)),
         judgement,
+        length,
+        placed,
         lineup: lineup(core, resolved.model, &hints)?,
         max_tokens: u32::try_from(limit).unwrap_or(u32::MAX),
         outline: body.into_outline(),
@@ -146,20 +162,59 @@ pub(super) fn prepare_with(
         hints,
         first_group: None,
     };
-    let mut steps = Vec::with_capacity(facts.lineup.steps.len());
-    let refusals = policy::screen(
-        &core.plan,
-        &facts.lineup,
-        &facts.demand(),
-        &mut steps,
-        refused,
-    );
+    let (mut steps, refusals) = screen(core, &facts, &mut refused);
+    if steps.is_empty() && refusals.too_long > 0 && !facts.hints.no_fallback {
+        // Every deployment is certainly too small: what the upstream's refusal would lead to.
+        let context = Arc::clone(&core.plan.models[facts.resolved as usize].context);
+        let usual = std::mem::replace(&mut facts.lineup, context);
+        steps = screen(core, &facts, &mut refused).0;
+        if steps.is_empty() {
+            facts.lineup = usual;
+        }
+    }
+    if let (Some(placed), None) = (&facts.placed, facts.hints.tier) {
+        placed.order(&core.plan, &mut steps);
+    }
     facts.first_group = steps.first().map(|step| step.group);
     Ok(Prepared {
         facts,
         steps,
         refusals,
     })
+}
+
+/// What may be tried of the facts' lineup: allowed by policy, and not certainly too small.
+fn screen(
+    core: &Core,
+    facts: &Facts,
+    refused: &mut impl FnMut(&Step, Reason),
+) -> (Vec<Step>, Refusals) {
+    let mut steps = Vec::with_capacity(facts.lineup.steps.len());
+    let mut refusals = policy::screen(
+        &core.plan,
+        &facts.lineup,
+        &facts.demand(),
+        &mut steps,
+        &mut *refused,
+    );
+    steps.retain(|step| {
+        let deployment = &core.plan.deployments[step.deployment as usize];
+        let fits = facts.length.fits(deployment, u64::from(facts.max_tokens));
+        let keep = !matches!(fits, Fit::No(_));
+        if !keep {
+            refusals.too_long += 1;
+            refused(step, Reason::TooLong);
+        }
+        keep
+    });
+    (steps, refusals)
+}
+
+/// What the first deployment of the model that a body asks for calls it.
+fn first_upstream<'c>(core: &'c Core, body: &Body<'_>) -> Option<&'c str> {
+    let resolved = core.plan.resolve(&body.model()?)?;
+    let step = core.plan.models[resolved.model as usize].lineup.steps.first()?;
+    Some(&core.plan.deployments[step.deployment as usize].model)
 }
 
 /// Why nothing at all may serve the request.
@@ -179,6 +234,13 @@ pub(super) fn nobody(facts: &Facts, refusals: Refusals) -> DecideError {
             facts.ceiling.name(),
         );
         return DecideError::new("policy_denied", "", message);
+    }
+    if refusals.too_long > 0 {
+        let message = format!(
+            "The prompt has {} tokens; with the answer that is more than any deployment that may serve it takes.",
+            facts.length.tokens,
+        );
+        return DecideError::new("context_length_exceeded", "messages", message);
     }
     DecideError::new(
         "no_candidate",

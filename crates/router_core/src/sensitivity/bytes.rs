@@ -78,3 +78,19 @@ pub(super) fn digits_end(text: &[u8], at: usize, most: usize) -> usize {
     }
     end
 }
+
+/// Whether the row at `at` has a digit, or capitals behind small letters: plain words end here.
+pub(super) fn is_mixed(text: &[u8], at: usize) -> bool {
+    let row = &text[at..text.len().min(at + 40)];
+    let mut small = false;
+    for byte in row {
+        match byte {
+            b'0'..=b'9' => return true,
+            b'A'..=b'Z' if small => return true,
+            b'a'..=b'z' => small = true,
+            b'A'..=b'Z' | b'-' | b'_' => {}
+            _ => return false,
+        }
+    }
+    false
+}

@@ -6,6 +6,51 @@
 
 use super::bytes::get;
 
+/// A sorted list of words in lower case.
+pub(super) struct List {
+    words: &'static [&'static str],
+    /// One bit per first letters and length of a word: most other words end there.
+    bloom: u128,
+}
+
+impl List {
+    pub(super) const fn new(words: &'static [&'static str]) -> Self {
+        let mut bloom = 0;
+        let mut at = 0;
+        while at < words.len() {
+            let word = words[at].as_bytes();
+            let second = if word.len() > 1 { word[1] } else { 0 };
+            bloom |= 1 << Self::bit(word[0], second, word.len());
+            at += 1;
+        }
+        Self { words, bloom }
+    }
+
+    #[inline]
+    const fn bit(first: u8, second: u8, length: usize) -> usize {
+        (first as usize * 37 + second as usize * 11 + length) & 127
+    }
+
+    /// Whether the list holds a word.
+    #[inline]
+    pub(super) fn has(&self, word: &[u8]) -> bool {
+        let (Some(first), second) = (word.first(), get(word, 1)) else {
+            return false;
+        };
+        self.bloom >> Self::bit(*first, second, word.len()) & 1 != 0
+            && self
+                .words
+                .binary_search_by(|it| it.as_bytes().cmp(word))
+                .is_ok()
+    }
+
+    /// The words, for the test that they are in order.
+    #[cfg(test)]
+    pub(super) fn words(&self) -> &'static [&'static str] {
+        self.words
+    }
+}
+
 /// How far before a candidate words count.
 pub(super) const BEFORE: usize = 64;
 /// How far behind a candidate words count.
@@ -49,18 +94,18 @@ pub(super) fn words(text: &[u8], from: usize, to: usize, mut seen: impl FnMut(&[
 }
 
 /// Whether one of the words of `list` (sorted, lower case) stands in `text[from..to]`.
-pub(super) fn any(text: &[u8], from: usize, to: usize, list: &[&str], work: &mut u64) -> bool {
+pub(super) fn any(text: &[u8], from: usize, to: usize, list: &List, work: &mut u64) -> bool {
     let mut found = false;
     *work += to.saturating_sub(from) as u64;
     words(text, from, to, |word, _| {
-        found = has(list, word);
+        found = list.has(word);
         !found
     });
     found
 }
 
 /// Whether one of the words of `list` stands near `start..end`, on either side.
-pub(super) fn near(text: &[u8], start: usize, end: usize, list: &[&str], work: &mut u64) -> bool {
+pub(super) fn near(text: &[u8], start: usize, end: usize, list: &List, work: &mut u64) -> bool {
     any(text, start.saturating_sub(BEFORE), start, list, work)
         || any(text, end, (end + AFTER).min(text.len()), list, work)
 }
@@ -70,7 +115,7 @@ pub(super) fn just_before(
     text: &[u8],
     start: usize,
     most: usize,
-    list: &[&str],
+    list: &List,
     work: &mut u64,
 ) -> bool {
     let from = start.saturating_sub(BEFORE / 2);
@@ -78,7 +123,7 @@ pub(super) fn just_before(
     let mut seen = [false; 32];
     let mut count = 0;
     words(text, from, start, |word, _| {
-        seen[count % 32] = has(list, word);
+        seen[count % 32] = list.has(word);
         count += 1;
         true
     });
@@ -86,20 +131,15 @@ pub(super) fn just_before(
 }
 
 /// Whether the first word behind `end`, in the same phrase, is in `list`.
-pub(super) fn just_after(text: &[u8], end: usize, list: &[&str], work: &mut u64) -> bool {
+pub(super) fn just_after(text: &[u8], end: usize, list: &List, work: &mut u64) -> bool {
     let to = (end + 16).min(text.len());
     *work += 16;
     let mut found = false;
     words(text, end, to, |word, _| {
-        found = has(list, word);
+        found = list.has(word);
         false
     });
     found
-}
-
-/// Whether a sorted list holds a word.
-pub(super) fn has(list: &[&str], word: &[u8]) -> bool {
-    list.binary_search_by(|it| it.as_bytes().cmp(word)).is_ok()
 }
 
 #[cfg(test)]
@@ -124,7 +164,7 @@ mod tests {
     #[test]
     fn only_the_last_words_are_just_before() {
         let text = b"order of the card 4111";
-        assert!(just_before(text, 18, 2, &["card"], &mut 0));
-        assert!(!just_before(text, 18, 2, &["order"], &mut 0));
+        assert!(just_before(text, 18, 2, &List::new(&["card"]), &mut 0));
+        assert!(!just_before(text, 18, 2, &List::new(&["order"]), &mut 0));
     }
 }

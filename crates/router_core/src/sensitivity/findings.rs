@@ -104,16 +104,13 @@ impl<'l> Collector<'l> {
             start, end, entity, ..
         } = found;
         let overlaps = |from: u32, to: u32| from < end && start < to;
-        if entity != Entity::User
-            && (self
-                .recent
-                .iter()
-                .any(|(from, to, it)| *it == Some(entity) && overlaps(*from, *to))
-                || self.widen(found))
-        {
+        if self.saturated || self.widen(found) {
             return;
         }
-        if entity == Entity::User && self.widen(found) {
+        let mut recent = self.recent.iter();
+        if entity != Entity::User
+            && recent.any(|(from, to, it)| *it == Some(entity) && overlaps(*from, *to))
+        {
             return;
         }
         self.recent[self.next] = (start, end, Some(entity));

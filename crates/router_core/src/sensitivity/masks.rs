@@ -73,12 +73,26 @@ pub(super) fn masks(block: &[u8; BLOCK]) -> Masks {
 }
 
 /// The bytes of a block that begin a character which may stand for, or hide, an ASCII one. All
-/// others (ideographs, accented Latin letters, kana) are skipped without decoding.
-pub(super) fn suspects(block: &[u8; BLOCK]) -> u64 {
-    mask_of(block, |byte| {
-        let other = (byte == 0xc3) | ((byte >= 0xe4) & (byte <= 0xee));
-        (byte >= 0xc2) & !other
-    })
+/// others (ideographs, kana, accented Latin letters) are skipped without decoding, and so are
+/// Cyrillic and Greek letters that do not stand beside an ASCII one. `joined` says that the byte
+/// before the block is a letter or digit.
+pub(super) fn suspects(block: &[u8; BLOCK], alnum: u64, joined: bool) -> u64 {
+    let other = mask_of(block, |byte| {
+        let letters = (byte >= 0xce) & (byte <= 0xd1);
+        let ideographs = (byte >= 0xe3) & (byte <= 0xee);
+        (byte >= 0xc2) & (byte != 0xc3) & !letters & !ideographs
+    });
+    let mut all = other;
+    let letters = mask_of(block, |byte| (byte >= 0xce) & (byte <= 0xd1));
+    if letters != 0 {
+        all |= letters & (alnum << 1 | u64::from(joined) | alnum >> 2 | 3 << 62);
+    }
+    // Of what begins with this byte only the first few, marks and spaces, are looked at.
+    let marks = mask_of(block, |byte| byte == 0xe3);
+    if marks != 0 {
+        all |= marks & (mask_of(block, |byte| byte == 0x80) >> 1 | 1 << 63);
+    }
+    all
 }
 
 #[cfg(test)]
@@ -98,8 +112,16 @@ mod tests {
                 assert_eq!(bit(got.digit), byte.is_ascii_digit());
                 assert_eq!(bit(got.alnum), byte.is_ascii_alphanumeric());
                 assert_eq!(bit(got.mark), b"@\\%&".contains(byte));
-                let suspect = *byte >= 0xc2 && *byte != 0xc3 && !(0xe4..=0xee).contains(byte);
-                assert_eq!(bit(suspects(&block)), suspect);
+            }
+            for (at, byte) in block.iter().enumerate() {
+                let ascii = |at: usize| block.get(at).is_none_or(u8::is_ascii_alphanumeric);
+                let suspect = match byte {
+                    0xce..=0xd1 => at > 0 && ascii(at - 1) || ascii(at + 2),
+                    0xe3 => block.get(at + 1).is_none_or(|it| *it == 0x80),
+                    _ => *byte >= 0xc2 && *byte != 0xc3 && !(0xe4..=0xee).contains(byte),
+                };
+                let mask = suspects(&block, got.alnum, false);
+                assert_eq!(mask >> at & 1 == 1, suspect, "{byte:x} at {at}");
             }
             assert_eq!(got.wide, block.iter().any(|byte| *byte >= 0x80));
         }

@@ -5,7 +5,7 @@
 //! the order of the text, and where a number was recognised the next cue is behind it; no cue makes
 //! anything start over, which is what keeps hostile text linear.
 
-use super::bytes::{after_escape, digits_end, get};
+use super::bytes::{after_escape, before, digits_end, get, is_mixed, is_separator};
 use super::entity::Entity;
 use super::findings::{Collector, Found, NO_PATTERN};
 use super::groups::Groups;
@@ -30,6 +30,8 @@ pub(super) struct Pass<'p, 'l> {
     pub(super) searched: usize,
     /// Where the last token that was read as a key ends.
     pub(super) token_end: usize,
+    /// Where the last token of hexadecimal digits and colons ends that was read.
+    pub(super) colons: usize,
     /// The last medical word that does not count alone: its tag and where it ends.
     pub(super) weak: (u8, usize),
 }
@@ -47,6 +49,7 @@ impl<'p, 'l> Pass<'p, 'l> {
             consumed: 0,
             searched: 0,
             token_end: 0,
+            colons: 0,
             weak: (0, 0),
         }
     }
@@ -116,22 +119,18 @@ impl<'p, 'l> Pass<'p, 'l> {
             starts |= self.marks(found.mark, alnum, base, carry, plan);
         }
         // Literals have at least three letters; in the last two places the next block decides.
-        let mut words_at = starts & (alnum >> 1 | 1 << 63) & (alnum >> 2 | 3 << 62);
-        while words_at != 0 {
-            let at = words_at.trailing_zeros() as usize;
-            words_at &= words_at - 1;
-            let four = match block.get(at..).and_then(<[u8]>::first_chunk::<4>) {
-                Some(four) => u32::from_le_bytes(*four),
-                None => four_at(text, base + at),
-            };
-            if words.may_start(four) {
-                let mut hit = None;
-                words.at(text, base + at, &mut self.out.work, |it| hit = Some(it));
-                if let Some(hit) = hit {
-                    self.word(&hit);
-                }
+        let words_at = starts & (alnum >> 1 | 1 << 63) & (alnum >> 2 | 3 << 62);
+        let mut hits = likely_words(text, base, words_at, words);
+        while hits != 0 {
+            let at = hits.trailing_zeros() as usize;
+            hits &= hits - 1;
+            let mut hit = None;
+            words.at(text, base + at, &mut self.out.work, |it| hit = Some(it));
+            if let Some(hit) = hit {
+                self.word(&hit);
             }
         }
+        let joined = carry.run > 0;
         let mut runs = found.digit & !(found.digit << 1 | u64::from(carry.digit));
         while runs != 0 {
             let at = runs.trailing_zeros() as usize;
@@ -143,7 +142,7 @@ impl<'p, 'l> Pass<'p, 'l> {
         carry.digit = found.digit >> 63 == 1;
         self.long_runs(alnum, base, carry, plan);
         if found.wide {
-            let mut at = suspects(block);
+            let mut at = suspects(block, alnum, joined);
             while at != 0 {
                 let place = base + at.trailing_zeros() as usize;
                 at &= at - 1;
@@ -166,8 +165,12 @@ impl<'p, 'l> Pass<'p, 'l> {
     ) -> u64 {
         let text = self.text;
         let mut begins = 0;
-        if carry.escape && alnum & 1 == 1 && after_escape(text, base) {
-            begins |= 1;
+        if carry.escape {
+            for bit in 0..2 {
+                if after_escape(text, base + bit) {
+                    begins |= alnum & 1 << bit;
+                }
+            }
         }
         carry.escape = false;
         while marks != 0 {
@@ -181,9 +184,8 @@ impl<'p, 'l> Pass<'p, 'l> {
                             0..=61 if after_escape(text, base + at + 2) => {
                                 begins |= alnum & 1 << (at + 2);
                             }
-                            62 => carry.escape = true,
-                            // The letter is in the next block and so is what follows.
-                            63 => carry.escape = true,
+                            // What follows the letter is in the next block.
+                            62 | 63 => carry.escape = true,
                             _ => {}
                         }
                     }
@@ -227,6 +229,10 @@ impl<'p, 'l> Pass<'p, 'l> {
     }
 
     fn token(&mut self, start: usize, plan: &mut Plan) {
+        // Plain words, which most long rows are, are neither keys nor encoded.
+        if !is_mixed(self.text, start) {
+            return;
+        }
         recognizers::api_key::find_token(self, start);
         if plan.decodes {
             plan.token(self.text, start, &mut self.out.work);
@@ -264,11 +270,12 @@ impl<'p, 'l> Pass<'p, 'l> {
             }
             _ => {}
         }
-        let more = super::bytes::is_separator(next);
-        if length > 19 || (length < 7 && !more) {
+        let more = is_separator(next);
+        if length > 19 || (length < 7 && !(more && digit_follows(text, end))) {
             return;
         }
-        if next != JOINT && length < 7 && !digit_follows(text, end) {
+        // Nothing begins with a short group in the middle of a row of groups.
+        if length < 4 && more && is_in_row(text, start, next) && self.consumed + 3 < start {
             return;
         }
         let groups = Groups::read(text, start);
@@ -289,6 +296,35 @@ impl<'p, 'l> Pass<'p, 'l> {
 /// Whether a digit stands behind at most three separators.
 fn digit_follows(text: &[u8], end: usize) -> bool {
     (1..=3).any(|skip| get(text, end + skip).is_ascii_digit())
+}
+
+/// Whether the same separator and another digit stand before `start`.
+fn is_in_row(text: &[u8], start: usize, separator: u8) -> bool {
+    separator != JOINT
+        && before(text, start, 1) == separator
+        && before(text, start, 2).is_ascii_digit()
+}
+
+/// Which of the places in `starts` pass the bitmap of words. Four at a time and without a branch
+/// on the answer: the number of words in a block is never the same, and a guess that the processor
+/// gets wrong costs more than a look-up.
+#[inline(always)]
+fn likely_words(text: &[u8], base: usize, starts: u64, words: &Words) -> u64 {
+    let mut hits = 0;
+    let mut rest = starts;
+    while rest != 0 {
+        for _ in 0..4 {
+            // When nothing is left this looks at place 0, which the mask below removes again.
+            let at = (rest.trailing_zeros() & 63) as usize;
+            rest &= rest.wrapping_sub(1);
+            let four = match text.get(base + at..).and_then(<[u8]>::first_chunk::<4>) {
+                Some(four) => u32::from_le_bytes(*four),
+                None => four_at(text, base + at),
+            };
+            hits |= u64::from(words.may_start(four)) << at;
+        }
+    }
+    hits & starts
 }
 
 fn four_at(text: &[u8], at: usize) -> u32 {

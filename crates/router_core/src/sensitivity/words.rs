@@ -78,6 +78,9 @@ pub(super) struct Words {
 }
 
 struct Entry {
+    /// The first eight bytes, folded, and which of their bits count.
+    head: u64,
+    mask: u64,
     literal: Literal,
     entity: Entity,
     next: u16,
@@ -124,13 +127,23 @@ impl Words {
                 self.bitmap[at >> 6] |= 1 << (at & 63);
             }
         }
-        let head = &mut self.heads[hash3(three)];
+        let mut head = [0u8; 8];
+        let mut mask = [0u8; 8];
+        for (at, byte) in text.iter().take(8).enumerate() {
+            // A space stands for several separators.
+            if *byte != b' ' {
+                head[at] = byte | 0x20;
+                mask[at] = 0xff;
+            }
+        }
         self.entries.push(Entry {
+            head: u64::from_le_bytes(head),
+            mask: u64::from_le_bytes(mask),
             literal,
             entity,
-            next: *head,
+            next: self.heads[hash3(three)],
         });
-        *head = (self.entries.len() - 1) as u16;
+        self.heads[hash3(three)] = (self.entries.len() - 1) as u16;
     }
 
     /// Whether a literal may begin with these four bytes (little endian).
@@ -148,11 +161,19 @@ impl Words {
             return;
         }
         let three = u32::from_le_bytes([rest[0], rest[1], rest[2], 0]) | FOLD;
+        let eight = match rest.first_chunk::<8>() {
+            Some(eight) => *eight,
+            None => std::array::from_fn(|at| rest.get(at).copied().unwrap_or(0)),
+        };
+        let eight = u64::from_le_bytes(eight) | 0x2020_2020_2020_2020;
         let mut entry = self.heads[hash3(three)];
         let mut best: Option<Hit> = None;
         while let Some(candidate) = self.entries.get(usize::from(entry)) {
             entry = candidate.next;
-            *work += 4;
+            *work += 1;
+            if (eight ^ candidate.head) & candidate.mask != 0 {
+                continue;
+            }
             let Some(length) = matches(rest, &candidate.literal) else {
                 continue;
             };

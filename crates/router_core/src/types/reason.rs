@@ -49,6 +49,8 @@ reasons! {
     BeyondCeiling = "beyond_ceiling", "The deployment lies beyond the boundary that this request may reach.";
     /// Cannot be called at all.
     Unusable = "unusable", "The deployment cannot be called as it is configured.";
+    /// The prompt certainly does not fit.
+    TooLong = "too_long", "The prompt was counted and is longer than its context window.";
     /// The request switched fallbacks off.
     FallbackDisabled = "fallback_disabled", "The request allows no fallback.";
     /// Embeddings of different models cannot be compared.

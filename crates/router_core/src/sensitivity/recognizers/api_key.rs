@@ -5,7 +5,7 @@
 //! beginning of the token around it. Keys without a prefix are found beside a name for a key, if
 //! they look random. Examples from manuals and masked keys are not keys.
 
-use crate::sensitivity::bytes::{after_escape, before, get, is_word};
+use crate::sensitivity::bytes::{after_escape, before, get, is_mixed, is_word};
 use crate::sensitivity::entity::Entity;
 use crate::sensitivity::pass::Pass;
 use crate::sensitivity::words::{Hit, Literal};
@@ -163,22 +163,6 @@ pub(in crate::sensitivity) fn find_token(pass: &mut Pass<'_, '_>, at: usize) {
 
 fn is_inside(byte: u8) -> bool {
     is_word(byte) || matches!(byte, b'-' | b'.')
-}
-
-/// Whether the row at `at` has a digit, or capitals behind small letters: plain words end here.
-fn is_mixed(text: &[u8], at: usize) -> bool {
-    let row = &text[at..text.len().min(at + 40)];
-    let mut small = false;
-    for byte in row {
-        match byte {
-            b'0'..=b'9' => return true,
-            b'A'..=b'Z' if small => return true,
-            b'a'..=b'z' => small = true,
-            b'A'..=b'Z' | b'-' | b'_' => {}
-            _ => return false,
-        }
-    }
-    false
 }
 
 /// The end of the key of a known issuer that begins at `at`.

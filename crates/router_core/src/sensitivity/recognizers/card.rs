@@ -6,23 +6,23 @@
 //! longer identifier beside it, the way in which cards are grouped, and the words around it.
 
 use crate::sensitivity::bytes::{ends_number, starts_number};
-use crate::sensitivity::context;
+use crate::sensitivity::context::{self, List};
 use crate::sensitivity::entity::Entity;
 use crate::sensitivity::groups::{previous, Groups};
 use crate::sensitivity::pass::Pass;
 
 /// Words that speak for a card.
-pub(in crate::sensitivity) const FOR: &[&str] = &[
+pub(in crate::sensitivity) static FOR: List = List::new(&[
     "amex", "billed", "billing", "card", "cardholder", "cardno", "cardnumber", "cards", "carte",
     "cc", "ccn", "ccnum", "charge", "charged", "credit", "creditcard", "cvc", "cvv", "debit",
     "diners", "discover", "expires", "expiry", "jcb", "karte", "kreditkarte", "maestro",
     "mastercard", "paid", "pan", "pay", "payment", "tarjeta", "unionpay", "visa",
-];
+]);
 
 /// Words that name something else.
-pub(in crate::sensitivity) const AGAINST: &[&str] = &[
+pub(in crate::sensitivity) static AGAINST: List = List::new(&[
     "account", "amount", "asin", "barcode", "batch", "build", "bytes", "case", "checksum", "commit", "count", "crc", "customer", "delivery", "digest", "doi", "ean", "epoch", "event", "fingerprint", "gtin", "guid", "hash", "id", "identifier", "imei", "imsi", "invoice", "isbn", "issn", "item", "job", "key", "lot", "md", "meter", "model", "msisdn", "nanoseconds", "nonce", "number", "object", "offset", "ord", "order", "orders", "package", "parcel", "part", "pid", "po", "product", "ref", "reference", "request", "rev", "revision", "run", "seed", "seq", "sequence", "serial", "session", "sha", "shipment", "sku", "snowflake", "span", "status", "ticket", "time", "timestamp", "token", "trace", "tracking", "transaction", "ts", "tweet", "txn", "upc", "uuid", "version", "vin", "waybill",
-];
+]);
 
 /// Looks at the groups that begin at `start`; answers whether a card was found.
 pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups: &Groups) -> bool {
@@ -123,6 +123,10 @@ fn is_grouped(groups: &Groups, count: usize) -> bool {
         return false;
     }
     let lengths = groups.lengths(count);
+    if groups.separators(count)[0] == b'.' {
+        // Otherwise every decimal fraction would be two groups.
+        return matches!(lengths, [4, 4, 4, 4] | [4, 6, 5]);
+    }
     match lengths {
         [4, 6, 4..=5] | [4, 5, 6] | [6, 13] | [8, 8] | [6, 6, 4] | [4, 4, 4, 4, 1..=3] => true,
         [4, 4, 4] | [4, 4, 4, 1..=4] | [4, 4, 5..=7] | [4, 12] => true,
@@ -140,13 +144,13 @@ fn is_grouped(groups: &Groups, count: usize) -> bool {
 fn is_meant(pass: &mut Pass<'_, '_>, start: usize, groups: &Groups, count: usize) -> bool {
     let text = pass.text;
     let end = groups.end(count);
-    let spoken_for = context::near(text, start, end, FOR, pass.work());
+    let spoken_for = context::near(text, start, end, &FOR, pass.work());
     if spoken_for {
         return true;
     }
     if count > 1 && !groups.is_split(count) {
         return !is_table(pass, start, groups, count)
-            && !context::just_before(text, start, 2, AGAINST, pass.work());
+            && !context::just_before(text, start, 2, &AGAINST, pass.work());
     }
     // Twelve to fifteen digits in a row are usually something else.
     let digits = groups.digits(count);
@@ -154,8 +158,8 @@ fn is_meant(pass: &mut Pass<'_, '_>, start: usize, groups: &Groups, count: usize
         return false;
     }
     let from = start.saturating_sub(context::BEFORE);
-    !context::any(text, from, start, AGAINST, pass.work())
-        && !context::just_after(text, end, AGAINST, pass.work())
+    !context::any(text, from, start, &AGAINST, pass.work())
+        && !context::just_after(text, end, &AGAINST, pass.work())
 }
 
 /// Whether the groups stand in a longer row of the same kind that is not a row of cards.

@@ -4,7 +4,7 @@
 //! have technical uses (a proprietary format, a confidential client), which the next word tells.
 
 use crate::sensitivity::bytes::get;
-use crate::sensitivity::context;
+use crate::sensitivity::context::{self, List};
 use crate::sensitivity::entity::Entity;
 use crate::sensitivity::pass::Pass;
 use crate::sensitivity::words::{Hit, Literal};
@@ -53,41 +53,44 @@ pub(in crate::sensitivity) const WORDS: &[Literal] = &[
     Literal::word("vertrouwelijk", PLAIN),
 ];
 
+/// What turns a sentence into an order.
+static DO: List = List::new(&["do"]);
+
 /// What agreements stand behind.
-pub(in crate::sensitivity) const SIGNED: &[&str] = &[
+pub(in crate::sensitivity) static SIGNED: List = List::new(&[
     "an", "mutual", "nda", "our", "sign", "signed", "signing", "the", "under",
-];
+]);
 
 /// What follows the technical uses of `confidential`.
-pub(in crate::sensitivity) const TECHNICAL: &[&str] = &[
+pub(in crate::sensitivity) static TECHNICAL: List = List::new(&[
     "client", "clients", "compute", "computing", "container", "containers", "guest", "guests",
     "transport", "vm", "vms",
-];
+]);
 
 /// What `proprietary` goes with when it marks a text.
-pub(in crate::sensitivity) const MARKED: &[&str] = &[
+pub(in crate::sensitivity) static MARKED: List = List::new(&[
     "confidential", "data", "design", "document", "documents", "information", "internal",
     "knowledge", "material", "materials", "restricted", "secret", "secrets",
-];
+]);
 
 /// Looks at one of the words.
 pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
     let text = pass.text;
     let found = match hit.tag {
-        CONFIDENTIAL => !context::just_after(text, hit.end, TECHNICAL, pass.work()),
+        CONFIDENTIAL => !context::just_after(text, hit.end, &TECHNICAL, pass.work()),
         PROPRIETARY => {
             let shouted = text[hit.start..hit.end].iter().all(u8::is_ascii_uppercase);
             shouted || {
                 let to = (hit.end + 24).min(text.len());
                 let colon = matches!(get(text, hit.end), b':');
-                colon || context::any(text, hit.end, to, MARKED, pass.work())
+                colon || context::any(text, hit.end, to, &MARKED, pass.work())
             }
         }
         NDA => {
             text[hit.start..hit.end].starts_with(b"NDA")
-                || context::just_before(text, hit.start, 1, SIGNED, pass.work())
+                || context::just_before(text, hit.start, 1, &SIGNED, pass.work())
         }
-        DISTRIBUTE => context::just_before(text, hit.start, 1, &["do"], pass.work()),
+        DISTRIBUTE => context::just_before(text, hit.start, 1, &DO, pass.work()),
         _ => true,
     };
     if found {

@@ -6,22 +6,22 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::sensitivity::bytes::{after_escape, before, digits_end, get, is_word};
-use crate::sensitivity::context;
+use crate::sensitivity::context::{self, List};
 use crate::sensitivity::entity::Entity;
 use crate::sensitivity::pass::Pass;
 
 /// Words before a version or a section.
-pub(in crate::sensitivity) const AGAINST: &[&str] = &[
+pub(in crate::sensitivity) static AGAINST: List = List::new(&[
     "appendix", "build", "chapter", "clause", "driver", "firmware", "oid", "paragraph", "rel",
     "release", "releases", "rev", "revision", "rfc", "section", "update", "v", "ver", "version",
     "versions",
-];
+]);
 
 /// Words that speak for an address.
-pub(in crate::sensitivity) const FOR: &[&str] = &[
+pub(in crate::sensitivity) static FOR: List = List::new(&[
     "addr", "address", "addresses", "client", "dns", "from", "gateway", "host", "inet", "ip",
     "ips", "ipv", "login", "peer", "ping", "proxy", "remote", "route", "server", "ssh", "subnet",
-];
+]);
 
 /// Looks at four numbers from `start` on; answers whether an address was found.
 pub(in crate::sensitivity) fn find_v4(pass: &mut Pass<'_, '_>, start: usize) -> bool {
@@ -62,10 +62,10 @@ pub(in crate::sensitivity) fn find_v4(pass: &mut Pass<'_, '_>, start: usize) -> 
     if address.is_loopback() || address.is_unspecified() || address.is_broadcast() || octets[0] == 0 {
         return false;
     }
-    let named = context::just_before(text, start, 4, FOR, pass.work());
+    let named = context::just_before(text, start, 4, &FOR, pass.work());
     // 1.2.3.4 is an address only where a word says so.
     let like_version = octets.iter().all(|it| *it < 20);
-    if !named && (like_version || context::just_before(text, start, 2, AGAINST, pass.work())) {
+    if !named && (like_version || context::just_before(text, start, 2, &AGAINST, pass.work())) {
         return false;
     }
     pass.report_number(Entity::Ip, start, at);
@@ -77,6 +77,9 @@ pub(in crate::sensitivity) fn find_v4(pass: &mut Pass<'_, '_>, start: usize) -> 
 pub(in crate::sensitivity) fn find_v6(pass: &mut Pass<'_, '_>, start: usize) -> bool {
     const LONGEST: usize = 39;
     let text = pass.text;
+    if start < pass.colons {
+        return false;
+    }
     let inside = |byte: u8| byte.is_ascii_hexdigit() || byte == b':';
     let mut from = start;
     while from > 0 && start - from <= LONGEST && inside(text[from - 1]) {
@@ -86,6 +89,7 @@ pub(in crate::sensitivity) fn find_v6(pass: &mut Pass<'_, '_>, start: usize) -> 
     while to - start <= LONGEST && inside(get(text, to)) {
         to += 1;
     }
+    pass.colons = to;
     *pass.work() += (to - from) as u64;
     let token = &text[from..to];
     if token.len() > LONGEST || is_word(before(text, from, 1)) || is_word(get(text, to)) {

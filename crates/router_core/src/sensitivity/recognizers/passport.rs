@@ -5,7 +5,7 @@
 //! number around it, as a whole token.
 
 use crate::sensitivity::bytes::{before, get, is_word};
-use crate::sensitivity::context;
+use crate::sensitivity::context::{self, List};
 use crate::sensitivity::entity::Entity;
 use crate::sensitivity::pass::Pass;
 use crate::sensitivity::words::{Hit, Literal};
@@ -28,10 +28,10 @@ pub(in crate::sensitivity) const WORDS: &[Literal] = &[
 ];
 
 /// Words that name another number, when they are the last word before it.
-pub(in crate::sensitivity) const AGAINST: &[&str] = &[
+pub(in crate::sensitivity) static AGAINST: List = List::new(&[
     "amount", "application", "booking", "build", "case", "confirmation", "fee", "flight", "form",
     "order", "phone", "reference", "tel", "ticket", "tracking", "version", "visa",
-];
+]);
 
 /// How far behind the word the number may stand.
 const BEHIND: usize = 80;
@@ -41,13 +41,13 @@ const AHEAD: usize = 40;
 /// Looks for a number around a word for passport.
 pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
     let text = pass.text;
-    let from = hit.end.max(pass.searched);
     let to = (hit.end + BEHIND).min(text.len());
-    if search(pass, from, to) {
-        return;
+    let ahead = hit.start.saturating_sub(AHEAD).max(pass.searched);
+    let behind = hit.end.max(pass.searched);
+    pass.searched = to;
+    if !search(pass, behind, to) {
+        search(pass, ahead, hit.start);
     }
-    let from = hit.start.saturating_sub(AHEAD);
-    search(pass, from, hit.start);
 }
 
 fn search(pass: &mut Pass<'_, '_>, from: usize, to: usize) -> bool {
@@ -64,9 +64,8 @@ fn search(pass: &mut Pass<'_, '_>, from: usize, to: usize) -> bool {
             || (matches!(get(text, end), b'-' | b'.') && is_word(get(text, end + 1)));
         if is_number(&text[at..end], digits, letters)
             && !hyphenated
-            && !context::just_before(text, at, 1, AGAINST, pass.work())
+            && !context::just_before(text, at, 1, &AGAINST, pass.work())
         {
-            pass.searched = end;
             pass.report_number(Entity::Passport, at, end);
             return true;
         }

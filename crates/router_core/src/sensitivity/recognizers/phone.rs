@@ -4,25 +4,25 @@
 //! says so; identifiers of every kind have the same digits.
 
 use crate::sensitivity::bytes::{before, ends_number, get, is_word, starts_number};
-use crate::sensitivity::context;
+use crate::sensitivity::context::{self, List};
 use crate::sensitivity::entity::Entity;
 use crate::sensitivity::groups::{previous, Groups, LINE};
 use crate::sensitivity::pass::Pass;
 
 /// Words that speak for a telephone number.
-pub(in crate::sensitivity) const FOR: &[&str] = &[
+pub(in crate::sensitivity) static FOR: List = List::new(&[
     "call", "called", "calling", "calls", "cell", "cellphone", "cellular", "contact", "dial",
     "dialed", "fax", "handy", "hotline", "landline", "mobil", "mobile", "msisdn", "phone", "phones",
     "reach", "ring", "sms", "tel", "telefon", "telefono", "telephone", "text", "whatsapp",
-];
+]);
 
 /// Words that name something else.
-pub(in crate::sensitivity) const AGAINST: &[&str] = &[
+pub(in crate::sensitivity) static AGAINST: List = List::new(&[
     "account", "asin", "build", "case", "commit", "date", "doi", "ean", "hash", "id", "imei",
     "invoice", "isbn", "issn", "item", "lot", "model", "order", "part", "pid", "port", "ref",
     "reference", "rev", "sequence", "serial", "sku", "ssn", "ticket", "timestamp", "tracking",
     "transaction", "upc", "uuid", "version", "zip",
-];
+]);
 
 /// Looks at the groups that begin at `start`; answers whether a number was found.
 pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups: &Groups) -> bool {
@@ -59,12 +59,12 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups
         return false;
     }
     let meant = if sure {
-        plus || !context::just_before(text, begin, 2, AGAINST, pass.work())
+        plus || !context::just_before(text, begin, 2, &AGAINST, pass.work())
             && !in_table(pass, start, groups, count)
     } else {
         is_dialled(groups, count)
-            && context::near(text, begin, end, FOR, pass.work())
-            && !context::just_before(text, begin, 2, AGAINST, pass.work())
+            && context::near(text, begin, end, &FOR, pass.work())
+            && !context::just_before(text, begin, 2, &AGAINST, pass.work())
     };
     if meant {
         pass.report_number(Entity::Phone, begin, end);

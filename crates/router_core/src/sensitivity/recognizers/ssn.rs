@@ -4,20 +4,20 @@
 //! digits in a row are one only where a word says so.
 
 use crate::sensitivity::bytes::{ends_number, starts_number};
-use crate::sensitivity::context;
+use crate::sensitivity::context::{self, List};
 use crate::sensitivity::entity::Entity;
 use crate::sensitivity::groups::{previous, Groups};
 use crate::sensitivity::pass::Pass;
 
 /// Words that speak for a social security number.
-pub(in crate::sensitivity) const FOR: &[&str] = &[
+pub(in crate::sensitivity) static FOR: List = List::new(&[
     "security", "soc", "social", "ssn", "ssno", "ssns", "tax", "taxpayer", "tin",
-];
+]);
 
 /// Words that name something else.
-pub(in crate::sensitivity) const AGAINST: &[&str] = &[
+pub(in crate::sensitivity) static AGAINST: List = List::new(&[
     "account", "article", "asin", "build", "call", "case", "catalog", "code", "dial", "ext", "fax", "invoice", "isbn", "item", "lot", "mobile", "model", "ord", "order", "part", "parts", "phone", "pn", "po", "product", "ref", "reference", "rev", "serial", "sku", "tel", "telephone", "ticket", "tracking", "version", "zip",
-];
+]);
 
 /// Numbers that were printed on sample cards and belong to nobody.
 const SAMPLES: [u32; 2] = [78_051_120, 219_099_999];
@@ -49,14 +49,14 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups
         && matches!(separator, b'-' | b' ' | super::JOINT);
     let hyphens = written && separator == b'-';
     let meant = if hyphens && !in_row {
-        !context::just_before(text, start, 3, AGAINST, pass.work())
-            || context::near(text, start, end, FOR, pass.work())
+        !context::just_before(text, start, 3, &AGAINST, pass.work())
+            || context::near(text, start, end, &FOR, pass.work())
     } else if written && !in_row {
         let from = start.saturating_sub(context::BEFORE);
-        !context::any(text, from, start, AGAINST, pass.work())
-            || context::near(text, start, end, FOR, pass.work())
+        !context::any(text, from, start, &AGAINST, pass.work())
+            || context::near(text, start, end, &FOR, pass.work())
     } else {
-        !in_row && context::near(text, start, end, FOR, pass.work())
+        !in_row && context::near(text, start, end, &FOR, pass.work())
     };
     if meant {
         pass.report_number(Entity::Ssn, start, end);

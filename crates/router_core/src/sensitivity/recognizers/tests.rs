@@ -81,11 +81,11 @@ fn corpora() {
 #[test]
 fn word_lists_are_sorted() {
     for list in [
-        card::FOR, card::AGAINST, ssn::FOR, ssn::AGAINST, super::phone::FOR, super::phone::AGAINST,
-        super::ip::FOR, super::ip::AGAINST, super::passport::AGAINST,
-        super::confidential::SIGNED, super::confidential::TECHNICAL, super::confidential::MARKED,
+        &card::FOR, &card::AGAINST, &ssn::FOR, &ssn::AGAINST, &super::phone::FOR, &super::phone::AGAINST,
+        &super::ip::FOR, &super::ip::AGAINST, &super::passport::AGAINST,
+        &super::confidential::SIGNED, &super::confidential::TECHNICAL, &super::confidential::MARKED,
     ] {
-        assert!(list.windows(2).all(|pair| pair[0] < pair[1]), "{list:?}");
+        assert!(list.words().windows(2).all(|pair| pair[0] < pair[1]), "{:?}", list.words());
     }
 }
 

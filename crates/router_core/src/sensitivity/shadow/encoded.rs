@@ -16,23 +16,27 @@ const LEFT: usize = 24;
 /// Lines of an encoded text are at least this long.
 const LINE: usize = 60;
 
-/// Where an encoded thing stands.
+/// What was looked at.
 pub(super) struct Found {
     pub(super) start: usize,
+    /// What stands before need not be looked at again; `start` when nothing was decoded.
     pub(super) end: usize,
     /// Whether it is large and not text.
     pub(super) opaque: bool,
+    /// How far the token was measured.
+    pub(super) measured: usize,
 }
 
 /// Decodes what stands around the row of letters and digits at `at`, behind `least`, and appends
-/// the text to `out`. `None` when it is nothing encoded and short.
+/// the text to `out`. Each row of a token is tried (an encoded text may follow a prefix), but a
+/// token is measured only once: `measured` says how far that was done.
 pub(super) fn decode(
     text: &[u8],
     at: usize,
-    least: usize,
+    (least, measured): (usize, usize),
     out: &mut Vec<u8>,
     work: &mut u64,
-) -> Option<Found> {
+) -> Found {
     let mut start = at;
     while start > least && at - start < LEFT && sextet(text[start - 1]).is_some() {
         start -= 1;
@@ -41,22 +45,28 @@ pub(super) fn decode(
     if is_hex_text(text, at) {
         let end = hexadecimal(text, at, out);
         *work += (end - at) as u64;
-        return Some(Found {
+        return Found {
             start: at,
             end,
             opaque: false,
-        });
+            measured,
+        };
     }
     let begin = [start, at]
         .into_iter()
         .find(|begin| starts_as_text(text, *begin));
     let Some(begin) = begin else {
-        let end = token_end(text, at, work);
-        return (end - at >= LARGE && is_varied(text, at)).then_some(Found {
+        let end = if at < measured {
+            at
+        } else {
+            token_end(text, at, work)
+        };
+        return Found {
             start: at,
-            end,
-            opaque: true,
-        });
+            end: at,
+            opaque: end - at >= LARGE && is_varied(text, at),
+            measured: end.max(measured),
+        };
     };
     let before = out.len();
     let (end, all) = base64(text, begin, out);
@@ -65,11 +75,12 @@ pub(super) fn decode(
     if !is_text {
         out.truncate(before);
     }
-    Some(Found {
+    Found {
         start: begin,
         end,
         opaque: !all && end - begin >= LARGE,
-    })
+        measured: end.max(measured),
+    }
 }
 
 /// The end of the token, no further than what decides whether it is large.
@@ -240,8 +251,9 @@ mod tests {
     fn decoded(text: &str) -> Option<(String, usize, usize)> {
         let mut out = Vec::new();
         let at = text.find(|it: char| it.is_ascii_alphanumeric()).unwrap_or(0);
-        let found = decode(text.as_bytes(), at, 0, &mut out, &mut 0)?;
-        Some((String::from_utf8_lossy(&out).into_owned(), found.start, found.end))
+        let found = decode(text.as_bytes(), at, (0, 0), &mut out, &mut 0);
+        let text = String::from_utf8_lossy(&out).into_owned();
+        (!text.is_empty()).then_some((text, found.start, found.end))
     }
 
     #[test]
@@ -287,7 +299,7 @@ mod tests {
     fn large_things_that_are_no_text_are_told() {
         let mut out = Vec::new();
         let text = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB".repeat(100);
-        let found = decode(text.as_bytes(), 0, 0, &mut out, &mut 0).expect("found");
+        let found = decode(text.as_bytes(), 0, (0, 0), &mut out, &mut 0);
         assert!(found.opaque);
     }
 }

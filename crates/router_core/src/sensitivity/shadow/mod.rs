@@ -38,6 +38,7 @@ pub(super) struct Plan {
     tokens: Vec<(usize, usize, usize)>,
     decoded: Vec<u8>,
     token_end: usize,
+    measured: usize,
     /// Whether something encoded was left out: too much of it, or large and not text.
     pub(super) unreadable: bool,
 }
@@ -51,6 +52,7 @@ impl Plan {
             tokens: Vec::new(),
             decoded: Vec::new(),
             token_end: 0,
+            measured: 0,
             unreadable: false,
         }
     }
@@ -78,10 +80,10 @@ impl Plan {
             return;
         }
         let start = self.decoded.len();
-        let Some(found) = encoded::decode(text, at, self.token_end, &mut self.decoded, work) else {
-            return;
-        };
-        self.token_end = found.end;
+        let done = (self.token_end, self.measured);
+        let found = encoded::decode(text, at, done, &mut self.decoded, work);
+        self.token_end = self.token_end.max(found.end);
+        self.measured = found.measured;
         if found.opaque {
             self.decoded.truncate(start);
             self.unreadable = true;

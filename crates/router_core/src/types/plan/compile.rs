@@ -46,6 +46,10 @@ pub(super) fn compile(json: &[u8]) -> Result<Plan, PlanError> {
         breaker: wire
             .breaker
             .map_or_else(|| "{}".to_owned(), |raw| raw.get().to_owned()),
+        complexity: wire
+            .complexity
+            .map(|raw| raw.get().to_owned())
+            .filter(|json| json != "null"),
         privacy: wire
             .privacy
             .map_or_else(|| "{}".to_owned(), |raw| raw.get().to_owned()),

@@ -165,6 +165,8 @@ pub struct Plan {
     pub breaker: String,
     /// The privacy settings as JSON: what is scanned for, and whether it binds.
     pub privacy: String,
+    /// The complexity settings as JSON, where there are any.
+    pub complexity: Option<String>,
     /// Retry numbers.
     pub retry: Retry,
     exact: HashMap<String, u32>,

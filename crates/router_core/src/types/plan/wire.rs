@@ -24,6 +24,8 @@ pub(super) struct Plan {
     #[serde(default)]
     pub(super) breaker: Option<Box<RawValue>>,
     #[serde(default)]
+    pub(super) complexity: Option<Box<RawValue>>,
+    #[serde(default)]
     pub(super) privacy: Option<Box<RawValue>>,
     #[serde(default)]
     pub(super) retry: super::Retry,

@@ -1,0 +1,126 @@
+//! Where a request starts, by how hard it looks.
+//!
+//! Only for the models that the configuration names, and only where it says that a class starts in
+//! another tier: without that every request starts in the model's own order, nearest first. Classes
+//! are shares of the traffic, held by running thresholds of this worker, so that a change of scorer
+//! or of traffic does not silently send everything to one side. Starting elsewhere moves a tier to
+//! the front; what may be asked at all was settled before and is not touched.
+
+use std::sync::atomic::AtomicU64;
+
+use serde::Deserialize;
+
+use super::BindError;
+use crate::body::Body;
+use crate::complexity::{
+    measure, Class, Facts, Measured, Prior, Scorer, Shares, Thresholds, THRESHOLD_WORDS,
+};
+use crate::types::plan::{Plan, Step};
+use crate::types::segment::Text;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    models: Vec<String>,
+    starts: Starts,
+    simple: f32,
+    moderate: f32,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Starts {
+    simple: Option<String>,
+    moderate: Option<String>,
+    complex: Option<String>,
+}
+
+/// How hard requests are measured, and what follows.
+pub(super) struct Difficulty {
+    models: Vec<String>,
+    /// The tier in which each class starts, by class.
+    starts: [Option<u16>; 3],
+    scorer: Option<Scorer>,
+    shares: Shares,
+    prior: Prior,
+    words: [AtomicU64; THRESHOLD_WORDS],
+}
+
+/// A measured request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Placed {
+    pub(super) measured: Measured,
+    pub(super) class: Class,
+    pub(super) learned: bool,
+    start: Option<u16>,
+}
+
+impl Difficulty {
+    /// From the complexity part of a plan; `None` where there is none.
+    pub(super) fn new(plan: &Plan, scorer: Option<Scorer>) -> Result<Option<Self>, BindError> {
+        let wrong = |error: String| BindError::Plan(format!("plan: complexity: {error}"));
+        let Some(json) = &plan.complexity else {
+            return Ok(None);
+        };
+        let settings: Settings =
+            serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
+        let shares = Shares::new(settings.simple, settings.moderate)
+            .ok_or_else(|| wrong("shares from 0 to 1, together at most 1".to_owned()))?;
+        let tier = |name: Option<String>| match name {
+            None => Ok(None),
+            Some(name) => match plan.tier(&name) {
+                Some(tier) => Ok(Some(tier)),
+                None => Err(wrong(format!("there is no tier `{name}`"))),
+            },
+        };
+        let Starts {
+            simple,
+            moderate,
+            complex,
+        } = settings.starts;
+        Ok(Some(Self {
+            models: settings.models,
+            starts: [tier(simple)?, tier(moderate)?, tier(complex)?],
+            prior: scorer.as_ref().map_or(Prior::HEURISTIC, Prior::learned),
+            scorer,
+            shares,
+            words: Default::default(),
+        }))
+    }
+
+    /// Measures a request if its model is one of those that start by class. `counted` lets it move
+    /// the thresholds; an explanation only looks.
+    pub(super) fn place(&self, body: &Body<'_>, text: &Text, counted: bool) -> Option<Placed> {
+        let model = body.model()?;
+        if !self.models.iter().any(|it| **it == *model) {
+            return None;
+        }
+        let facts = Facts {
+            has_tools: body.has_tools(),
+            has_json_schema: body.member("response_format").is_some(),
+            ..Facts::of(text)
+        };
+        let measured = measure(text, &facts, self.scorer.as_ref());
+        let thresholds = Thresholds::new(&self.words, self.shares, self.prior);
+        let class = if counted {
+            thresholds.place(measured.score)
+        } else {
+            thresholds.class(measured.score)
+        };
+        Some(Placed {
+            measured,
+            class,
+            learned: self.scorer.is_some(),
+            start: self.starts[class as usize],
+        })
+    }
+}
+
+impl Placed {
+    /// Moves the tier of the class to the front; the order within and behind it stays.
+    pub(super) fn order(&self, plan: &Plan, steps: &mut [Step]) {
+        if let Some(start) = self.start {
+            steps.sort_by_key(|step| plan.deployments[step.deployment as usize].tier != start);
+        }
+    }
+}
