@@ -16,7 +16,8 @@ from tests.support.gateway import ROOT, Gateway, wait_for
 EASY = "what time is it"
 HARD = (
     "Prove step by step that the algorithm below terminates, analyse its complexity, compare it with two "
-    "alternatives and derive the trade-offs:\n```python\ndef f(n):\n    return f(n // 2) + 1 if n else 0\n```\n"
+    "alternatives and derive the trade-offs:\n```python\n"
+    "def f(n):\n    return f(n // 2) + 1 if n else 0\n```\n"
     "Explain why the invariant holds, evaluate the edge cases and design a counter-example. "
 ) * 4
 

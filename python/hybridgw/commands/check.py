@@ -34,8 +34,11 @@ def _print(report: Report) -> None:
     from rich.table import Table
 
     console = Console()
+    if not console.is_terminal:
+        # In a file or a pipe nobody can widen the window.
+        console = Console(width=160)
     table = Table(box=None, header_style="bold", title=f"{report.path} ({report.kind})", title_justify="left")
-    for column in ("deployment", "models", "tier", "may carry up to", "provider", "address", "state"):
+    for column in ("deployment", "models", "tier", "boundary", "may see", "provider", "address", "state"):
         table.add_column(column, overflow="fold")
     for row in report.rows:
         resolved = (
@@ -47,6 +50,7 @@ def _print(report: Report) -> None:
             ", ".join(row.models),
             row.tier,
             row.boundary,
+            ", ".join(row.sees),
             row.provider,
             row.address + resolved,
             state,

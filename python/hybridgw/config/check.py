@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from hybridgw.config.place import RANK, boundary_of, networks_of
-from hybridgw.config.schema import BoundaryName, DeploymentSettings, Notice, Problem, Settings, SourceKind
+from hybridgw.config.schema import (
+    BoundaryName,
+    DeploymentSettings,
+    LevelName,
+    Notice,
+    Problem,
+    Settings,
+    SourceKind,
+)
 from hybridgw.core import Target
 
 Resolver = Callable[[str, int], Iterable[str]]
@@ -26,6 +34,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     tier: str
     boundary: BoundaryName
     """As declared."""
+    sees: tuple[LevelName, ...]
+    """Levels of content that may be sent there."""
     reached: BoundaryName | None
     """That of the farthest address the name resolves to; None if it does not, or was not looked up."""
     provider: str
@@ -49,6 +59,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...]
     locked: str | None
     """Why no key can be accepted, although one is configured."""
+
+
+_SEES: dict[BoundaryName, tuple[LevelName, ...]] = {
+    "device": ("public", "internal", "regulated"),
+    "organization": ("public", "internal"),
+    "external": ("public",),
+}
 
 
 def check(settings: Settings, resolver: Resolver | None) -> Report:
@@ -93,6 +110,7 @@ def _row(
         models=models,
         tier=deployment.tier,
         boundary=deployment.boundary,
+        sees=_SEES[deployment.boundary],
         reached=reached,
         provider=deployment.provider,
         model=deployment.model,

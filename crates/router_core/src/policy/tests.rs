@@ -138,7 +138,8 @@ fn a_tier_beyond_the_ceiling_counts_as_policy_and_an_unusable_one_as_down() {
             vec![],
             Refusals {
                 beyond_ceiling: 2,
-                unusable: 0
+                unusable: 0,
+                too_long: 0
             }
         )
     );
@@ -147,7 +148,8 @@ fn a_tier_beyond_the_ceiling_counts_as_policy_and_an_unusable_one_as_down() {
         refusals,
         Refusals {
             beyond_ceiling: 0,
-            unusable: 1
+            unusable: 1,
+            too_long: 0
         }
     );
 }

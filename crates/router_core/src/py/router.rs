@@ -131,10 +131,12 @@ impl Router {
             .transpose()
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
         let state = Arc::clone(&state.get().inner);
-        let router = router::Router::with_scorer(plan, state, slot, journal, scorer)
-            .map_err(|error| match error {
-                router::BindError::Plan(message) => PyValueError::new_err(message),
-                router::BindError::State(message) => PyRuntimeError::new_err(message),
+        let router =
+            router::Router::with_scorer(plan, state, slot, journal, scorer).map_err(|error| {
+                match error {
+                    router::BindError::Plan(message) => PyValueError::new_err(message),
+                    router::BindError::State(message) => PyRuntimeError::new_err(message),
+                }
             })?;
         Ok(Self { router })
     }

@@ -60,11 +60,7 @@ impl PyScanner {
 }
 
 impl PyScanner {
-    fn shown<'py>(
-        &self,
-        python: Python<'py>,
-        findings: &Findings,
-    ) -> PyResult<Bound<'py, PyDict>> {
+    fn shown<'py>(&self, python: Python<'py>, findings: &Findings) -> PyResult<Bound<'py, PyDict>> {
         let answer = PyDict::new(python);
         answer.set_item("level", findings.level.map(|it| it.name()))?;
         answer.set_item("found", findings.found.name())?;

@@ -19,7 +19,9 @@ use crate::types::{Draws, Reason};
 
 pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError> {
     let mut rejected = Vec::new();
-    let prepared = prepare_with(core, ask, false, |step, reason| rejected.push((*step, reason)))?;
+    let prepared = prepare_with(core, ask, false, |step, reason| {
+        rejected.push((*step, reason))
+    })?;
     let facts = &prepared.facts;
     let mut draws = Draws::new(ask.draw);
     let mut steps = prepared.steps;

@@ -76,7 +76,8 @@ impl Judge {
     /// From the privacy part of a plan.
     pub(super) fn new(json: &str) -> Result<Self, BindError> {
         let wrong = |error: String| BindError::Plan(format!("plan: privacy: {error}"));
-        let settings: Settings = serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
+        let settings: Settings =
+            serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
         let faults = |faults: Vec<ScanConfigError>| {
             let told = faults
                 .iter()
@@ -117,7 +118,9 @@ impl Judge {
     fn judge(&self, text: &Text) -> Judgement {
         let findings = self.scanner.scan(text, 0);
         Judgement {
-            level: findings.level.unwrap_or_else(|| self.unknown.max(findings.found)),
+            level: findings
+                .level
+                .unwrap_or_else(|| self.unknown.max(findings.found)),
             binding: self.mode == Mode::Enforce,
             findings,
         }

@@ -1,18 +1,18 @@
 //! How long a request is, and which deployments it fits.
 //!
 //! Counted once per request, in the vocabulary of the model that was asked for; other vocabularies
-//! are related to it by a factor. Nothing is refused on a guess: a deployment is left out only when
+//! are related to it by a factor, which is learned per deployment and script from the usage that
+//! answers report. Nothing is refused on a guess: a deployment is left out only when
 //! an exact count in its own vocabulary is over its window. Everything that is merely likely stays,
 //! and the upstream's own refusal leads to the context fallbacks.
 
+use crate::shared::{DeploymentWords, SCRIPTS};
 use crate::tokens::{
-    count, encoding_for, estimate, fit, Encoding, Estimate, Family, Fit, Overhead, Ratio, EXACT_BYTES,
+    count, encoding_for, estimate, fit, script_of, CalibrationWords, Encoding, Estimate, Family,
+    Fit, Overhead, Ratio, Script, EXACT_BYTES,
 };
 use crate::types::plan::Deployment;
 use crate::types::segment::{Kind, Mark, Text};
-
-/// Until a model's own counts have been compared with ours, 99 % are assumed to lie below this.
-const UNLEARNED: f64 = 1.5;
 
 /// What is known about the length of one request.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,11 @@ pub(super) struct Length {
     /// Whether the text was counted to its end and is nothing but the conversation.
     pub(super) exact: bool,
     pub(super) encoding: Encoding,
+    script: Script,
 }
+
+// The state file keeps two words per class.
+const _: () = assert!(Script::COUNT == SCRIPTS);
 
 impl Length {
     /// Counts a gathered text for a model.
@@ -59,11 +63,29 @@ impl Length {
             tokens: tokens.saturating_add(overhead),
             exact: exact && plain,
             encoding,
+            script: script_of(text.content()),
         }
     }
 
+    /// Learns from what a deployment reported for this prompt.
+    pub(super) fn learn(&self, words: &DeploymentWords, reported: u64) {
+        if reported > 0 {
+            self.calibration(words).learn(reported, self.tokens);
+        }
+    }
+
+    fn calibration<'w>(&self, words: &'w DeploymentWords) -> CalibrationWords<'w> {
+        let [mean, tail] = &words.calibration[self.script as usize];
+        CalibrationWords::new(mean, tail)
+    }
+
     /// Whether the request fits a deployment beside an answer of `reserved` tokens.
-    pub(super) fn fits(&self, deployment: &Deployment, reserved: u64) -> Fit {
+    pub(super) fn fits(
+        &self,
+        deployment: &Deployment,
+        words: &DeploymentWords,
+        reserved: u64,
+    ) -> Fit {
         if deployment.context_window == 0 {
             return Fit::Unknown;
         }
@@ -72,7 +94,7 @@ impl Length {
         let ratio = if same {
             Ratio::Same
         } else {
-            Ratio::Below(UNLEARNED)
+            Ratio::Below(self.calibration(words).read().p99)
         };
         let limit = deployment.context_window.saturating_sub(reserved);
         let counted = Estimate {

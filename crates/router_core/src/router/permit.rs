@@ -102,7 +102,8 @@ impl Permit {
                 model: Cow::Borrowed(&request.facts.model),
                 deployment: deployment.id,
                 deployment_name: Cow::Borrowed(&deployment.name),
-                estimated_prompt_tokens: request.facts.length.tokens.min(u64::from(u32::MAX)) as u32,
+                estimated_prompt_tokens: request.facts.length.tokens.min(u64::from(u32::MAX))
+                    as u32,
                 max_tokens: request.facts.max_tokens,
             })
         });
@@ -196,9 +197,9 @@ impl Permit {
         self.tell_breaker(settlement.outcome, settlement.retry_after_ms, now);
         let usage = settlement.usage.unwrap_or_default();
         if usage != Usage::default() {
-            core.state
-                .deployment(self.slot())
-                .add_tokens(usage.prompt.saturating_add(usage.completion), now);
+            let words = core.state.deployment(self.slot());
+            words.add_tokens(usage.prompt.saturating_add(usage.completion), now);
+            self.request.facts.length.learn(words, usage.prompt);
         }
         let ttft_us = match self.first_token_ns.load(Ordering::Acquire) {
             0 => None,

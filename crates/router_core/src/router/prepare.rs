@@ -123,12 +123,13 @@ pub(super) fn prepare_with(
     counted: bool,
     mut refused: impl FnMut(&Step, Reason),
 ) -> Result<Prepared, DecideError> {
-    let (body, judgement, (length, placed)) = core.judge.read(ask.body, &core.limits, |body, text| {
-        let length = Length::of(text, first_upstream(core, body).unwrap_or_default());
-        let difficulty = core.difficulty.as_ref();
-        let placed = difficulty.and_then(|it| it.place(body, text, counted));
-        (length, placed)
-    })?;
+    let (body, judgement, (length, placed)) =
+        core.judge.read(ask.body, &core.limits, |body, text| {
+            let length = Length::of(text, first_upstream(core, body).unwrap_or_default());
+            let difficulty = core.difficulty.as_ref();
+            let placed = difficulty.and_then(|it| it.place(body, text, counted));
+            (length, placed)
+        })?;
     body.require(ask.route)?;
     let model = body.model().map(Cow::into_owned).unwrap_or_default();
     let Some(resolved) = core.plan.resolve(&model) else {
@@ -199,7 +200,9 @@ fn screen(
     );
     steps.retain(|step| {
         let deployment = &core.plan.deployments[step.deployment as usize];
-        let fits = facts.length.fits(deployment, u64::from(facts.max_tokens));
+        let words = core.state.deployment(core.slots[step.deployment as usize]);
+        let reserved = u64::from(facts.max_tokens);
+        let fits = facts.length.fits(deployment, words, reserved);
         let keep = !matches!(fits, Fit::No(_));
         if !keep {
             refusals.too_long += 1;
@@ -213,7 +216,10 @@ fn screen(
 /// What the first deployment of the model that a body asks for calls it.
 fn first_upstream<'c>(core: &'c Core, body: &Body<'_>) -> Option<&'c str> {
     let resolved = core.plan.resolve(&body.model()?)?;
-    let step = core.plan.models[resolved.model as usize].lineup.steps.first()?;
+    let step = core.plan.models[resolved.model as usize]
+        .lineup
+        .steps
+        .first()?;
     Some(&core.plan.deployments[step.deployment as usize].model)
 }
 

@@ -12,6 +12,9 @@ use crate::types::Now;
 /// Buckets of the breaker's sliding window.
 pub const WINDOW_BUCKETS: usize = 12;
 
+/// Classes of script for which a deployment's token counts are compared.
+pub const SCRIPTS: usize = 8;
+
 /// The identity of a slot whose former holder is being erased. A housekeeper that dies meanwhile
 /// leaves it behind, and the next one reuses the slot.
 pub(super) const ERASING: u64 = u64::MAX;
@@ -45,6 +48,9 @@ pub struct DeploymentWords {
     ttft: AtomicU64,
     /// {minute, tokens}.
     tokens: AtomicU64,
+    /// How far the reported token counts are from ours: two words per class of script, whose
+    /// meaning lives in `tokens`.
+    pub calibration: [[AtomicU64; 2]; SCRIPTS],
 }
 
 impl DeploymentWords {
@@ -131,6 +137,7 @@ impl DeploymentWords {
         words
             .into_iter()
             .chain(&self.window)
+            .chain(self.calibration.as_flattened())
             .for_each(|word| word.store(0, Ordering::Relaxed));
     }
 }

@@ -19,7 +19,7 @@ mod state;
 mod worker;
 
 pub use cas::{update, MAX_TRIES};
-pub use deployment::{DeploymentWords, WINDOW_BUCKETS};
+pub use deployment::{DeploymentWords, SCRIPTS, WINDOW_BUCKETS};
 pub use layout::LAYOUT_HASH;
 pub use metrics::{
     AttemptReport, Cell, Histogram, StatusClass, DURATION_BOUNDS_US, OVERHEAD_BOUNDS_US,

@@ -9,7 +9,7 @@
 //! Whether the file may be loaded is decided by samples that its weights had not seen: the samples
 //! are cut into slices, and each is scored by weights fitted on the others (by time: only the last
 //! slice is). The weights of the file are then fitted on all samples, because labels are what is
-//! scarce. Nothing else is chosen by looking at the samples: the penalty is the textbook's.
+//! scarce. The penalty is fixed, not chosen by looking at the samples.
 //!
 //! Same samples, options and seed give the same file. Nothing here runs on the path of a request.
 

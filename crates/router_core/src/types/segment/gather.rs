@@ -143,8 +143,7 @@ impl<'a> Gatherer<'a> {
         if !not_content {
             self.text.push(&value, raw, kind, self.message);
         } else if !is_plain_word(&value) {
-            self.text
-                .push_aside(&value, raw, Kind::Other, self.message);
+            self.text.push_aside(&value, raw, Kind::Other, self.message);
         }
     }
 
@@ -169,7 +168,11 @@ impl<'a> Gatherer<'a> {
                 continue;
             }
             let start = at;
-            while at < end && matches!(self.body[at], b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')
+            while at < end
+                && matches!(
+                    self.body[at],
+                    b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'
+                )
             {
                 at += 1;
             }
@@ -205,7 +208,11 @@ fn integer_of(number: &[u8]) -> Vec<u8> {
         return number.to_vec();
     }
     let whole = point.unwrap_or(mantissa.len()) as i64;
-    let mut digits: Vec<u8> = mantissa.iter().copied().filter(u8::is_ascii_digit).collect();
+    let mut digits: Vec<u8> = mantissa
+        .iter()
+        .copied()
+        .filter(u8::is_ascii_digit)
+        .collect();
     let length = whole + i64::from(exponent);
     if !(1..=LONGEST as i64).contains(&length) {
         return number.to_vec();

@@ -209,12 +209,11 @@ impl Text {
         self.content_end = u32::try_from(base).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(&self.aside);
         let base = self.content_end;
-        self.marks
-            .extend(self.aside_marks.iter().map(|mark| Mark {
-                start: mark.start + base,
-                end: mark.end + base,
-                ..*mark
-            }));
+        self.marks.extend(self.aside_marks.iter().map(|mark| Mark {
+            start: mark.start + base,
+            end: mark.end + base,
+            ..*mark
+        }));
     }
 }
 

@@ -19,7 +19,10 @@ pub const NOT_CONTENT: &[(&str, &str)] = &[
     ("object", "kind of an object of the protocol"),
     ("previous_response_id", "refers to an answer"),
     ("prompt_cache_key", "refers to a cache entry"),
-    ("reasoning_effort", "how much a model thinks: low, medium, high"),
+    (
+        "reasoning_effort",
+        "how much a model thinks: low, medium, high",
+    ),
     ("response_id", "refers to an answer"),
     ("role", "who a message is from"),
     ("service_tier", "auto, default, flex"),

@@ -60,10 +60,7 @@ fn unknown_fields_keys_and_long_numbers_are_text() {
 fn words_under_known_names_are_left_out_but_text_is_not() {
     let body = r#"{"messages":[{"role":"user","id":"a secret text","content":"hello"},
         {"role":"4111111111111111","content":"x"}],"hybridgw":{"sensitivity":"internal"}}"#;
-    assert_eq!(
-        shown(body),
-        "hello|x|a secret text|4111111111111111"
-    );
+    assert_eq!(shown(body), "hello|x|a secret text|4111111111111111");
 }
 
 #[test]
