@@ -79,15 +79,18 @@ pub(super) fn digits_end(text: &[u8], at: usize, most: usize) -> usize {
     end
 }
 
-/// Whether the row at `at` has a digit, or capitals behind small letters: plain words end here.
+/// Whether the row at `at` has a digit, or capitals behind small letters,
+/// or is long and all capitals: plain words end here.
 pub(super) fn is_mixed(text: &[u8], at: usize) -> bool {
+    const LONG: usize = 16;
     let row = &text[at..text.len().min(at + 40)];
     let mut small = false;
-    for byte in row {
+    for (place, byte) in row.iter().enumerate() {
         match byte {
             b'0'..=b'9' => return true,
             b'A'..=b'Z' if small => return true,
             b'a'..=b'z' => small = true,
+            b'A'..=b'Z' if place >= LONG && !small => return true,
             b'A'..=b'Z' | b'-' | b'_' => {}
             _ => return false,
         }

@@ -157,12 +157,17 @@ impl ScanConfig {
             faults.push(fault(
                 "patterns",
                 "",
-                format!("{} patterns; at most {MOST_PATTERNS} are allowed", self.patterns.len()),
+                format!(
+                    "{} patterns; at most {MOST_PATTERNS} are allowed",
+                    self.patterns.len()
+                ),
                 "join patterns of one level with `|`".to_owned(),
             ));
         }
         for (index, pattern) in self.patterns.iter().take(MOST_PATTERNS).enumerate() {
-            let twice = self.patterns[..index].iter().any(|it| it.name == pattern.name);
+            let twice = self.patterns[..index]
+                .iter()
+                .any(|it| it.name == pattern.name);
             if pattern.name.is_empty() || twice {
                 faults.push(fault(
                     &format!("patterns[{index}].name"),

@@ -9,35 +9,39 @@ use super::bytes::get;
 /// A sorted list of words in lower case.
 pub(super) struct List {
     words: &'static [&'static str],
-    /// One bit per first letters and length of a word: most other words end there.
-    bloom: u128,
+    /// Bits by letters and length of a word: most words of a text end there.
+    bloom: [u64; 4],
 }
 
 impl List {
     pub(super) const fn new(words: &'static [&'static str]) -> Self {
-        let mut bloom = 0;
+        let mut bloom = [0; 4];
         let mut at = 0;
         while at < words.len() {
-            let word = words[at].as_bytes();
-            let second = if word.len() > 1 { word[1] } else { 0 };
-            bloom |= 1 << Self::bit(word[0], second, word.len());
+            let bit = Self::bit(words[at].as_bytes());
+            bloom[bit >> 6] |= 1 << (bit & 63);
             at += 1;
         }
         Self { words, bloom }
     }
 
+    /// The bit of a word that is not empty.
     #[inline]
-    const fn bit(first: u8, second: u8, length: usize) -> usize {
-        (first as usize * 37 + second as usize * 11 + length) & 127
+    const fn bit(word: &[u8]) -> usize {
+        let last = word.len() - 1;
+        let second = word[if last > 0 { 1 } else { 0 }];
+        let sum = word[0] as usize * 131 + second as usize * 29 + word[last] as usize * 11;
+        (sum + word.len() * 3) & 255
     }
 
     /// Whether the list holds a word.
     #[inline]
     pub(super) fn has(&self, word: &[u8]) -> bool {
-        let (Some(first), second) = (word.first(), get(word, 1)) else {
+        if word.is_empty() {
             return false;
-        };
-        self.bloom >> Self::bit(*first, second, word.len()) & 1 != 0
+        }
+        let bit = Self::bit(word);
+        self.bloom[bit >> 6] >> (bit & 63) & 1 != 0
             && self
                 .words
                 .binary_search_by(|it| it.as_bytes().cmp(word))
@@ -59,7 +63,12 @@ const LONGEST: usize = 20;
 
 /// Calls `seen` with each word of letters in `text[from..to]`, in lower case, and its start; stops
 /// when it answers false. `cardNumber` is two words; words longer than twenty letters are none.
-pub(super) fn words(text: &[u8], from: usize, to: usize, mut seen: impl FnMut(&[u8], usize) -> bool) {
+pub(super) fn words(
+    text: &[u8],
+    from: usize,
+    to: usize,
+    mut seen: impl FnMut(&[u8], usize) -> bool,
+) {
     let to = to.min(text.len());
     let mut at = from;
     // A window must not begin inside a word: `order` cut to `der` would be another word.
@@ -157,7 +166,10 @@ mod tests {
 
     #[test]
     fn words_are_split_at_humps_and_marks() {
-        assert_eq!(all("cardNumber: CC_no-ID", 0), ["card", "number", "cc", "no", "id"]);
+        assert_eq!(
+            all("cardNumber: CC_no-ID", 0),
+            ["card", "number", "cc", "no", "id"]
+        );
         assert_eq!(all("preorder now", 3), ["now"]);
     }
 

@@ -142,11 +142,12 @@ impl<'l> Collector<'l> {
     fn widen(&mut self, found: Found) -> bool {
         let sealed = &self.seen[..self.sealed];
         let at = sealed.partition_point(|(start, _, _)| *start < found.end);
-        let Some((start, end, entity)) = sealed[at.saturating_sub(RECENT)..at]
-            .iter()
-            .find(|(start, end, entity)| {
-                *entity == found.entity && *start < found.end && found.start < *end
-            })
+        let Some((start, end, entity)) =
+            sealed[at.saturating_sub(RECENT)..at]
+                .iter()
+                .find(|(start, end, entity)| {
+                    *entity == found.entity && *start < found.end && found.start < *end
+                })
         else {
             return false;
         };

@@ -78,12 +78,12 @@ pub(super) fn masks(block: &[u8; BLOCK]) -> Masks {
 /// before the block is a letter or digit.
 pub(super) fn suspects(block: &[u8; BLOCK], alnum: u64, joined: bool) -> u64 {
     let other = mask_of(block, |byte| {
-        let letters = (byte >= 0xce) & (byte <= 0xd1);
-        let ideographs = (byte >= 0xe3) & (byte <= 0xee);
+        let letters = (0xce..=0xd1).contains(&byte);
+        let ideographs = (0xe3..=0xee).contains(&byte);
         (byte >= 0xc2) & (byte != 0xc3) & !letters & !ideographs
     });
     let mut all = other;
-    let letters = mask_of(block, |byte| (byte >= 0xce) & (byte <= 0xd1));
+    let letters = mask_of(block, |byte| (0xce..=0xd1).contains(&byte));
     if letters != 0 {
         all |= letters & (alnum << 1 | u64::from(joined) | alnum >> 2 | 3 << 62);
     }

@@ -17,6 +17,8 @@ use super::JOINT;
 
 /// From this many letters and digits in a row on, a token may be a secret or an encoded text.
 const LONG_RUN: usize = 12;
+/// A block and what the first letters of a word at its end reach into.
+const WINDOW: usize = BLOCK + 4;
 
 /// What a recognizer sees and may do.
 pub(super) struct Pass<'p, 'l> {
@@ -89,13 +91,13 @@ impl<'p, 'l> Pass<'p, 'l> {
         let mut state = Carry::default();
         let mut base = 0;
         while base < text.len() && !self.out.saturated {
-            match text.get(base..).and_then(<[u8]>::first_chunk::<BLOCK>) {
-                Some(block) => self.block(block, base, &mut state, words, plan),
+            match text.get(base..).and_then(<[u8]>::first_chunk::<WINDOW>) {
+                Some(window) => self.block(window, base, &mut state, words, plan),
                 None => {
                     let rest = &text[base..];
-                    let mut block = [0; BLOCK];
-                    block[..rest.len()].copy_from_slice(rest);
-                    self.block(&block, base, &mut state, words, plan);
+                    let mut window = [0; WINDOW];
+                    window[..rest.len()].copy_from_slice(rest);
+                    self.block(&window, base, &mut state, words, plan);
                 }
             }
             base += BLOCK;
@@ -105,13 +107,16 @@ impl<'p, 'l> Pass<'p, 'l> {
     #[inline(always)]
     fn block(
         &mut self,
-        block: &[u8; BLOCK],
+        window: &[u8; WINDOW],
         base: usize,
         carry: &mut Carry,
         words: &Words,
         plan: &mut Plan,
     ) {
         let text = self.text;
+        let Some(block) = window.first_chunk::<BLOCK>() else {
+            return;
+        };
         let found = masks(block);
         let alnum = found.alnum;
         let mut starts = alnum & !(alnum << 1 | u64::from(carry.run > 0));
@@ -120,7 +125,7 @@ impl<'p, 'l> Pass<'p, 'l> {
         }
         // Literals have at least three letters; in the last two places the next block decides.
         let words_at = starts & (alnum >> 1 | 1 << 63) & (alnum >> 2 | 3 << 62);
-        let mut hits = likely_words(text, base, words_at, words);
+        let mut hits = likely_words(window, words_at, words);
         while hits != 0 {
             let at = hits.trailing_zeros() as usize;
             hits &= hits - 1;
@@ -309,7 +314,7 @@ fn is_in_row(text: &[u8], start: usize, separator: u8) -> bool {
 /// on the answer: the number of words in a block is never the same, and a guess that the processor
 /// gets wrong costs more than a look-up.
 #[inline(always)]
-fn likely_words(text: &[u8], base: usize, starts: u64, words: &Words) -> u64 {
+fn likely_words(window: &[u8; WINDOW], starts: u64, words: &Words) -> u64 {
     let mut hits = 0;
     let mut rest = starts;
     while rest != 0 {
@@ -317,19 +322,11 @@ fn likely_words(text: &[u8], base: usize, starts: u64, words: &Words) -> u64 {
             // When nothing is left this looks at place 0, which the mask below removes again.
             let at = (rest.trailing_zeros() & 63) as usize;
             rest &= rest.wrapping_sub(1);
-            let four = match text.get(base + at..).and_then(<[u8]>::first_chunk::<4>) {
-                Some(four) => u32::from_le_bytes(*four),
-                None => four_at(text, base + at),
-            };
-            hits |= u64::from(words.may_start(four)) << at;
+            let four = [window[at], window[at + 1], window[at + 2], window[at + 3]];
+            hits |= u64::from(words.may_start(u32::from_le_bytes(four))) << at;
         }
     }
     hits & starts
-}
-
-fn four_at(text: &[u8], at: usize) -> u32 {
-    let byte = |skip: usize| u32::from(get(text, at + skip));
-    byte(0) | byte(1) << 8 | byte(2) << 16 | byte(3) << 24
 }
 
 /// What one block must know of the one before.

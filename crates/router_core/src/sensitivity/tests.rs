@@ -43,7 +43,8 @@ fn what_is_unread_is_unknown_unless_it_is_at_the_top_already() {
     let scanner = scanner();
     let mut text = Text::of("a picture");
     assert_eq!(scanner.scan(&text, 8).level, Some(Level::Public));
-    let body = br#"{"messages":[{"content":[{"image_url":{"url":"data:image/png;base64,AAAA"}}]}]}"#;
+    let body =
+        br#"{"messages":[{"content":[{"image_url":{"url":"data:image/png;base64,AAAA"}}]}]}"#;
     gather(body, &mut text);
     assert_eq!(scanner.scan(&text, 8).level, None);
     let body = br#"{"messages":[{"content":"4111 1111 1111 1111"}],"input":[1,2]}"#;
@@ -90,19 +91,63 @@ fn a_lowered_level_is_reported_and_nothing_can_be_switched_off() {
 fn faults_name_the_pattern_and_the_fix() {
     for (config, path, words) in [
         (r#"{"profile":"x"}"#, "profile", "standard or strict"),
-        (r#"{"levels":{"card":"secret"}}"#, "levels.card", "regulated"),
+        (
+            r#"{"levels":{"card":"secret"}}"#,
+            "levels.card",
+            "regulated",
+        ),
         (r#"{"levels":{"cards":"public"}}"#, "levels.cards", "card"),
         (r#"{"levels":{"user":"public"}}"#, "levels.user", "pattern"),
-        (r#"{"patterns":[{"name":"p","pattern":"a","level":"x"}]}"#, "patterns[0].level", "internal"),
-        (r#"{"patterns":[{"name":"p","pattern":"","level":"internal"}]}"#, "patterns[0].pattern", "write"),
-        (r#"{"patterns":[{"name":"p","pattern":"a*","level":"internal"}]}"#, "patterns[0].pattern", "`+`"),
-        (r#"{"patterns":[{"name":"p","pattern":"x|\\b","level":"internal"}]}"#, "patterns[0].pattern", "`+`"),
-        (r#"{"patterns":[{"name":"p","pattern":"(a","level":"internal"}]}"#, "patterns[0].pattern", "regex"),
-        (r#"{"patterns":[{"name":"p","pattern":"(?=a)b","level":"internal"}]}"#, "patterns[0].pattern", "look-around"),
-        (r#"{"patterns":[{"name":"p","pattern":"[ab]{5}.{300}c{300}","level":"internal"}]}"#, "patterns[0].pattern", "shorten"),
-        (r#"{"patterns":[{"name":"p","pattern":"ü\\b","level":"internal"}]}"#, "patterns[0].pattern", "(?-u:"),
-        (r#"{"patterns":[{"name":"","pattern":"a","level":"internal"}]}"#, "patterns[0].name", "name"),
-        (r#"{"patterns":[{"name":"p","pattern":"a","level":"internal"},{"name":"p","pattern":"b","level":"internal"}]}"#, "patterns[1].name", "name"),
+        (
+            r#"{"patterns":[{"name":"p","pattern":"a","level":"x"}]}"#,
+            "patterns[0].level",
+            "internal",
+        ),
+        (
+            r#"{"patterns":[{"name":"p","pattern":"","level":"internal"}]}"#,
+            "patterns[0].pattern",
+            "write",
+        ),
+        (
+            r#"{"patterns":[{"name":"p","pattern":"a*","level":"internal"}]}"#,
+            "patterns[0].pattern",
+            "`+`",
+        ),
+        (
+            r#"{"patterns":[{"name":"p","pattern":"x|\\b","level":"internal"}]}"#,
+            "patterns[0].pattern",
+            "`+`",
+        ),
+        (
+            r#"{"patterns":[{"name":"p","pattern":"(a","level":"internal"}]}"#,
+            "patterns[0].pattern",
+            "regex",
+        ),
+        (
+            r#"{"patterns":[{"name":"p","pattern":"(?=a)b","level":"internal"}]}"#,
+            "patterns[0].pattern",
+            "look-around",
+        ),
+        (
+            r#"{"patterns":[{"name":"p","pattern":"[ab]{5}.{300}c{300}","level":"internal"}]}"#,
+            "patterns[0].pattern",
+            "shorten",
+        ),
+        (
+            r#"{"patterns":[{"name":"p","pattern":"ü\\b","level":"internal"}]}"#,
+            "patterns[0].pattern",
+            "(?-u:",
+        ),
+        (
+            r#"{"patterns":[{"name":"","pattern":"a","level":"internal"}]}"#,
+            "patterns[0].name",
+            "name",
+        ),
+        (
+            r#"{"patterns":[{"name":"p","pattern":"a","level":"internal"},{"name":"p","pattern":"b","level":"internal"}]}"#,
+            "patterns[1].name",
+            "name",
+        ),
     ] {
         let Err(faults) = of(config) else {
             panic!("accepted: {config}")
@@ -128,13 +173,18 @@ fn patterns_find_with_their_level_name_and_cost() {
     let findings = scanner.scan_bytes("see Project-1234 and project-１２３５".as_bytes(), 8);
     assert_eq!(findings.level, Some(Level::Internal));
     assert_eq!(findings.count(Entity::User), 2);
-    assert_eq!(scanner.pattern_name(findings.spans[0].pattern), Some("project"));
+    assert_eq!(
+        scanner.pattern_name(findings.spans[0].pattern),
+        Some("project")
+    );
     assert_eq!((findings.spans[0].start, findings.spans[0].end), (4, 16));
     let findings = scanner.scan_bytes("künftig 12".as_bytes(), 8);
     assert_eq!(findings.level, Some(Level::Regulated));
     let costs = scanner.costs();
     assert_eq!(costs.len(), 2);
-    assert!(costs.iter().all(|it| it.memory > 0 && it.steps_per_byte == 1));
+    assert!(costs
+        .iter()
+        .all(|it| it.memory > 0 && it.steps_per_byte == 1));
 }
 
 const DISGUISES: &[(&str, &str)] = &[
@@ -160,12 +210,21 @@ const DISGUISES: &[(&str, &str)] = &[
 fn a_card_is_found_in_every_disguise_and_its_place_is_told() {
     let scanner = scanner();
     for (name, card) in DISGUISES {
-        for (before, after) in [("", ""), ("Please pay with ", " today, thank you."), ("信用卡：", "。谢谢"), ("{\"n\":\"", "\"}")] {
+        for (before, after) in [
+            ("", ""),
+            ("Please pay with ", " today, thank you."),
+            ("信用卡：", "。谢谢"),
+            ("{\"n\":\"", "\"}"),
+        ] {
             let text = format!("{before}{card}{after}");
             let findings = scanner.scan_bytes(text.as_bytes(), 8);
             assert_eq!(findings.level, Some(Level::Regulated), "{name}: {text}");
             assert_eq!(findings.count(Entity::Card), 1, "{name}: {text}");
-            let span = findings.spans.iter().find(|it| it.entity == Entity::Card).expect("a place");
+            let span = findings
+                .spans
+                .iter()
+                .find(|it| it.entity == Entity::Card)
+                .expect("a place");
             let found = &text[span.start as usize..span.end as usize];
             let core = card.trim_end_matches('=');
             assert_eq!(found, core, "{name}");
@@ -175,13 +234,78 @@ fn a_card_is_found_in_every_disguise_and_its_place_is_told() {
 
 /// Texts made to cost: each repeated to the length asked for.
 const HOSTILE: &[&str] = &[
-    "4", "4 ", "4 4 4 ", "411 ", "4111 1111 1111 1112 ", "4111111111111112 ", "a@", "a@a.", "@", "A", "AB1", "GB82", "GB82 ",
-    "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----A ", "passport ", "passport 1 ", "passport a1234567",
-    "patient ", "confidential ", "api key = ", "api_key=\"a1\" ", "bearer ", "eyJhbGci.", "eyJ0", "sk-", "sk-ant-api03-a1", "ghp_a1b2c3d4e5f6g7h8",
-    "\u{1f600}", "\u{d0}", "\\u0034", "\\u003", "\\n", "%34", "%", "&#52;", "&#", "&nbsp;", "NDExMSAx", "NDExMSAxMTExIDExMTEgMTExMQ== ",
-    "TkRFeE1TQXhNVEV4SURFeE1URWdNVEV4TVE9PSA", "3431", "1.", "1.1.1.1.", "1:", "fe80:", "::", "+1 ", "(1) ", "1-", "1\u{1f}", "4\u{200b}",
-    "４", "４ ", "а", "aа", "\u{200b}", "123-45-6789-", "123 45 6789 ", "order 4111111111111111 ", "xX1", "aB3dE6gH9jK2", "0x4111111111111111",
-    "\u{1f}", "DE89 3704 ", "https://a:b@c.", "555-123-4567 ", "2001:db8::1 ", "0.4111111111111111 ", " ", "\n",
+    "4",
+    "4 ",
+    "4 4 4 ",
+    "411 ",
+    "4111 1111 1111 1112 ",
+    "4111111111111112 ",
+    "a@",
+    "a@a.",
+    "@",
+    "A",
+    "AB1",
+    "GB82",
+    "GB82 ",
+    "-----BEGIN ",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY-----A ",
+    "passport ",
+    "passport 1 ",
+    "passport a1234567",
+    "patient ",
+    "confidential ",
+    "api key = ",
+    "api_key=\"a1\" ",
+    "bearer ",
+    "eyJhbGci.",
+    "eyJ0",
+    "sk-",
+    "sk-ant-api03-a1",
+    "ghp_a1b2c3d4e5f6g7h8",
+    "\u{1f600}",
+    "\u{d0}",
+    "\\u0034",
+    "\\u003",
+    "\\n",
+    "%34",
+    "%",
+    "&#52;",
+    "&#",
+    "&nbsp;",
+    "NDExMSAx",
+    "NDExMSAxMTExIDExMTEgMTExMQ== ",
+    "TkRFeE1TQXhNVEV4SURFeE1URWdNVEV4TVE9PSA",
+    "3431",
+    "1.",
+    "1.1.1.1.",
+    "1:",
+    "fe80:",
+    "::",
+    "+1 ",
+    "(1) ",
+    "1-",
+    "1\u{1f}",
+    "4\u{200b}",
+    "４",
+    "４ ",
+    "а",
+    "aа",
+    "\u{200b}",
+    "123-45-6789-",
+    "123 45 6789 ",
+    "order 4111111111111111 ",
+    "xX1",
+    "aB3dE6gH9jK2",
+    "0x4111111111111111",
+    "\u{1f}",
+    "DE89 3704 ",
+    "https://a:b@c.",
+    "555-123-4567 ",
+    "2001:db8::1 ",
+    "0.4111111111111111 ",
+    " ",
+    "\n",
 ];
 
 #[test]
@@ -210,7 +334,12 @@ fn work_grows_no_faster_than_the_text() {
             worst = (ratio, unit);
         }
     }
-    assert!(worst.0 < 64.0, "{} bytes looked at per byte of {:?}", worst.0, worst.1);
+    assert!(
+        worst.0 < 64.0,
+        "{} bytes looked at per byte of {:?}",
+        worst.0,
+        worst.1
+    );
 }
 
 /// Single bytes are not the only alphabet: whatever is repeated, work stays within a multiple.
@@ -246,8 +375,13 @@ proptest! {
     fn repeated_mixtures_are_linear(unit in pieces()) {
         prop_assume!(!unit.is_empty() && unit.len() < 200);
         let scanner = scanner();
-        let small = scanner.scan_bytes(&unit.repeat(20), 8);
-        let large = scanner.scan_bytes(&unit.repeat(80), 8);
+        // Windows and bounds must be small beside the shorter text already.
+        let times = 8192 / unit.len() + 1;
+        let small = scanner.scan_bytes(&unit.repeat(times), 8);
+        let large = scanner.scan_bytes(&unit.repeat(4 * times), 8);
+        if small.saturated || large.saturated {
+            return Ok(());
+        }
         prop_assert!(large.visited <= 5 * small.visited + 4096, "{} {}", small.visited, large.visited);
     }
 

@@ -243,7 +243,9 @@ mod tests {
                 *to = *from;
             }
             if starts && words.may_start(u32::from_le_bytes(four)) {
-                words.at(bytes, at, &mut 0, |hit| all.push((hit.tag, hit.start, hit.end)));
+                words.at(bytes, at, &mut 0, |hit| {
+                    all.push((hit.tag, hit.start, hit.end))
+                });
             }
         }
         all

@@ -39,6 +39,7 @@ pub(in crate::sensitivity) const WORDS: &[Literal] = &[
     Literal::prefix("AIza", PIECE),
     Literal::prefix("eyJ", PIECE),
     Literal::prefix("api03-", PIECE),
+    Literal::prefix("glpat-", PIECE),
     Literal::prefix("proj-", PIECE),
     Literal::prefix("svcacct-", PIECE),
 ];
@@ -117,12 +118,21 @@ const FAMILIES: &[(&str, Rest, usize, usize)] = &[
 ];
 
 /// The longest prefix, and what may stand before a long row inside a key.
-const LEFT: usize = 40;
+const LEFT: usize = 72;
 
 /// Words in masked keys and examples of manuals.
 const PLACEHOLDERS: &[&[u8]] = &[
-    b"example", b"placeholder", b"redacted", b"xxxx", b"your", b"dummy", b"sample", b"changeme",
-    b"1234567890abcdef", b"abcdefghij", b"0123456789",
+    b"example",
+    b"placeholder",
+    b"redacted",
+    b"xxxx",
+    b"your",
+    b"dummy",
+    b"sample",
+    b"changeme",
+    b"1234567890abcdef",
+    b"abcdefghij",
+    b"0123456789",
 ];
 
 /// Looks at a literal.
@@ -149,7 +159,8 @@ pub(in crate::sensitivity) fn find_token(pass: &mut Pass<'_, '_>, at: usize) {
         return;
     }
     for place in from..=at {
-        let begins = place == from || !text[place - 1].is_ascii_alphanumeric() || after_escape(text, place);
+        let begins =
+            place == from || !text[place - 1].is_ascii_alphanumeric() || after_escape(text, place);
         if !begins {
             continue;
         }
@@ -180,6 +191,11 @@ fn family(pass: &mut Pass<'_, '_>, at: usize) -> Option<usize> {
         }
         *pass.work() += end as u64;
         let length = end - prefix.len();
+        if length > *most {
+            // No key is that long, and none begins inside: the row need not be read again.
+            pass.token_end = at + end;
+            return None;
+        }
         // Hyphens and dots behind a key belong to the sentence.
         let fits = (*least..=*most).contains(&length) && !get(text, end).is_ascii_alphanumeric();
         if fits && is_random(&text[prefix.len()..end]) {

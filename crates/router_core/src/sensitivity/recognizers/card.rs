@@ -13,15 +13,129 @@ use crate::sensitivity::pass::Pass;
 
 /// Words that speak for a card.
 pub(in crate::sensitivity) static FOR: List = List::new(&[
-    "amex", "billed", "billing", "card", "cardholder", "cardno", "cardnumber", "cards", "carte",
-    "cc", "ccn", "ccnum", "charge", "charged", "credit", "creditcard", "cvc", "cvv", "debit",
-    "diners", "discover", "expires", "expiry", "jcb", "karte", "kreditkarte", "maestro",
-    "mastercard", "paid", "pan", "pay", "payment", "tarjeta", "unionpay", "visa",
+    "amex",
+    "billed",
+    "billing",
+    "card",
+    "cardholder",
+    "cardno",
+    "cardnumber",
+    "cards",
+    "carte",
+    "cc",
+    "ccn",
+    "ccnum",
+    "charge",
+    "charged",
+    "credit",
+    "creditcard",
+    "cvc",
+    "cvv",
+    "debit",
+    "diners",
+    "discover",
+    "expires",
+    "expiry",
+    "jcb",
+    "karte",
+    "kreditkarte",
+    "maestro",
+    "mastercard",
+    "paid",
+    "pan",
+    "pay",
+    "payment",
+    "tarjeta",
+    "unionpay",
+    "visa",
 ]);
 
 /// Words that name something else.
 pub(in crate::sensitivity) static AGAINST: List = List::new(&[
-    "account", "amount", "asin", "barcode", "batch", "build", "bytes", "case", "checksum", "commit", "count", "crc", "customer", "delivery", "digest", "doi", "ean", "epoch", "event", "fingerprint", "gtin", "guid", "hash", "id", "identifier", "imei", "imsi", "invoice", "isbn", "issn", "item", "job", "key", "lot", "md", "meter", "model", "msisdn", "nanoseconds", "nonce", "number", "object", "offset", "ord", "order", "orders", "package", "parcel", "part", "pid", "po", "product", "ref", "reference", "request", "rev", "revision", "run", "seed", "seq", "sequence", "serial", "session", "sha", "shipment", "sku", "snowflake", "span", "status", "ticket", "time", "timestamp", "token", "trace", "tracking", "transaction", "ts", "tweet", "txn", "upc", "uuid", "version", "vin", "waybill",
+    "account",
+    "amount",
+    "asin",
+    "barcode",
+    "batch",
+    "build",
+    "bytes",
+    "case",
+    "checksum",
+    "commit",
+    "count",
+    "crc",
+    "customer",
+    "delivery",
+    "digest",
+    "doi",
+    "ean",
+    "epoch",
+    "event",
+    "fingerprint",
+    "gtin",
+    "guid",
+    "hash",
+    "id",
+    "identifier",
+    "imei",
+    "imsi",
+    "invoice",
+    "isbn",
+    "issn",
+    "item",
+    "job",
+    "key",
+    "lot",
+    "md",
+    "meter",
+    "model",
+    "msisdn",
+    "nanoseconds",
+    "nonce",
+    "number",
+    "object",
+    "offset",
+    "ord",
+    "order",
+    "orders",
+    "package",
+    "parcel",
+    "part",
+    "pid",
+    "po",
+    "product",
+    "ref",
+    "reference",
+    "request",
+    "rev",
+    "revision",
+    "run",
+    "seed",
+    "seq",
+    "sequence",
+    "serial",
+    "session",
+    "sha",
+    "shipment",
+    "sku",
+    "snowflake",
+    "span",
+    "status",
+    "ticket",
+    "time",
+    "timestamp",
+    "token",
+    "trace",
+    "tracking",
+    "transaction",
+    "ts",
+    "tweet",
+    "txn",
+    "upc",
+    "uuid",
+    "version",
+    "vin",
+    "waybill",
 ]);
 
 /// Looks at the groups that begin at `start`; answers whether a card was found.
@@ -39,7 +153,7 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups
         }
         *pass.work() += digits.len() as u64;
         let end = groups.end(count);
-        if is_card(digits) && ends_number(pass.text, end) && is_meant(pass, start, groups, count) {
+        if luhn(digits) && ends_number(pass.text, end) && is_meant(pass, start, groups, count) {
             pass.report_number(Entity::Card, start, end);
             return true;
         }
@@ -67,6 +181,14 @@ pub(in crate::sensitivity) fn is_card(digits: &[u8]) -> bool {
     luhn(digits) && is_issued(digits) && digits.windows(2).any(|pair| pair[0] != pair[1])
 }
 
+/// Whether the digits could be the number of a card of an issuer that is not in the table, or of a
+/// generator of test data: beside a word for a card that is enough.
+pub(in crate::sensitivity) fn is_like_card(digits: &[u8]) -> bool {
+    luhn(digits)
+        && (matches!(digits[0], 3..=6) || is_issued(digits))
+        && digits.windows(2).any(|pair| pair[0] != pair[1])
+}
+
 fn is_issued(digits: &[u8]) -> bool {
     let number = |length: usize| {
         digits[..length]
@@ -90,7 +212,9 @@ fn is_issued(digits: &[u8]) -> bool {
         // Mir.
         (_, _, 2200..=2204) => (16..=19).contains(&length),
         // Discover, RuPay.
-        (_, _, 6011) | (_, 644..=649, _) | (60 | 65 | 81 | 82, ..) if (16..=19).contains(&length) => {
+        (_, _, 6011) | (_, 644..=649, _) | (60 | 65 | 81 | 82, ..)
+            if (16..=19).contains(&length) =>
+        {
             true
         }
         // UnionPay.
@@ -144,17 +268,20 @@ fn is_grouped(groups: &Groups, count: usize) -> bool {
 fn is_meant(pass: &mut Pass<'_, '_>, start: usize, groups: &Groups, count: usize) -> bool {
     let text = pass.text;
     let end = groups.end(count);
-    let spoken_for = context::near(text, start, end, &FOR, pass.work());
-    if spoken_for {
-        return true;
+    if !is_like_card(groups.digits(count)) {
+        return false;
     }
-    if count > 1 && !groups.is_split(count) {
+    let spoken_for = context::near(text, start, end, &FOR, pass.work());
+    if spoken_for || !is_card(groups.digits(count)) {
+        return spoken_for;
+    }
+    if count > 2 || (count > 1 && !groups.is_split(count)) {
         return !is_table(pass, start, groups, count)
             && !context::just_before(text, start, 2, &AGAINST, pass.work());
     }
     // Twelve to fifteen digits in a row are usually something else.
     let digits = groups.digits(count);
-    if digits.len() < 15 && !matches!(digits[0], 3..=6) {
+    if digits.len() < 15 && !matches!(digits[0], 3 | 4) {
         return false;
     }
     let from = start.saturating_sub(context::BEFORE);

@@ -19,6 +19,8 @@ const PROPRIETARY: u8 = 2;
 const NDA: u8 = 3;
 /// Behind `do`.
 const DISTRIBUTE: u8 = 4;
+/// In capitals, or near a word for a document: programs have much that is for internal use only.
+const INTERNAL: u8 = 5;
 
 /// The words.
 pub(in crate::sensitivity) const WORDS: &[Literal] = &[
@@ -31,8 +33,7 @@ pub(in crate::sensitivity) const WORDS: &[Literal] = &[
     Literal::word("non disclosure", PLAIN),
     Literal::word("nondisclosure", PLAIN),
     Literal::word("trade secret", PLAIN),
-    Literal::word("internal use only", PLAIN),
-    Literal::word("internal only", PLAIN),
+    Literal::word("internal use only", INTERNAL),
     Literal::word("company internal", PLAIN),
     Literal::word("not distribute", DISTRIBUTE),
     Literal::word("not circulate", DISTRIBUTE),
@@ -53,6 +54,35 @@ pub(in crate::sensitivity) const WORDS: &[Literal] = &[
     Literal::word("vertrouwelijk", PLAIN),
 ];
 
+/// What is marked as internal by people.
+pub(in crate::sensitivity) static DOCUMENTS: List = List::new(&[
+    "classification",
+    "classified",
+    "company",
+    "confidential",
+    "corporate",
+    "deck",
+    "document",
+    "draft",
+    "email",
+    "employee",
+    "employees",
+    "mail",
+    "memo",
+    "memorandum",
+    "minutes",
+    "plan",
+    "presentation",
+    "proprietary",
+    "report",
+    "secret",
+    "slide",
+    "slides",
+    "staff",
+    "strategy",
+    "strictly",
+]);
+
 /// What turns a sentence into an order.
 static DO: List = List::new(&["do"]);
 
@@ -63,14 +93,34 @@ pub(in crate::sensitivity) static SIGNED: List = List::new(&[
 
 /// What follows the technical uses of `confidential`.
 pub(in crate::sensitivity) static TECHNICAL: List = List::new(&[
-    "client", "clients", "compute", "computing", "container", "containers", "guest", "guests",
-    "transport", "vm", "vms",
+    "client",
+    "clients",
+    "compute",
+    "computing",
+    "container",
+    "containers",
+    "guest",
+    "guests",
+    "transport",
+    "vm",
+    "vms",
 ]);
 
 /// What `proprietary` goes with when it marks a text.
 pub(in crate::sensitivity) static MARKED: List = List::new(&[
-    "confidential", "data", "design", "document", "documents", "information", "internal",
-    "knowledge", "material", "materials", "restricted", "secret", "secrets",
+    "confidential",
+    "data",
+    "design",
+    "document",
+    "documents",
+    "information",
+    "internal",
+    "knowledge",
+    "material",
+    "materials",
+    "restricted",
+    "secret",
+    "secrets",
 ]);
 
 /// Looks at one of the words.
@@ -89,6 +139,11 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
         NDA => {
             text[hit.start..hit.end].starts_with(b"NDA")
                 || context::just_before(text, hit.start, 1, &SIGNED, pass.work())
+        }
+        INTERNAL => {
+            text[hit.start..].starts_with(b"INTERNAL")
+                || text[hit.start..].starts_with(b"Internal Use")
+                || context::near(text, hit.start, hit.end, &DOCUMENTS, pass.work())
         }
         DISTRIBUTE => context::just_before(text, hit.start, 1, &DO, pass.work()),
         _ => true,

@@ -29,7 +29,11 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, at: usize) {
         return;
     }
     // `\nann@…` in a text inside of a text.
-    if start > 0 && text[start - 1] == b'\\' && at - start > 1 && matches!(text[start], b'n' | b'r' | b't') {
+    if start > 0
+        && text[start - 1] == b'\\'
+        && at - start > 1
+        && matches!(text[start], b'n' | b'r' | b't')
+    {
         start += 1;
     }
     while start < at && matches!(text[start], b'.' | b'-' | b'\'' | b'/' | b'=' | b'&' | b'*') {
@@ -99,5 +103,7 @@ fn domain_end(pass: &mut Pass<'_, '_>, start: usize) -> Option<usize> {
 fn is_top(label: &[u8]) -> bool {
     (2..=24).contains(&label.len())
         && label.iter().all(u8::is_ascii_alphabetic)
-        && !FILES.iter().any(|it| label.eq_ignore_ascii_case(it.as_bytes()))
+        && !FILES
+            .iter()
+            .any(|it| label.eq_ignore_ascii_case(it.as_bytes()))
 }

@@ -10,21 +10,95 @@ use crate::sensitivity::JOINT;
 
 /// Countries and the length of their numbers.
 const COUNTRIES: &[([u8; 2], u8)] = &[
-    (*b"AD", 24), (*b"AE", 23), (*b"AL", 28), (*b"AT", 20), (*b"AZ", 28), (*b"BA", 20),
-    (*b"BE", 16), (*b"BG", 22), (*b"BH", 22), (*b"BI", 27), (*b"BR", 29), (*b"BY", 28),
-    (*b"CH", 21), (*b"CR", 22), (*b"CY", 28), (*b"CZ", 24), (*b"DE", 22), (*b"DJ", 27),
-    (*b"DK", 18), (*b"DO", 28), (*b"EE", 20), (*b"EG", 29), (*b"ES", 24), (*b"FI", 18),
-    (*b"FK", 18), (*b"FO", 18), (*b"FR", 27), (*b"GB", 22), (*b"GE", 22), (*b"GI", 23),
-    (*b"GL", 18), (*b"GR", 27), (*b"GT", 28), (*b"HN", 28), (*b"HR", 21), (*b"HU", 28),
-    (*b"IE", 22), (*b"IL", 23), (*b"IQ", 23), (*b"IS", 26), (*b"IT", 27), (*b"JO", 30),
-    (*b"KW", 30), (*b"KZ", 20), (*b"LB", 28), (*b"LC", 32), (*b"LI", 21), (*b"LT", 20),
-    (*b"LU", 20), (*b"LV", 21), (*b"LY", 25), (*b"MC", 27), (*b"MD", 24), (*b"ME", 22),
-    (*b"MK", 19), (*b"MN", 20), (*b"MR", 27), (*b"MT", 31), (*b"MU", 30), (*b"NI", 28),
-    (*b"NL", 18), (*b"NO", 15), (*b"OM", 23), (*b"PK", 24), (*b"PL", 28), (*b"PS", 29),
-    (*b"PT", 25), (*b"QA", 29), (*b"RO", 24), (*b"RS", 22), (*b"RU", 33), (*b"SA", 24),
-    (*b"SC", 31), (*b"SD", 18), (*b"SE", 24), (*b"SI", 19), (*b"SK", 24), (*b"SM", 27),
-    (*b"SO", 23), (*b"ST", 25), (*b"SV", 28), (*b"TL", 23), (*b"TN", 24), (*b"TR", 26),
-    (*b"UA", 29), (*b"VA", 22), (*b"VG", 24), (*b"XK", 20), (*b"YE", 30),
+    (*b"AD", 24),
+    (*b"AE", 23),
+    (*b"AL", 28),
+    (*b"AT", 20),
+    (*b"AZ", 28),
+    (*b"BA", 20),
+    (*b"BE", 16),
+    (*b"BG", 22),
+    (*b"BH", 22),
+    (*b"BI", 27),
+    (*b"BR", 29),
+    (*b"BY", 28),
+    (*b"CH", 21),
+    (*b"CR", 22),
+    (*b"CY", 28),
+    (*b"CZ", 24),
+    (*b"DE", 22),
+    (*b"DJ", 27),
+    (*b"DK", 18),
+    (*b"DO", 28),
+    (*b"EE", 20),
+    (*b"EG", 29),
+    (*b"ES", 24),
+    (*b"FI", 18),
+    (*b"FK", 18),
+    (*b"FO", 18),
+    (*b"FR", 27),
+    (*b"GB", 22),
+    (*b"GE", 22),
+    (*b"GI", 23),
+    (*b"GL", 18),
+    (*b"GR", 27),
+    (*b"GT", 28),
+    (*b"HN", 28),
+    (*b"HR", 21),
+    (*b"HU", 28),
+    (*b"IE", 22),
+    (*b"IL", 23),
+    (*b"IQ", 23),
+    (*b"IS", 26),
+    (*b"IT", 27),
+    (*b"JO", 30),
+    (*b"KW", 30),
+    (*b"KZ", 20),
+    (*b"LB", 28),
+    (*b"LC", 32),
+    (*b"LI", 21),
+    (*b"LT", 20),
+    (*b"LU", 20),
+    (*b"LV", 21),
+    (*b"LY", 25),
+    (*b"MC", 27),
+    (*b"MD", 24),
+    (*b"ME", 22),
+    (*b"MK", 19),
+    (*b"MN", 20),
+    (*b"MR", 27),
+    (*b"MT", 31),
+    (*b"MU", 30),
+    (*b"NI", 28),
+    (*b"NL", 18),
+    (*b"NO", 15),
+    (*b"OM", 23),
+    (*b"PK", 24),
+    (*b"PL", 28),
+    (*b"PS", 29),
+    (*b"PT", 25),
+    (*b"QA", 29),
+    (*b"RO", 24),
+    (*b"RS", 22),
+    (*b"RU", 33),
+    (*b"SA", 24),
+    (*b"SC", 31),
+    (*b"SD", 18),
+    (*b"SE", 24),
+    (*b"SI", 19),
+    (*b"SK", 24),
+    (*b"SM", 27),
+    (*b"SO", 23),
+    (*b"ST", 25),
+    (*b"SV", 28),
+    (*b"TL", 23),
+    (*b"TN", 24),
+    (*b"TR", 26),
+    (*b"UA", 29),
+    (*b"VA", 22),
+    (*b"VG", 24),
+    (*b"XK", 20),
+    (*b"YE", 30),
 ];
 const LONGEST: usize = 34;
 
@@ -41,7 +115,10 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize) -> boo
     if !first.is_ascii_alphabetic() || !second.is_ascii_alphabetic() {
         return false;
     }
-    if gap == 1 && before(text, start, 1) == b' ' && !(first.is_ascii_uppercase() && second.is_ascii_uppercase()) {
+    if gap == 1
+        && before(text, start, 1) == b' '
+        && !(first.is_ascii_uppercase() && second.is_ascii_uppercase())
+    {
         return false;
     }
     let country = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];
@@ -49,7 +126,9 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize) -> boo
         return false;
     };
     let begin = start - gap - cut - 2;
-    if !starts_token(text, begin) || (before(text, begin, 1) == b'-' && is_word(before(text, begin, 2))) {
+    if !starts_token(text, begin)
+        || (before(text, begin, 1) == b'-' && is_word(before(text, begin, 2)))
+    {
         return false;
     }
     let length = usize::from(COUNTRIES[index].1);
@@ -62,7 +141,13 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize) -> boo
 
 /// Reads `length` letters and digits (country included) with single separators between them;
 /// answers the end when the remainder is right.
-fn valid(text: &[u8], start: usize, country: [u8; 2], length: usize, work: &mut u64) -> Option<usize> {
+fn valid(
+    text: &[u8],
+    start: usize,
+    country: [u8; 2],
+    length: usize,
+    work: &mut u64,
+) -> Option<usize> {
     let mut number = [0u8; LONGEST];
     number[..2].copy_from_slice(&country);
     let mut have = 2;
@@ -89,9 +174,8 @@ fn valid(text: &[u8], start: usize, country: [u8; 2], length: usize, work: &mut 
         at += wide;
     }
     *work += (at - start) as u64;
-    let fits = !is_word(get(text, at))
-        && !(get(text, at) == b'-' && is_word(get(text, at + 1)))
-        && remainder(&number[..length]) == 1;
+    let goes_on = is_word(get(text, at)) || (get(text, at) == b'-' && is_word(get(text, at + 1)));
+    let fits = !goes_on && remainder(&number[..length]) == 1;
     fits.then_some(at)
 }
 
@@ -107,6 +191,8 @@ pub(in crate::sensitivity) fn remainder(number: &[u8]) -> u32 {
 /// The length of a number of this country, for tests that look at every place.
 #[cfg(test)]
 pub(in crate::sensitivity) fn length_of(country: [u8; 2]) -> Option<usize> {
-    let index = COUNTRIES.binary_search_by(|(it, _)| it.cmp(&country)).ok()?;
+    let index = COUNTRIES
+        .binary_search_by(|(it, _)| it.cmp(&country))
+        .ok()?;
     Some(usize::from(COUNTRIES[index].1))
 }

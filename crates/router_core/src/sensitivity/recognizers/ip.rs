@@ -12,15 +12,51 @@ use crate::sensitivity::pass::Pass;
 
 /// Words before a version or a section.
 pub(in crate::sensitivity) static AGAINST: List = List::new(&[
-    "appendix", "build", "chapter", "clause", "driver", "firmware", "oid", "paragraph", "rel",
-    "release", "releases", "rev", "revision", "rfc", "section", "update", "v", "ver", "version",
+    "appendix",
+    "build",
+    "chapter",
+    "clause",
+    "driver",
+    "firmware",
+    "oid",
+    "paragraph",
+    "rel",
+    "release",
+    "releases",
+    "rev",
+    "revision",
+    "rfc",
+    "section",
+    "update",
+    "v",
+    "ver",
+    "version",
     "versions",
 ]);
 
 /// Words that speak for an address.
 pub(in crate::sensitivity) static FOR: List = List::new(&[
-    "addr", "address", "addresses", "client", "dns", "from", "gateway", "host", "inet", "ip",
-    "ips", "ipv", "login", "peer", "ping", "proxy", "remote", "route", "server", "ssh", "subnet",
+    "addr",
+    "address",
+    "addresses",
+    "client",
+    "dns",
+    "from",
+    "gateway",
+    "host",
+    "inet",
+    "ip",
+    "ips",
+    "ipv",
+    "login",
+    "peer",
+    "ping",
+    "proxy",
+    "remote",
+    "route",
+    "server",
+    "ssh",
+    "subnet",
 ]);
 
 /// Looks at four numbers from `start` on; answers whether an address was found.
@@ -59,7 +95,8 @@ pub(in crate::sensitivity) fn find_v4(pass: &mut Pass<'_, '_>, start: usize) -> 
         return false;
     }
     let address = Ipv4Addr::from(octets);
-    if address.is_loopback() || address.is_unspecified() || address.is_broadcast() || octets[0] == 0 {
+    if address.is_loopback() || address.is_unspecified() || address.is_broadcast() || octets[0] == 0
+    {
         return false;
     }
     let named = context::just_before(text, start, 4, &FOR, pass.work());

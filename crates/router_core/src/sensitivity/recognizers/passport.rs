@@ -29,8 +29,23 @@ pub(in crate::sensitivity) const WORDS: &[Literal] = &[
 
 /// Words that name another number, when they are the last word before it.
 pub(in crate::sensitivity) static AGAINST: List = List::new(&[
-    "amount", "application", "booking", "build", "case", "confirmation", "fee", "flight", "form",
-    "order", "phone", "reference", "tel", "ticket", "tracking", "version", "visa",
+    "amount",
+    "application",
+    "booking",
+    "build",
+    "case",
+    "confirmation",
+    "fee",
+    "flight",
+    "form",
+    "order",
+    "phone",
+    "reference",
+    "tel",
+    "ticket",
+    "tracking",
+    "version",
+    "visa",
 ]);
 
 /// How far behind the word the number may stand.

@@ -11,17 +11,74 @@ use crate::sensitivity::pass::Pass;
 
 /// Words that speak for a telephone number.
 pub(in crate::sensitivity) static FOR: List = List::new(&[
-    "call", "called", "calling", "calls", "cell", "cellphone", "cellular", "contact", "dial",
-    "dialed", "fax", "handy", "hotline", "landline", "mobil", "mobile", "msisdn", "phone", "phones",
-    "reach", "ring", "sms", "tel", "telefon", "telefono", "telephone", "text", "whatsapp",
+    "call",
+    "called",
+    "calling",
+    "calls",
+    "cell",
+    "cellphone",
+    "cellular",
+    "contact",
+    "dial",
+    "dialed",
+    "fax",
+    "handy",
+    "hotline",
+    "landline",
+    "mobil",
+    "mobile",
+    "msisdn",
+    "phone",
+    "phones",
+    "reach",
+    "ring",
+    "sms",
+    "tel",
+    "telefon",
+    "telefono",
+    "telephone",
+    "text",
+    "whatsapp",
 ]);
 
 /// Words that name something else.
 pub(in crate::sensitivity) static AGAINST: List = List::new(&[
-    "account", "asin", "build", "case", "commit", "date", "doi", "ean", "hash", "id", "imei",
-    "invoice", "isbn", "issn", "item", "lot", "model", "order", "part", "pid", "port", "ref",
-    "reference", "rev", "sequence", "serial", "sku", "ssn", "ticket", "timestamp", "tracking",
-    "transaction", "upc", "uuid", "version", "zip",
+    "account",
+    "asin",
+    "build",
+    "case",
+    "commit",
+    "date",
+    "doi",
+    "ean",
+    "hash",
+    "id",
+    "imei",
+    "invoice",
+    "isbn",
+    "issn",
+    "item",
+    "lot",
+    "model",
+    "order",
+    "part",
+    "pid",
+    "port",
+    "ref",
+    "reference",
+    "rev",
+    "sequence",
+    "serial",
+    "sku",
+    "ssn",
+    "ticket",
+    "timestamp",
+    "tracking",
+    "transaction",
+    "upc",
+    "uuid",
+    "version",
+    "zip",
 ]);
 
 /// Looks at the groups that begin at `start`; answers whether a number was found.
@@ -63,13 +120,22 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups
             && !in_table(pass, start, groups, count)
     } else {
         is_dialled(groups, count)
-            && context::near(text, begin, end, &FOR, pass.work())
+            && is_spoken_for(pass, begin, end)
             && !context::just_before(text, begin, 2, &AGAINST, pass.work())
     };
     if meant {
         pass.report_number(Entity::Phone, begin, end);
     }
     meant
+}
+
+/// Whether a word for a telephone number stands near: nearer than for numbers that can be checked.
+fn is_spoken_for(pass: &mut Pass<'_, '_>, begin: usize, end: usize) -> bool {
+    const BEFORE: usize = 40;
+    const BEHIND: usize = 16;
+    let text = pass.text;
+    context::any(text, begin.saturating_sub(BEFORE), begin, &FOR, pass.work())
+        || context::any(text, end, end + BEHIND, &FOR, pass.work())
 }
 
 /// A country, then at least seven more digits.

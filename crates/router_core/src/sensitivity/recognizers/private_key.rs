@@ -34,7 +34,8 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
         PUTTY => {
             let to = (hit.end + BODY).min(text.len());
             *pass.work() += (to - hit.end) as u64;
-            memmem::find(&text[hit.end..to], b"Private-Lines").map(|at| hit.end + at + b"Private-Lines".len())
+            memmem::find(&text[hit.end..to], b"Private-Lines")
+                .map(|at| hit.end + at + b"Private-Lines".len())
         }
         _ => {
             let mut end = hit.end;
@@ -58,7 +59,8 @@ fn pem(pass: &mut Pass<'_, '_>, hit: &Hit) -> Option<usize> {
     let to = (hit.end + HEADER).min(text.len());
     *pass.work() += (to - hit.end) as u64;
     let header = &text[hit.end..to];
-    let at = memmem::find(header, b"PRIVATE KEY").or_else(|| memmem::find(header, b"private key"))?;
+    let at =
+        memmem::find(header, b"PRIVATE KEY").or_else(|| memmem::find(header, b"private key"))?;
     let mut at = hit.end + at + b"PRIVATE KEY".len();
     let to = (at + BODY).min(text.len());
     let mut run = 0;
@@ -74,7 +76,10 @@ fn pem(pass: &mut Pass<'_, '_>, hit: &Hit) -> Option<usize> {
             // The line break of a text inside of a text: its letter is none of the key.
             at += 1;
             run = 0;
-        } else if byte == b'-' && get(text, at + 1) == b'-' && memmem::find(&text[at..to.min(at + 12)], b"END").is_some() {
+        } else if byte == b'-'
+            && get(text, at + 1) == b'-'
+            && memmem::find(&text[at..to.min(at + 12)], b"END").is_some()
+        {
             return None;
         } else {
             run = 0;

@@ -16,7 +16,42 @@ pub(in crate::sensitivity) static FOR: List = List::new(&[
 
 /// Words that name something else.
 pub(in crate::sensitivity) static AGAINST: List = List::new(&[
-    "account", "article", "asin", "build", "call", "case", "catalog", "code", "dial", "ext", "fax", "invoice", "isbn", "item", "lot", "mobile", "model", "ord", "order", "part", "parts", "phone", "pn", "po", "product", "ref", "reference", "rev", "serial", "sku", "tel", "telephone", "ticket", "tracking", "version", "zip",
+    "account",
+    "article",
+    "asin",
+    "build",
+    "call",
+    "case",
+    "catalog",
+    "code",
+    "dial",
+    "ext",
+    "fax",
+    "invoice",
+    "isbn",
+    "item",
+    "lot",
+    "mobile",
+    "model",
+    "ord",
+    "order",
+    "part",
+    "parts",
+    "phone",
+    "pn",
+    "po",
+    "product",
+    "ref",
+    "reference",
+    "rev",
+    "serial",
+    "sku",
+    "tel",
+    "telephone",
+    "ticket",
+    "tracking",
+    "version",
+    "zip",
 ]);
 
 /// Numbers that were printed on sample cards and belong to nobody.
@@ -28,12 +63,10 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups
     let count = match (groups.lengths(1), groups.lengths(3)) {
         ([9], _) => 1,
         (_, [3, 2, 4]) => 3,
-        _ if groups.is_split(3) => {
-            match (1..=3).find(|count| groups.digits(*count).len() == 9) {
-                Some(count) if groups.is_split(count) => count,
-                _ => return false,
-            }
-        }
+        _ if groups.is_split(3) => match (1..=3).find(|count| groups.digits(*count).len() == 9) {
+            Some(count) if groups.is_split(count) => count,
+            _ => return false,
+        },
         _ => return false,
     };
     let end = groups.end(count);
@@ -67,9 +100,9 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups
 /// Whether nine digits (values) are in the ranges that are given out. Areas from 900 on are other
 /// identifiers.
 pub(in crate::sensitivity) fn is_issued(digits: &[u8]) -> bool {
-    let number = digits
-        .iter()
-        .fold(0u32, |sum, digit| sum.wrapping_mul(10).wrapping_add(u32::from(*digit)));
+    let number = digits.iter().fold(0u32, |sum, digit| {
+        sum.wrapping_mul(10).wrapping_add(u32::from(*digit))
+    });
     let (area, group, serial) = (number / 1_000_000, number / 10_000 % 100, number % 10_000);
     digits.len() == 9
         && !matches!(area, 0 | 666 | 900..)

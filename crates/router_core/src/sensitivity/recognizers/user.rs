@@ -38,7 +38,10 @@ pub(in crate::sensitivity) fn compile(pattern: &UserPattern) -> Result<Pattern, 
     }
     if text.len() > LONGEST {
         return Err((
-            format!("the pattern has {} bytes; at most {LONGEST} are allowed", text.len()),
+            format!(
+                "the pattern has {} bytes; at most {LONGEST} are allowed",
+                text.len()
+            ),
             "split it into several patterns".to_owned(),
         ));
     }
@@ -51,14 +54,20 @@ pub(in crate::sensitivity) fn compile(pattern: &UserPattern) -> Result<Pattern, 
         .determinize_size_limit(Some(4 * LARGEST));
     let built = Regex::builder()
         .syntax(syntax)
-        .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(LARGEST)))
+        .thompson(
+            thompson::Config::new()
+                .utf8(false)
+                .nfa_size_limit(Some(LARGEST)),
+        )
         .dense(dense.start_kind(StartKind::Both))
         .build(text);
     let regex = built.map_err(|error| refused(&error, text))?;
     let empty = regex.is_match(Input::new(b""));
-    let nothing = [" ", "a", "\n"]
-        .iter()
-        .any(|probe| regex.find(probe.as_bytes()).is_some_and(|found| found.is_empty()));
+    let nothing = [" ", "a", "\n"].iter().any(|probe| {
+        regex
+            .find(probe.as_bytes())
+            .is_some_and(|found| found.is_empty())
+    });
     if empty || nothing {
         return Err((
             "the pattern matches the empty text, so it would match every request".to_owned(),

@@ -250,7 +250,9 @@ mod tests {
 
     fn decoded(text: &str) -> Option<(String, usize, usize)> {
         let mut out = Vec::new();
-        let at = text.find(|it: char| it.is_ascii_alphanumeric()).unwrap_or(0);
+        let at = text
+            .find(|it: char| it.is_ascii_alphanumeric())
+            .unwrap_or(0);
         let found = decode(text.as_bytes(), at, (0, 0), &mut out, &mut 0);
         let text = String::from_utf8_lossy(&out).into_owned();
         (!text.is_empty()).then_some((text, found.start, found.end))
@@ -270,7 +272,11 @@ mod tests {
     fn lines_are_joined() {
         let text = "ab 4111 1111 cd ".repeat(12);
         let mut line = String::new();
-        let alphabet: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
+        let alphabet: Vec<char> = ('A'..='Z')
+            .chain('a'..='z')
+            .chain('0'..='9')
+            .chain(['+', '/'])
+            .collect();
         for (count, three) in text.as_bytes().chunks(3).enumerate() {
             if count > 0 && count % 19 == 0 {
                 line.push('\n');

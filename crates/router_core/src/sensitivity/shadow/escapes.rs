@@ -59,9 +59,9 @@ fn backslash(text: &[u8], at: usize) -> Option<(char, usize)> {
         b'x' => Some((char::from_u32(hex(text, at + 2, 2)?)?, 4)),
         b'0'..=b'1' => {
             let digits = text.get(at + 1..at + 4)?;
-            let code = digits.iter().try_fold(0, |sum, byte| {
-                Some(sum << 3 | (*byte as char).to_digit(8)?)
-            })?;
+            let code = digits
+                .iter()
+                .try_fold(0, |sum, byte| Some(sum << 3 | (*byte as char).to_digit(8)?))?;
             Some((char::from_u32(code)?, 4))
         }
         b'n' | b'r' => Some(('\n', 2)),
@@ -169,14 +169,21 @@ mod tests {
             ("&#52", '4'),
             ("&commat;", '@'),
         ] {
-            assert_eq!(unescape(text.as_bytes(), 0), Some((character, text.len())), "{text}");
+            assert_eq!(
+                unescape(text.as_bytes(), 0),
+                Some((character, text.len())),
+                "{text}"
+            );
             assert!(is_escape(text.as_bytes(), 0), "{text}");
         }
     }
 
     #[test]
     fn what_programs_are_full_of_is_no_disguise() {
-        for text in ["%s", "%d", "%20a", "\\n", "\\d", "\\w+", "&amp;", "&&", "& ", "\\u00e9", "\\x00", "%", "\\"] {
+        for text in [
+            "%s", "%d", "%20a", "\\n", "\\d", "\\w+", "&amp;", "&&", "& ", "\\u00e9", "\\x00", "%",
+            "\\",
+        ] {
             assert!(!is_escape(text.as_bytes(), 0), "{text}");
         }
         assert!(is_escape(b"4%2041", 1));

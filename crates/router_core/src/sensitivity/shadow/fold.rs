@@ -48,7 +48,9 @@ pub(super) fn fold(character: char, text: &[u8], start: usize, end: usize) -> Fo
     match code {
         0..=0x7f => Fold::Keep,
         0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f => Fold::Drop,
-        0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f => Fold::Drop,
+        0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f => {
+            Fold::Drop
+        }
         0xfeff | 0xffa0 | 0xfff9..=0xfffb | 0x1d173..=0x1d17a => Fold::Drop,
         0x300..=0x36f | 0x20d0..=0x20ff => Fold::Drop,
         0xe0000..=0xe01ef => Fold::Drop,
@@ -72,7 +74,7 @@ pub(super) fn fold(character: char, text: &[u8], start: usize, end: usize) -> Fo
                 b'a' + letter - 26
             })
         }
-        0x370..=0x3ff | 0x400..=0x52f => like(character, text, start, end),
+        0x370..=0x52f => like(character, text, start, end),
         _ => digit(code),
     }
 }
@@ -116,8 +118,12 @@ pub(in crate::sensitivity) fn is_disguise(text: &[u8], at: usize) -> bool {
     match fold(character, text, at, at + length) {
         Fold::Keep => false,
         Fold::Drop => {
-            let hides = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'-' | b'+');
-            hides(last) && !next.is_ascii_whitespace() || hides(next) && last >= 0x80
+            let hides =
+                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'-' | b'+');
+            last.is_ascii_digit()
+                || next.is_ascii_digit()
+                || hides(last) && !next.is_ascii_whitespace()
+                || hides(next) && !last.is_ascii_whitespace()
         }
         Fold::To(byte) if byte.is_ascii_alphanumeric() || byte == b'@' => true,
         Fold::To(_) => {
@@ -167,7 +173,14 @@ mod tests {
 
     #[test]
     fn ordinary_typography_is_no_disguise() {
-        for text in ["it’s – well — fine…", "“quoted”", "naïve", "信用卡号，", "а б", "❤️ yes"] {
+        for text in [
+            "it’s – well — fine…",
+            "“quoted”",
+            "naïve",
+            "信用卡号，",
+            "а б",
+            "❤️ yes",
+        ] {
             let bytes = text.as_bytes();
             assert!((0..bytes.len()).all(|at| !is_disguise(bytes, at)), "{text}");
         }
@@ -178,6 +191,10 @@ mod tests {
     #[test]
     fn tables_are_in_order() {
         assert!(ZEROS.windows(2).all(|pair| pair[0] + 10 <= pair[1]));
-        assert!(LIKE.chars().skip(1).step_by(2).all(|it| it.is_ascii_alphabetic()));
+        assert!(LIKE
+            .chars()
+            .skip(1)
+            .step_by(2)
+            .all(|it| it.is_ascii_alphabetic()));
     }
 }
