@@ -32,10 +32,11 @@ def measured() -> dict[str, Any]:
             {
                 "name": extra["name"],
                 "median_us": round(bench["stats"]["median"] / per * 1e6, 3),
-                "p95_us": round(quantiles(data, n=20)[18], 3),
+                "p99_us": round(quantiles(data, n=100)[98], 3),
                 "min_us": round(min(data), 3),
                 "rounds": bench["stats"]["rounds"],
                 "target_us": extra.get("target_us"),
+                "visited": extra.get("visited"),
             }
         )
     return {"calls": calls}

@@ -1,5 +1,6 @@
 """A router as a worker has it: compiled from a configuration by the code that serves."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TypeVar
 import msgspec
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.tokens import corpus
 from hybridgw.config.load import load
 from hybridgw.core import Boundary, Route
 from hybridgw.native import Decision, Journal, Principal, Router, StateFile
@@ -19,9 +21,8 @@ MODEL = "assistant"
 PRINCIPAL = Principal("bench", 1, int(Boundary.EXTERNAL))
 DRAW = 0x9E3779B97F4A7C15
 
-_PROSE = "The gateway decides in microseconds which tier may see a request and which should answer it. "
-_CJK = "网关在几微秒内决定哪一层可以看到请求以及由哪一层来回答。"
-_HOSTILE = '\\"\\\\\\n\\u00e9'
+# JSON escapes that a body is made of: each must be undone before it can be looked at.
+_ESCAPES = '\\"\\\\\\n\\u00e9'
 
 
 def timed(
@@ -56,20 +57,27 @@ def router(folder: Path, *, journal: bool) -> Router:
     return Router(plan.native, state, slot, written)
 
 
-def chat(size: int, kind: str = "prose", *, stream: bool = False) -> bytes:
-    """A chat request of about `size` bytes: prose, CJK text, or text made of escapes."""
-    unit = {"prose": _PROSE, "cjk": _CJK}.get(kind)
+def chat(size: int, kind: str = "english", *, stream: bool = False) -> bytes:
+    """A chat request of about `size` bytes: a text of the corpus, or `escapes`, made of nothing else."""
     streamed = "true" if stream else "false"
     head = f'{{"model":"{MODEL}","stream":{streamed},"messages":[{{"role":"user","content":"'
     tail = '"}],"max_tokens":64}'
     room = max(0, size - len(head) - len(tail))
-    text = (unit * (room // len(unit.encode()) + 1)) if unit else _HOSTILE * (room // len(_HOSTILE))
-    raw = text.encode()[:room]
-    # Never end inside a character or inside an escape.
-    raw = raw.decode(errors="ignore").encode() if unit else raw
-    return head.encode() + raw + tail.encode()
+    if kind == "escapes":
+        return (head + _ESCAPES * (room // len(_ESCAPES)) + tail).encode()
+    return (head + json.dumps(corpus.text(kind, room), ensure_ascii=False)[1:-1] + tail).encode()
 
 
 def decide(native: Router, body: bytes) -> Decision:
     """One decision, with the clocks that a worker reads."""
     return native.decide(body, PRINCIPAL, int(Route.CHAT), None, time.monotonic_ns(), time.time_ns(), DRAW)
+
+
+def bytes_visited(native: Router, body: bytes) -> int:
+    """Bytes that scanner and scorer looked at, as `explain` counts them: no clock is involved."""
+    explained = native.explain(
+        body, PRINCIPAL, int(Route.CHAT), None, time.monotonic_ns(), time.time_ns(), DRAW
+    )
+    found = json.loads(explained)
+    scored = found["complexity"]["bytes_visited"] if found["complexity"] else 0
+    return int(found["sensitivity"]["bytes_visited"] + scored)

@@ -78,11 +78,11 @@ def test_pages_are_made_from_files(tmp_path: Path) -> None:
     machine = {"cpu": "Test", "cores": 2, "versions": {"nginx": "1"}, "commit": "unknown", "kernel": "6",
                "python": "3.11", "load_average": 0.1}  # fmt: skip
     for day, median in (("2026-01-01", 1.5), ("2026-01-02", 2.5)):
-        row = {"name": "decide", "median_us": median, "p95_us": 3.0, "rounds": 9, "target_us": 10}
+        row = {"name": "decide", "median_us": median, "p99_us": 3.0, "rounds": 9, "target_us": 10}
         document = {"what": "micro", "at": f"{day}T00:00:00+00:00", "machine": machine, "calls": [row]}
         (tmp_path / f"test-{day}-micro.json").write_text(json.dumps(document))
     text = report.render(tmp_path).read_text()
-    assert "| decide | 2.50 | 3.00 | 9 | 10 |" in text and "1.50" not in text
+    assert "| decide | 2.50 | 3.00 | 9 | 10 | - |" in text and "1.50" not in text
     assert "[test-2026-01-02-micro.json]" in text
 
 

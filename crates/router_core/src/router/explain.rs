@@ -56,6 +56,7 @@ pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError>
             "class": placed.class.name(),
             "score": placed.measured.score,
             "learned": placed.learned,
+            "bytes_visited": placed.measured.visited,
             "features": placed.measured.features.named().map(|(name, value)| (name.to_owned(), json!(value)))
                 .collect::<Map<_, _>>(),
         })),
@@ -64,6 +65,7 @@ pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError>
             "known": facts.judgement.findings.level.is_some(),
             "binding": facts.judgement.binding,
             "saturated": facts.judgement.findings.saturated,
+            "bytes_visited": facts.judgement.findings.visited,
             "found": facts.judgement.findings.named().map(|(name, count)| (name.to_owned(), json!(count)))
                 .collect::<Map<_, _>>(),
         },
