@@ -13,6 +13,8 @@ import os
 from typing import Any, final
 
 __all__ = [
+    "ComplexityScorer",
+    "ComplexityThresholds",
     "DecideError",
     "Decision",
     "Journal",
@@ -20,11 +22,16 @@ __all__ = [
     "Principal",
     "Relay",
     "Router",
+    "Scanner",
     "StateFile",
     "build_info",
     "catalogue",
+    "complexity_train",
+    "count_tokens",
+    "estimate_tokens",
     "journal_segment",
     "read_journal",
+    "warm_tokens",
 ]
 
 @final

@@ -15,7 +15,7 @@ import pytest
 
 from tests.integration.conftest import config
 from tests.support.demo import Demo
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, wait_for
 
 CARD = "4111 1111 1111 1111"
 PLAIN = "the weather in Lisbon"
@@ -203,7 +203,8 @@ def test_under_observe_it_is_reported_and_travels(demo: Demo) -> None:
         answer = ask(watching, "chat", "cloud-chat", {"messages": user(f"card {CARD}")})
         assert answer.status == 200
         assert answer.headers["x-hybridgw-level"] == "regulated"
-        assert "observe" in watching.log()
+        # Announced once the gateway listens, which may be after its first answer.
+        wait_for(lambda: "observe" in watching.log())
 
 
 def test_own_patterns_and_levels(demo: Demo) -> None:

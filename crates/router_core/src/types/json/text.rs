@@ -100,10 +100,27 @@ impl Text {
     pub(crate) fn decode<'a>(self, bytes: &'a [u8]) -> Cow<'a, str> {
         let raw = self.span.of(bytes);
         if self.escaped {
-            Cow::Owned(unescape(raw))
+            let mut out = Vec::new();
+            unescape(raw, &mut out);
+            Cow::Owned(match String::from_utf8(out) {
+                Ok(text) => text,
+                Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+            })
         } else {
             String::from_utf8_lossy(raw)
         }
+    }
+
+    /// The bytes that the literal of a body that is UTF-8 means: the body's own where nothing is
+    /// escaped, else `scratch`, whose former content is gone. Lone surrogates become U+FFFD.
+    pub(crate) fn decode_into<'a>(self, bytes: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        let raw = self.span.of(bytes);
+        if !self.escaped {
+            return raw;
+        }
+        scratch.clear();
+        unescape(raw, scratch);
+        scratch
     }
 
     /// Whether the literal means exactly `text`.
@@ -117,14 +134,20 @@ impl Text {
     }
 }
 
-/// Decodes the inside of a literal that the scanner has accepted.
-fn unescape(raw: &[u8]) -> String {
-    let mut out = Vec::with_capacity(raw.len());
+/// Appends what the inside of a literal means that the scanner has accepted. Runs between escapes
+/// are short in code and prose, so they are found as the parser finds them, without a call.
+fn unescape(raw: &[u8], out: &mut Vec<u8>) {
+    out.reserve(raw.len());
     let mut at = 0;
     while at < raw.len() {
-        let plain = memchr::memchr(b'\\', &raw[at..]).map_or(raw.len(), |found| at + found);
+        let plain = plain_run(raw, at);
         out.extend_from_slice(&raw[at..plain]);
         at = plain;
+        if raw.get(at).is_some_and(|&byte| byte != b'\\') {
+            out.push(raw[at]);
+            at += 1;
+            continue;
+        }
         let Some(&kind) = raw.get(at + 1) else { break };
         at += 2;
         let byte = match kind {
@@ -151,10 +174,6 @@ fn unescape(raw: &[u8]) -> String {
             other => other,
         };
         out.push(byte);
-    }
-    match String::from_utf8(out) {
-        Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
     }
 }
 

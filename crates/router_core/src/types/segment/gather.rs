@@ -1,6 +1,6 @@
 //! The gathering itself: strings of a body in, [`Text`] out.
 
-use std::borrow::Cow;
+use std::mem;
 
 use super::names::{class_of, is_blob, is_data_url, is_plain_word, is_structure, Class};
 use super::{Kind, Mark, Role, Text};
@@ -79,12 +79,13 @@ impl<'a> Gatherer<'a> {
         while self.open.last().is_some_and(|(open, _)| *open >= depth) {
             self.open.pop();
         }
-        let name = decoded(literal, self.body);
-        let class = match class_of(&name) {
+        let mut scratch = mem::take(&mut self.text.scratch);
+        let name = literal.decode_into(self.body, &mut scratch);
+        let class = match class_of(name) {
             // `image_url: {url: …}`: what is under a reference refers.
             Class::Text | Class::NotContent
                 if self.open.last().is_some_and(|(_, it)| *it == Class::Remote)
-                    && &*name == b"url" =>
+                    && name == b"url" =>
             {
                 Class::Remote
             }
@@ -100,12 +101,13 @@ impl<'a> Gatherer<'a> {
         }
         let raw = (literal.span.start, literal.span.end);
         if self.part == Part::Owned {
-            if !is_plain_word(&name) {
-                self.text.push_aside(&name, raw, Kind::Key, self.message);
+            if !is_plain_word(name) {
+                self.text.push_aside(name, raw, Kind::Key, self.message);
             }
-        } else if !is_structure(&name) {
-            self.text.push(&name, raw, Kind::Key, self.message);
+        } else if !is_structure(name) {
+            self.text.push(name, raw, Kind::Key, self.message);
         }
+        self.text.scratch = scratch;
     }
 
     fn value(&mut self, literal: Literal, depth: u32) {
@@ -119,13 +121,20 @@ impl<'a> Gatherer<'a> {
         }
         let class = self.open.last().map_or(Class::Text, |(_, class)| *class);
         let raw = (literal.span.start, literal.span.end);
-        let value = decoded(literal, self.body);
+        let mut scratch = mem::take(&mut self.text.scratch);
+        let value = literal.decode_into(self.body, &mut scratch);
         if class == Class::Role && depth == MESSAGE_DEPTH {
             if let Some(role) = self.text.roles.get_mut(self.message as usize) {
-                *role = role_of(&value);
+                *role = role_of(value);
             }
         }
-        if is_data_url(&value) || (class == Class::Blob && is_blob(&value)) {
+        self.keep(value, class, raw);
+        self.text.scratch = scratch;
+    }
+
+    /// Puts a value where it belongs: among the content, behind it, or nowhere but on the count.
+    fn keep(&mut self, value: &[u8], class: Class, raw: (usize, usize)) {
+        if is_data_url(value) || (class == Class::Blob && is_blob(value)) {
             self.text.opaque += 1;
             return;
         }
@@ -141,9 +150,9 @@ impl<'a> Gatherer<'a> {
         let not_content = matches!(class, Class::NotContent | Class::Role | Class::Remote)
             || self.part == Part::Owned;
         if !not_content {
-            self.text.push(&value, raw, kind, self.message);
-        } else if !is_plain_word(&value) {
-            self.text.push_aside(&value, raw, Kind::Other, self.message);
+            self.text.push(value, raw, kind, self.message);
+        } else if !is_plain_word(value) {
+            self.text.push_aside(value, raw, Kind::Other, self.message);
         }
     }
 
@@ -223,17 +232,6 @@ fn integer_of(number: &[u8]) -> Vec<u8> {
     }
     digits.resize(length, b'0');
     digits
-}
-
-/// The text of a literal of a body that is known to be UTF-8: borrowed unless it holds escapes.
-fn decoded(literal: Literal, body: &[u8]) -> Cow<'_, [u8]> {
-    if !literal.escaped {
-        return Cow::Borrowed(literal.span.of(body));
-    }
-    match literal.decode(body) {
-        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-    }
 }
 
 fn role_of(name: &[u8]) -> Role {

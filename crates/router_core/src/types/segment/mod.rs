@@ -87,6 +87,8 @@ pub struct Text {
     content_end: u32,
     aside: Vec<u8>,
     aside_marks: Vec<Mark>,
+    /// Where a string with escapes is decoded before it is known where it belongs.
+    scratch: Vec<u8>,
     opaque: u32,
     token_ids: bool,
     overflow: bool,
