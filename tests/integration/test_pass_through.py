@@ -5,8 +5,10 @@ import json
 import random
 from typing import Any
 
+from tests.integration.conftest import config
 from tests.support.demo import Demo
 from tests.support.gateway import Gateway
+from tests.support.player import ANSWER, STREAM_HEAD, Player, chunk, whole
 
 
 def random_value(source: random.Random, depth: int = 0) -> str:
@@ -53,13 +55,55 @@ def random_body(source: random.Random) -> tuple[bytes, bytes]:
 
 def test_request_bodies_arrive_unchanged_but_for_the_model(demo: Demo, gateway: Gateway) -> None:
     source = random.Random(20261120)
-    for _ in range(150):
+    for _ in range(1000):
         sent, expected = random_body(source)
         answer = gateway.post("/v1/chat/completions", sent)
         # The demo's own parser refuses lone surrogates; what counts is that they arrive as sent.
         assert answer.status in (200, 400), (sent, answer.body)
         seen = demo.requests("local")[-1]
         assert seen["body_sha256"] == hashlib.sha256(expected).hexdigest(), (sent, seen)
+
+
+def random_event(source: random.Random) -> bytes:
+    """What an upstream may put into a stream: chunks in any spelling, fields and comments of its own."""
+    kind = source.randrange(8)
+    if kind == 0:
+        return b": " + random.Random(source.random()).randbytes(6).hex().encode() + b"\n\n"
+    if kind == 1:
+        return b"event: message\nid: %d\n" % source.randrange(99) + chunk("word ")
+    gap = source.choice(["", " ", "  "])
+    members = [
+        f'"x{i}"{gap}:{gap}{random_value(source)}'.replace("\n\t", " ") for i in range(source.randrange(4))
+    ]
+    members.append('"choices":[{"index":0,"delta":{"content":"%s"},"finish_reason":null}]' % ("w" * kind))
+    source.shuffle(members)
+    end = source.choice(["\n\n", "\r\n\r\n"])
+    return ("data:" + gap + "{" + f"{gap},".join(members) + "}" + end).encode()
+
+
+def test_answers_and_streams_leave_as_they_came(demo: Demo) -> None:
+    """1,000 of each; in pieces that end anywhere."""
+    source = random.Random(20261121)
+    asked = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    streamed = {**asked, "stream": True, "stream_options": {"include_usage": True}}
+    with Player() as upstream:
+        setup = config(
+            demo,
+            deployments=[upstream.deployment(max_parallel=0)],
+            models=[{"name": "m", "deployments": ["local/m"], "retries": 0}],
+        )
+        with Gateway(setup) as gateway:
+            for _ in range(1000):
+                extra = f'{{"x":{random_value(source)},'.encode()
+                body = extra + ANSWER[1:]
+                upstream.plays(whole(body))
+                assert gateway.post("/v1/chat/completions", asked).body == body
+                events = [random_event(source) for _ in range(source.randrange(1, 9))]
+                stream = b"".join([chunk("first"), *events, chunk("", '"stop"'), b"data: [DONE]\n\n"])
+                cut = source.randrange(len(stream))
+                upstream.plays(STREAM_HEAD + stream[:cut], stream[cut:])
+                answer = gateway.post("/v1/chat/completions", streamed)
+                assert answer.body == stream, (answer.body, stream)
 
 
 def test_our_own_members_are_cut_and_nothing_else(demo: Demo, gateway: Gateway) -> None:
