@@ -24,11 +24,13 @@ def _fresh(request: pytest.FixtureRequest) -> None:
 
 
 def config(demo: Demo, **more: Any) -> dict[str, Any]:
-    """Two tiers behind one model, quick limits, and a breaker that does not get in the way."""
+    """Two tiers behind one model, quick limits, a breaker that does not get in the way, and no probes:
+    a fault is planned for whoever asks next, and that must be the test."""
     return {
         "timeouts": FAST,
         "server": {"heartbeat": "5s", "commit_after": "5s", "drain": "5s"},
         "breaker": {"enabled": False, "throttle": "1ms", "credential": "1ms", "credit": "1ms"},
+        "health": {"enabled": False},
         "deployments": [demo.deployment("local"), demo.deployment("private")],
         "models": [{"name": "m", "deployments": ["local/m", "private/m"], "retries": 0}],
         **more,
