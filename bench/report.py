@@ -174,6 +174,17 @@ def render(folder: Path = RESULTS) -> Path:
         for (name, what), (path, document) in sorted(newest.items()):
             if name != machine_name:
                 continue
+            if what not in _PAGES and "promises" not in document:
+                # Tokens, sensitivity and complexity print pages of their own; here is the way to them.
+                own = path.with_suffix(".md")
+                source = own if own.exists() else path
+                lines += [
+                    "",
+                    f"### {what.replace('_', ' ').capitalize()}",
+                    "",
+                    f"[{source.name}]({source.name})",
+                ]
+                continue
             machine = document["machine"]
             title = _TITLES.get(what, what.replace("-", " ").capitalize())
             versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())

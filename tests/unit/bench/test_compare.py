@@ -81,9 +81,12 @@ def test_pages_are_made_from_files(tmp_path: Path) -> None:
         row = {"name": "decide", "median_us": median, "p99_us": 3.0, "rounds": 9, "target_us": 10}
         document = {"what": "micro", "at": f"{day}T00:00:00+00:00", "machine": machine, "calls": [row]}
         (tmp_path / f"test-{day}-micro.json").write_text(json.dumps(document))
+    own = {"what": "tokens_speed", "at": "2026-01-02T00:00:00+00:00", "machine": machine, "rows": []}
+    (tmp_path / "test-2026-01-02-tokens_speed.json").write_text(json.dumps(own))
     text = report.render(tmp_path).read_text()
     assert "| decide | 2.50 | 3.00 | 9 | 10 | - |" in text and "1.50" not in text
     assert "[test-2026-01-02-micro.json]" in text
+    assert "[test-2026-01-02-tokens_speed.json]" in text
 
 
 def test_processes_are_charged_with_their_children(tmp_path: Path) -> None:
