@@ -72,6 +72,7 @@ def test_an_unknown_path_is_a_404_in_the_error_shape(gateway: Gateway, path: str
 
 def test_the_wrong_method(gateway: Gateway) -> None:
     assert gateway.get("/v1/chat/completions").status == 405
+    assert gateway.get("/utils/token_counter").status == 405
     assert gateway.post("/v1/models", {}).status == 405
 
 
@@ -83,17 +84,23 @@ def small(demo: Demo) -> Iterator[Gateway]:
         yield running
 
 
-def test_a_body_over_the_limit_is_refused_when_declared(small: Gateway) -> None:
+READERS = pytest.mark.parametrize("path", ["/v1/chat/completions", "/utils/token_counter"])
+"""Every way in which a body is read."""
+
+
+@READERS
+def test_a_body_over_the_limit_is_refused_when_declared(small: Gateway, path: str) -> None:
     body = json.dumps({**CHAT, "pad": "x" * 70_000}).encode()
-    answer = small.post("/v1/chat/completions", body)
+    answer = small.post(path, body)
     assert (answer.status, answer.json["error"]["code"]) == (413, "request_too_large")
 
 
-def test_a_body_over_the_limit_is_refused_when_it_comes_in_chunks(small: Gateway) -> None:
+@READERS
+def test_a_body_over_the_limit_is_refused_when_it_comes_in_chunks(small: Gateway, path: str) -> None:
     with socket.create_connection(("127.0.0.1", small.port), timeout=5) as raw:
         raw.sendall(
-            b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-            b"transfer-encoding: chunked\r\n\r\n"
+            b"POST %b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+            b"transfer-encoding: chunked\r\n\r\n" % path.encode()
         )
         answer = b""
         try:
@@ -105,12 +112,13 @@ def test_a_body_over_the_limit_is_refused_when_it_comes_in_chunks(small: Gateway
     assert answer.startswith(b"HTTP/1.1 413 "), answer[:200]
 
 
-def test_a_slow_body_is_given_up(small: Gateway) -> None:
+@READERS
+def test_a_slow_body_is_given_up(small: Gateway, path: str) -> None:
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", small.port), timeout=5) as raw:
         raw.sendall(
-            b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-            b"content-length: 1000\r\n\r\n{"
+            b"POST %b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+            b"content-length: 1000\r\n\r\n{" % path.encode()
         )
         answer = raw.recv(65536)
     assert answer.startswith(b"HTTP/1.1 408 "), answer[:200]

@@ -76,7 +76,10 @@ def test_the_token_counter(demo: Demo, sized: Gateway) -> None:
     assert (answer["total_tokens"], answer["tokenizer_type"], answer["exact"]) == (9, "o200k_base", True)
     assert count({"model": "small", "prompt": "hello world"}).json["total_tokens"] >= 2
     assert count({"model": "nope", "messages": user("x")}).status == 404
-    assert count(b"nonsense").status == 400
+    for nonsense in (b"nonsense", b"[]", b"", b"\xff", b"[" * 9000, b'{"model":"small"}'):
+        assert count(nonsense).status == 400, nonsense[:20]
+    form = {"content-type": "text/plain"}
+    assert sized.post("/utils/token_counter", {"model": "small", "prompt": "x"}, form).status == 415
     for tier in ("local", "private", "cloud"):
         assert not demo.requests(tier)
 

@@ -36,8 +36,6 @@ PAGES: dict[str, Page] = {
     "/health/readiness": pages.readiness,
     "/metrics": pages.metrics,
 }
-
-
 COUNTERS = frozenset({"/utils/token_counter", "/v1/utils/token_counter"})
 
 
@@ -81,11 +79,11 @@ class Application:
                 await cors.preflight(plan, facts, send)
                 return
             if method == "POST" and scope["path"] in COUNTERS:
-                await token_counter.count(self.lifecycle, facts, receive, send)
+                await token_counter.count(self.lifecycle.worker, facts, receive, send)
                 return
             await self._page(scope["path"], method, route)(self.lifecycle, facts, scope, send)
         except GatewayError as error:
-            if facts.content_length > 0:
+            if facts.content_length > 0 or method not in ("GET", "HEAD"):
                 await discard_body(receive, plan.settings.server.max_body)
             await send_fault(send, OPENAI, rescue(error, plan.settings.error_catalogue))
         except Exception as error:
@@ -95,10 +93,10 @@ class Application:
         page = self._pages.get(path)
         if page is None and path.startswith(("/v1/models/", "/models/")):
             page = pages.model
-        if route is None and page is None:
+        if route is None and page is None and path not in COUNTERS:
             raise RequestError("unknown_url", f"no such path: {method} {path[:200]}")
         if page is None or method not in ("GET", "HEAD"):
-            takes = "POST" if route is not None else "GET"
+            takes = "POST" if route is not None or path in COUNTERS else "GET"
             raise RequestError("method_not_allowed", f"{path[:200]} takes {takes}")
         return page
 

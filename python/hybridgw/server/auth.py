@@ -30,6 +30,19 @@ def authenticate(plan: Plan, facts: Facts) -> Principal:
     return principal
 
 
+def admit(plan: Plan, facts: Facts) -> Principal:
+    """The principal of a request with a body. Without a key the body's declared type is what keeps HTML
+    forms out; a browser asks before it sends JSON."""
+    principal = authenticate(plan, facts)
+    if not plan.settings.auth.master_key:
+        kind = facts.content_type.partition(b";")[0].strip().lower()
+        if kind != b"application/json" and not kind.endswith(b"+json"):
+            raise RequestError(
+                "unsupported_media_type", "send the body as application/json", field="content-type"
+            )
+    return principal
+
+
 def check_local(plan: Plan, facts: Facts) -> None:
     """The rules of a gateway without a key: callers on this machine, and no web page of another
     origin among them."""

@@ -6,7 +6,7 @@ The time limit is the watchdog's: it knows since when the call waits, and aborts
 import asyncio
 import contextlib
 
-from hybridgw.errors import RequestError
+from hybridgw.errors import Refused, RequestError
 from hybridgw.pipeline.call import Call, Receive
 
 _LINGER = 3.0
@@ -17,10 +17,29 @@ _BEYOND = 64 * 1024 * 1024
 """Bytes over the limit for the same."""
 
 
-async def read_body(call: Call, limit: int, declared: int) -> bytes:
-    """The whole body. RequestError `request_too_large` above `limit` bytes, `bad_request` when it
-    ends early: the client left, or its framing is broken and the server gave up on it. A client
-    that left does not see that answer, one that sent nonsense shall."""
+async def read_body(call: Call, declared: int) -> bytes:
+    """The whole body of a call that the watchdog sees (`worker.active`).
+
+    RequestError `request_too_large` above the configured limit, `request_timeout` when the watchdog
+    gave up on it, `bad_request` when it ends early: the client left, or its framing is broken and the
+    server gave up on it. A client that left does not see that answer, one that sent nonsense shall.
+    Refused `draining` when the worker has no time left."""
+    try:
+        body = await _whole(call, call.plan.settings.server.max_body, declared)
+    except asyncio.CancelledError:
+        if call.cause is None:
+            raise
+        call.resumed()
+        call.reading = False  # nobody waits for the rest any more
+        if call.cause == "draining":
+            raise Refused("draining", "the gateway is stopping", retry_after=1.0) from None
+        call.cause = None
+        raise RequestError("request_timeout", "the request body did not arrive in time") from None
+    call.reading = False
+    return body
+
+
+async def _whole(call: Call, limit: int, declared: int) -> bytes:
     if declared > limit:
         if declared <= limit + _BEYOND:
             call.refused = True

@@ -9,11 +9,11 @@ import time
 
 from hybridgw.core import Route
 from hybridgw.dialects import OPENAI
-from hybridgw.errors import GatewayError, Refused, RequestError
+from hybridgw.errors import GatewayError
 from hybridgw.pipeline import Call, Worker, answer
 from hybridgw.pipeline.call import Receive, Send
 from hybridgw.pipeline.run import ClientGone
-from hybridgw.server.auth import authenticate
+from hybridgw.server.auth import admit
 from hybridgw.server.body import discard_body, read_body
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
@@ -29,9 +29,7 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
     plan = worker.plan
     worker.state.request_started(worker.slot)
     try:
-        principal = authenticate(plan, facts)
-        if not plan.settings.auth.master_key:
-            _check_media_type(facts)
+        principal = admit(plan, facts)
         if worker.draining:
             raise GatewayError("draining", "the gateway is stopping", retry_after=1.0)
     except GatewayError as error:
@@ -43,7 +41,7 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
     call = Call(worker, route, OPENAI, principal, receive, send, begun)
     worker.active.add(call)
     try:
-        await answer(call, await _read(call, facts), facts.hints)
+        await answer(call, await read_body(call, facts.content_length), facts.hints)
     except ClientGone:
         call.status = _CLIENT_LEFT
     except asyncio.CancelledError:
@@ -59,22 +57,6 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
             call.beat.cancel()
         call.leave(time.monotonic_ns())
         worker.state.request_finished(worker.slot, route, call.status, call.overhead_ns // 1000)
-
-
-async def _read(call: Call, facts: Facts) -> bytes:
-    try:
-        body = await read_body(call, call.plan.settings.server.max_body, facts.content_length)
-    except asyncio.CancelledError:
-        if call.cause is None:
-            raise
-        call.resumed()
-        call.reading = False  # nobody waits for the rest any more
-        if call.cause == "draining":
-            raise Refused("draining", "the gateway is stopping", retry_after=1.0) from None
-        call.cause = None
-        raise RequestError("request_timeout", "the request body did not arrive in time") from None
-    call.reading = False
-    return body
 
 
 async def _tell(call: Call, error: Exception) -> None:
@@ -111,12 +93,3 @@ async def _end_with(call: Call, error: Exception) -> None:
     decision = call.decision
     facts = ((b"x-request-id", decision.id.encode()),) if decision is not None else ()
     await send_fault(call.send, call.dialect, fault, facts)
-
-
-def _check_media_type(facts: Facts) -> None:
-    """Without a key this is what keeps HTML forms out; a browser asks before it sends JSON."""
-    kind = facts.content_type.partition(b";")[0].strip().lower()
-    if kind != b"application/json" and not kind.endswith(b"+json"):
-        raise RequestError(
-            "unsupported_media_type", "send the body as application/json", field="content-type"
-        )

@@ -4,77 +4,88 @@ The answer has the members that clients of a LiteLLM Proxy read. Nothing is sent
 prompt is not kept.
 """
 
+import asyncio
 import time
 from typing import Any
 
+import msgspec
 import orjson
 
 from hybridgw.core import Route
-from hybridgw.errors import RequestError
+from hybridgw.dialects import OPENAI
+from hybridgw.errors import GatewayError, RequestError
 from hybridgw.native import DecideError
+from hybridgw.pipeline import Call, Worker
 from hybridgw.pipeline.call import Receive, Send
-from hybridgw.server.auth import authenticate
-from hybridgw.server.lifecycle import Lifecycle
+from hybridgw.server.auth import admit
+from hybridgw.server.body import read_body
 from hybridgw.server.request import Facts
-from hybridgw.server.respond import send_json
+from hybridgw.server.rescue import rescue
+from hybridgw.server.respond import send_fault, send_json
 
 
-async def count(lifecycle: Lifecycle, facts: Facts, receive: Receive, send: Send) -> None:
-    """Count the tokens of a body with `model` and one of `messages`, `prompt`, `input`."""
-    worker = lifecycle.worker
-    principal = authenticate(worker.plan, facts)
-    body = await _read(receive, worker.plan.settings.server.max_body)
-    route = _route(body)
+class _Members(msgspec.Struct):
+    """What tells the kinds of bodies apart; nothing is built of the rest."""
+
+    messages: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    prompt: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    input: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+async def count(worker: Worker, facts: Facts, receive: Receive, send: Send) -> None:
+    """Count the tokens of a body with `model` and one of `messages`, `prompt`, `input`.
+
+    Raises GatewayError for a caller who is not admitted; later errors are told from here, because the
+    body is read by then. The watchdog sees the call as it sees inference: a slow body ends."""
+    principal = admit(worker.plan, facts)
+    call = Call(worker, Route.CHAT, OPENAI, principal, receive, send, time.monotonic_ns())
+    worker.active.add(call)
     try:
-        told = await worker.loop.run_in_executor(
-            None,
-            worker.router.explain,
-            body,
-            principal,
-            route,
-            None,
-            time.monotonic_ns(),
-            time.time_ns(),
-            worker.draw(64),
-        )
+        try:
+            body = await read_body(call, facts.content_length)
+            counted = await worker.loop.run_in_executor(None, _count, call, body)
+        except GatewayError as error:
+            await send_fault(send, OPENAI, rescue(error, worker.plan.settings.error_catalogue))
+        else:
+            await send_json(send, counted)
+    except asyncio.CancelledError:
+        if call.cause is None:
+            raise
+        call.resumed()  # the client left: nobody is there to be answered
+    finally:
+        worker.active.discard(call)
+        if call.watch is not None:
+            call.watch.cancel()
+
+
+def _count(call: Call, body: bytes) -> dict[str, Any]:
+    """In the executor: a long body must not hold up the other requests of this worker."""
+    now, wall, draw = time.monotonic_ns(), time.time_ns(), call.worker.draw(64)
+    try:
+        told = call.router.explain(body, call.principal, _route(body), None, now, wall, draw)
     except DecideError as error:
         raise RequestError(error.code, error.message, field=error.field) from None
     document = orjson.loads(told)
     candidates = document["candidates"] or document["rejected"]
-    answer: dict[str, Any] = {
+    first = candidates[0] if candidates else {}
+    return {
         "total_tokens": document["tokens"]["prompt"],
         "request_model": document["model"],
-        "model_used": candidates[0].get("upstream_model", document["model"])
-        if candidates
-        else document["model"],
+        "model_used": first.get("upstream_model", document["model"]),
         "tokenizer_type": document["tokens"]["vocabulary"],
         "exact": document["tokens"]["exact"],
     }
-    await send_json(send, answer)
-
-
-async def _read(receive: Receive, limit: int) -> bytes:
-    whole = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RequestError("bad_request", "the body ended early")
-        whole += message.get("body", b"")
-        if len(whole) > limit:
-            raise RequestError("request_too_large", f"the body is larger than the limit of {limit} bytes")
-        if not message.get("more_body", False):
-            return bytes(whole)
 
 
 def _route(body: bytes) -> Route:
     """Which kind of body this is; a body that is none is refused by the decision, by name."""
     try:
-        members = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        members = msgspec.json.decode(body, type=_Members)
+    except (msgspec.DecodeError, RecursionError):
         return Route.CHAT
-    if isinstance(members, dict) and "messages" not in members:
-        if "prompt" in members:
+    if members.messages is msgspec.UNSET:
+        if members.prompt is not msgspec.UNSET:
             return Route.COMPLETIONS
-        if "input" in members:
+        if members.input is not msgspec.UNSET:
             return Route.EMBEDDINGS
     return Route.CHAT
