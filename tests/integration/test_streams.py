@@ -11,7 +11,7 @@ import pytest
 from tests.integration.conftest import config
 from tests.integration.test_faults import CHAT, STREAM, events, text
 from tests.support.demo import Demo
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +125,24 @@ def test_many_streams_at_once_do_not_mix(demo: Demo, gateway: Gateway) -> None:
         found = events(answers[number].body)
         assert f"held {number} characters" in text(found), number
         assert found[-1] == "[DONE]"
+
+
+def test_the_wait_for_upstreams_is_not_overhead(demo: Demo) -> None:
+    """A slow failure, then a slow stream from the next tier: neither is time spent here."""
+    with Gateway(config(demo)) as running:
+        demo.fault("local", "latency=200ms;status=500", count=1)
+        demo.fault("private", "gap=40ms;events=8", count=1)
+        began = time.monotonic()
+        assert running.post("/v1/chat/completions", STREAM).status == 200
+        assert time.monotonic() - began > 0.3
+
+        def seconds() -> float | None:
+            page = running.get("/metrics").body.decode()
+            found = dict(
+                line.rsplit(" ", 1) for line in page.splitlines() if "hybridgw_overhead_seconds" in line
+            )
+            counted = float(found["hybridgw_overhead_seconds_count"])
+            return float(found["hybridgw_overhead_seconds_sum"]) if counted else None
+
+        wait_for(lambda: seconds() is not None)
+        assert (seconds() or 1) < 0.15

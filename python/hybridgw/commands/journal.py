@@ -1,7 +1,7 @@
 """`hybridgw journal`: the last attempts as a table, or all of them as JSON lines.
 
-The table is sorted by start. JSON lines come in the order of the segments, so that a journal of any
-size passes through in constant memory.
+The table is sorted by start. JSON lines come in the order of the segments, so that of a
+journal of any size only the attempts whose end was not read yet are in memory.
 """
 
 import sys
@@ -73,13 +73,15 @@ _COLUMNS = (
 def _print_table(entries: list[Entry], state_dir: Path) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     if not entries:
         print(f"nothing was attempted yet (journal in {state_dir})", file=sys.stderr)
         return
     table = Table(*_COLUMNS, box=None, header_style="bold")
     for entry in entries:
-        table.add_row(*_row(entry))
+        # As plain text: in a name of the operator's, brackets are no markup.
+        table.add_row(*map(Text, _row(entry)))
     # Wide enough for its columns wherever it goes: into a file or a pipe nobody can scroll sideways.
     console = Console()
     Console(width=max(console.width, 160)).print(table)

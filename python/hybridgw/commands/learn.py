@@ -7,6 +7,7 @@ aside, beside the prompt's length and the heuristic. A gateway asks for that rec
 
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,14 @@ def run(outcomes: str, out: str, *, seed: int, group: str | None) -> int:
         samples = [(_text(row, n), _flag(row, _WEAK, n), _flag(row, _STRONG, n)) for n, row in rows]
         groups = [str(row.get(group, "")) for _, row in rows] if group else None
         content = complexity_train(samples, seed, "{}", groups)
-    except (Unusable, OSError, ValueError) as error:
+    except (Unusable, OSError, ValueError, EOFError, zlib.error) as error:
         print(f"{outcomes}: {error}", file=sys.stderr)
         return 2
-    Path(out).write_bytes(content)
+    try:
+        Path(out).write_bytes(content)
+    except OSError as error:
+        print(f"{out}: {error.strerror}", file=sys.stderr)
+        return 2
     training = ComplexityScorer(content, True).training
     print(msgspec.json.format(training or "{}", indent=2))
     try:

@@ -72,7 +72,7 @@ class Call:
     sending_since_ns = 0
     """Not 0 while a send waits for the client to take its bytes."""
     overhead_ns = 0
-    """Time spent here and not in waiting for an upstream."""
+    """Time spent here, and not in waiting for an upstream or for the client."""
 
     def __init__(
         self,
@@ -95,17 +95,18 @@ class Call:
         self.begun_ns = begun_ns
         self.last_sent_ns = begun_ns
         self.mark_ns = begun_ns
-        """Since when the request has been in our hands."""
+        """Since when the request has been in our hands; 0 while it is not."""
         self.task = asyncio.current_task(worker.loop)
 
     def leave(self, now_ns: int) -> None:
-        """The request goes to an upstream: what follows is not our time."""
-        self.overhead_ns += now_ns - self.mark_ns
-        self.mark_ns = now_ns
+        """The request waits for somebody else: what follows is not our time. Again: no change."""
+        if self.mark_ns:
+            self.overhead_ns += now_ns - self.mark_ns
+            self.mark_ns = 0
 
     def back(self, now_ns: int) -> None:
-        """The upstream answered: our time counts again."""
-        self.mark_ns = now_ns
+        """The upstream answered or failed: our time counts again. Again: no change."""
+        self.mark_ns = self.mark_ns or now_ns
 
     @property
     def delivered(self) -> bool:

@@ -53,6 +53,7 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
                 await attempt(call, decision, permit)
                 return
             except UpstreamError as error:
+                call.back(time.monotonic_ns())
                 # The first failure is told: it belongs to the deployment that was asked for, and
                 # what went wrong with a stand-in afterwards explains less.
                 first = first or error
@@ -67,7 +68,9 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
                 if response is not None:
                     response.close()
             if permit.delay_ms:
+                call.leave(time.monotonic_ns())
                 await asyncio.sleep(permit.delay_ms / 1000)
+                call.back(time.monotonic_ns())
     except asyncio.CancelledError:
         draining = call.cause == "draining"
         _settle(call, Outcome.DRAINING if draining else Outcome.CANCELLED)

@@ -5,6 +5,7 @@ The time limit is the watchdog's: it knows since when the call waits, and aborts
 
 import asyncio
 import contextlib
+import time
 
 from hybridgw.errors import Refused, RequestError
 from hybridgw.pipeline.call import Call, Receive
@@ -72,6 +73,7 @@ async def _whole(call: Call, limit: int, declared: int) -> bytes:
         if not message.get("more_body", False):
             if len(whole) > limit:
                 raise _too_large(limit)
+            call.mark_ns = time.monotonic_ns()  # its arrival was the client's time
             return bytes(whole)
 
 

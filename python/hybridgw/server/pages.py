@@ -7,8 +7,6 @@ the key. Nothing here ever generates a token.
 import time
 from typing import Any
 
-import orjson
-
 import hybridgw
 from hybridgw.dialects.openai import model_list, model_object
 from hybridgw.errors import GatewayError, RequestError
@@ -135,5 +133,5 @@ def _picture(lifecycle: Lifecycle) -> dict[str, Any]:
         "problems": [f"{problem.key}: {problem.message}" for problem in plan.settings.problems],
         "reload_error": lifecycle.reload_status().last_error,
         "active": len(worker.active),
-        "connections": orjson.loads(orjson.dumps(worker.transport.stats())),
+        "connections": worker.transport.stats(),
     }

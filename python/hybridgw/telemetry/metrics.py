@@ -70,7 +70,9 @@ class _Cells(Collector):
         ):
             yield CounterMetricFamily(f"hybridgw_{name}", help_text, cells[name])
         overhead = HistogramMetricFamily(
-            "hybridgw_overhead_seconds", "Time inside the gateway per request, upstream waits excluded."
+            "hybridgw_overhead_seconds",
+            "Time inside the gateway per request, of a stream until its first content; "
+            "waits for upstreams and clients excluded.",
         )
         _add_histogram(overhead, [], cells["overhead"])
         yield overhead
