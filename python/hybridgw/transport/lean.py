@@ -126,8 +126,11 @@ class LeanTransport:
         self, host: HostPool, ceiling: Boundary, deployment: Deployment, timeouts: Timeouts
     ) -> LeanConnection:
         """A new connection to the first address within `ceiling` that accepts one."""
-        host.reserve(deployment.name)
+        evicted = host.reserve(deployment.name)
         try:
+            if evicted:
+                # Many at once would otherwise hold two descriptors each for a turn, and run out.
+                await asyncio.sleep(0)
             async with asyncio.timeout(timeouts.connect):
                 connection = await self._connect_any(host, ceiling, deployment, timeouts.connect)
         except TimeoutError:

@@ -119,19 +119,22 @@ class HostPool:
         connection.keep(self.pool.limits.idle_seconds)
         self.idle.append(connection)
 
-    def reserve(self, name: str) -> None:
-        """Count a connection that is about to be made for `name`; LOCAL_FAULT beyond the bounds."""
+    def reserve(self, name: str) -> bool:
+        """Count a connection that is about to be made for `name`; LOCAL_FAULT beyond the bounds.
+
+        True if one was closed for it, whose descriptor the loop gives back only on its next turn.
+        """
         pool = self.pool
         if pool.closed:
             raise UpstreamError(Outcome.DRAINING, f"{name}: the gateway is stopping")
         if self.connecting + len(self.connections) >= pool.limits.per_host:
             raise UpstreamError(Outcome.LOCAL_FAULT, f"{name}: too many connections to this host")
-        if pool.open >= pool.limits.connections:
-            pool.evict_idle()
+        evicted = pool.open >= pool.limits.connections and pool.evict_idle()
         if pool.open >= pool.limits.connections:
             raise UpstreamError(Outcome.LOCAL_FAULT, f"{name}: too many connections")
         self.connecting += 1
         pool.connecting += 1
+        return evicted
 
     def unreserve(self) -> None:
         """The attempt to connect is over. If it succeeded, the connection counts for itself."""

@@ -1,6 +1,7 @@
 """When a connection is used again, when not, and when a request is sent a second time."""
 
 import asyncio
+import os
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from hybridgw.core import Boundary, Outcome, Timeouts
 from hybridgw.errors import UpstreamError
 from hybridgw.transport import TransportLimits
+from hybridgw.transport.resolver import Resolver
 from tests.support.loops import LoopFactory, run
 from tests.support.scripted import (
     Close,
@@ -231,6 +233,43 @@ def test_idle_connection_elsewhere_makes_room(loop: LoopFactory) -> None:
                 await (await ask(transport, server)).read_all(10)
             assert transport.stats()["open"] == 1
             assert (one.connections, two.connections) == (2, 1)
+
+    run(main(), loop)
+
+
+def test_what_makes_room_is_closed_before_another_is_opened(loop: LoopFactory) -> None:
+    """Many at once: a descriptor for each that goes and each that comes would be twice the bound."""
+    together = 8
+    descriptors: list[int] = []
+
+    class Counting(Resolver):
+        """Counts when a connection is about to be opened."""
+
+        async def resolve(self, host: str) -> tuple[str, ...]:
+            descriptors.append(len(os.listdir("/proc/self/fd")))
+            return await super().resolve(host)
+
+    async def main() -> None:
+        gate = asyncio.Event()
+        held: list[Step] = [Repeat([Expect(), Hold(gate), Send(OK)])]
+        async with (
+            Scripted(held) as one,
+            Scripted([Repeat(ANSWER)]) as two,
+            open_transport(
+                "lean", limits=TransportLimits(connections=together), resolver=Counting(60.0)
+            ) as transport,
+        ):
+            asks = [asyncio.create_task(ask(transport, one)) for _ in range(together)]
+            await one.arrived(together)
+            gate.set()
+            for each in asks:
+                await (await each).read_all(10)
+            assert transport.stats()["pooled"] == together
+            before = len(os.listdir("/proc/self/fd"))
+            descriptors.clear()
+            for response in await asyncio.gather(*(ask(transport, two) for _ in range(together))):
+                await response.read_all(10)
+            assert max(descriptors) < before
 
     run(main(), loop)
 
