@@ -75,6 +75,12 @@ FIELDS: dict[tuple[str, str], Any] = {
     ("chat", "user"): lambda t: {"messages": user("hi"), "user": t},
     ("chat", "unknown field"): lambda t: {"messages": user("hi"), "x_new": {"deep": [t]}},
     ("chat", "key of an object"): lambda t: {"messages": user("hi"), "x_new": {t: 1}},
+    ("chat", "identifier"): lambda t: {"messages": user("hi"), "safety_identifier": t},
+    ("chat", "status"): lambda t: {"messages": user([{"type": "text", "text": "hi", "status": t}])},
+    ("chat", "claims to be a data URL"): lambda t: {"messages": user(f"data:x;base64, {t}")},
+    ("chat", "claims to be media"): lambda t: {
+        "messages": user([{"type": "text", "text": "hi", "data": f"{'A' * 64} {t}"}])
+    },
     ("completions", "prompt"): lambda t: {"prompt": t},
     ("completions", "suffix"): lambda t: {"prompt": "hi", "suffix": t},
     ("embeddings", "input"): lambda t: {"input": ["hi", t]},
@@ -168,16 +174,41 @@ def test_with_the_local_engine_down_it_waits_and_does_not_travel(demo: Demo, pri
     assert len(demo.requests("cloud")) == 1
 
 
-def test_media_that_cannot_be_read_is_not_public(demo: Demo, private: Gateway) -> None:
-    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
-    body = {"messages": user([{"type": "text", "text": "what is this"}, image])}
+IMAGE = "iVBORw0KGgo" * 8
+UNREADABLE: dict[str, Any] = {
+    "data URL": {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{IMAGE}"}},
+    "reference": {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+    "source": {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
+    "bytes": {"type": "image", "image": IMAGE},
+    "file": {"type": "file", "file": {"file_id": "file-1"}},
+    "stored file": {"type": "media", "file_uri": "gs://bucket/scan.pdf"},
+}
+
+
+@pytest.mark.parametrize("media", UNREADABLE)
+def test_media_that_cannot_be_read_is_not_public(demo: Demo, private: Gateway, media: str) -> None:
+    body = {"messages": user([{"type": "text", "text": "what is this"}, UNREADABLE[media]])}
     assert ask(private, "chat", "cloud-chat", body).status == 403
     assert ask(private, "chat", "chat", body).headers["x-hybridgw-level"] == "internal"
     assert not demo.requests("cloud")
 
 
-def test_token_ids_are_not_public(demo: Demo, private: Gateway) -> None:
+def test_text_in_small_media_is_read(demo: Demo, private: Gateway) -> None:
+    url = "data:text/plain;base64," + base64.b64encode(f"my card is {CARD} thanks".encode()).decode()
+    body = {"messages": user([{"type": "image_url", "image_url": {"url": url}}])}
+    assert ask(private, "chat", "chat", body).headers["x-hybridgw-level"] == "regulated"
+
+
+@pytest.mark.parametrize("field", ["prompt_token_ids", "input_ids", "context"])
+def test_token_ids_are_not_public(demo: Demo, private: Gateway, field: str) -> None:
     assert ask(private, "embeddings", "cloud-embeddings", {"input": [[1, 2, 3]]}).status == 403
+    assert ask(private, "chat", "cloud-chat", {"messages": user("hi"), field: [1]}).status == 403
+    assert not demo.requests("cloud")
+
+
+def test_numbers_in_a_row_are_one_number(demo: Demo, private: Gateway) -> None:
+    body = {"messages": user("hi"), "x_new": [int(group) for group in CARD.split()]}
+    assert ask(private, "chat", "cloud-chat", body).status == 403
     assert not demo.requests("cloud")
 
 

@@ -127,7 +127,7 @@ pub(super) fn just_before(
     list: &List,
     work: &mut u64,
 ) -> bool {
-    let from = start.saturating_sub(BEFORE / 2);
+    let from = start.saturating_sub(BEFORE);
     *work += (start - from) as u64;
     let mut seen = [false; 32];
     let mut count = 0;

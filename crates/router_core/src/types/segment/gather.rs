@@ -2,12 +2,19 @@
 
 use std::mem;
 
-use super::names::{class_of, is_blob, is_data_url, is_plain_word, is_structure, Class};
+use super::names::{class_of, is_media, is_protocol, is_structure, Class};
 use super::{Kind, Mark, Role, Text};
 use crate::types::json::{Span, Text as Literal, MAX_DEPTH};
 
 /// A number with fewer digits is nobody's account.
 const LONG_NUMBER: usize = 7;
+/// Numbers in a row from which on they may be one number that was cut: `[4111, 1111, 1111, 1111]`.
+const ROW: u32 = 4;
+/// Numbers in a row from which on they may be text in another spelling, whatever the name says.
+const MANY: u32 = 32;
+/// Media up to this length are looked through all the same: base64 may hold text. What is longer
+/// cannot be judged anyway, bytes.
+const READABLE_MEDIA: usize = 256 * 1024;
 /// The members of a message stand inside the body, the array and the message.
 const MESSAGE_DEPTH: u32 = 3;
 
@@ -84,12 +91,24 @@ impl<'a> Gatherer<'a> {
         let class = match class_of(name) {
             // `image_url: {url: …}`: what is under a reference refers.
             Class::Text | Class::NotContent
-                if self.open.last().is_some_and(|(_, it)| *it == Class::Remote)
-                    && name == b"url" =>
+                if name == b"url"
+                    && self
+                        .open
+                        .last()
+                        .is_some_and(|(_, it)| matches!(it, Class::Remote | Class::Source)) =>
             {
                 Class::Remote
             }
             Class::System if depth != 1 => Class::Text,
+            Class::NotContent if depth == 1 && name == b"model" => Class::Replaced,
+            // Elsewhere these are names like any other: of a property of a tool, of a label.
+            Class::Remote | Class::Source
+                if !matches!(self.part, Part::Messages | Part::Prompt)
+                    && name != b"image_url"
+                    && !(depth == 1 && name == b"images") =>
+            {
+                Class::Text
+            }
             class => class,
         };
         self.open.push((depth, class));
@@ -100,11 +119,7 @@ impl<'a> Gatherer<'a> {
             self.message = (self.text.roles.len() - 1) as u32;
         }
         let raw = (literal.span.start, literal.span.end);
-        if self.part == Part::Owned {
-            if !is_plain_word(name) {
-                self.text.push_aside(name, raw, Kind::Key, self.message);
-            }
-        } else if !is_structure(name) {
+        if self.part != Part::Owned && !is_structure(name) {
             self.text.push(name, raw, Kind::Key, self.message);
         }
         self.text.scratch = scratch;
@@ -128,14 +143,19 @@ impl<'a> Gatherer<'a> {
                 *role = role_of(value);
             }
         }
-        self.keep(value, class, raw);
+        if self.part != Part::Owned && class != Class::Replaced {
+            self.keep(value, class, raw);
+        }
         self.text.scratch = scratch;
     }
 
     /// Puts a value where it belongs: among the content, behind it, or nowhere but on the count.
     fn keep(&mut self, value: &[u8], class: Class, raw: (usize, usize)) {
-        if is_data_url(value) || (class == Class::Blob && is_blob(value)) {
+        if is_media(value, class) {
             self.text.opaque += 1;
+            if value.len() <= READABLE_MEDIA {
+                self.text.push_aside(value, raw, Kind::Other, self.message);
+            }
             return;
         }
         if class == Class::Remote {
@@ -147,11 +167,9 @@ impl<'a> Gatherer<'a> {
             (Part::Messages | Part::Prompt, _) => Kind::Content,
             (Part::Owned | Part::Other, _) => Kind::Other,
         };
-        let not_content = matches!(class, Class::NotContent | Class::Role | Class::Remote)
-            || self.part == Part::Owned;
-        if !not_content {
+        if !matches!(class, Class::NotContent | Class::Role | Class::Remote) {
             self.text.push(value, raw, kind, self.message);
-        } else if !is_plain_word(value) {
+        } else if !is_protocol(value) {
             self.text.push_aside(value, raw, Kind::Other, self.message);
         }
     }
@@ -166,35 +184,63 @@ impl<'a> Gatherer<'a> {
             .copied()
     }
 
-    /// Reads what stands between two strings: punctuation, literals, numbers. A long number is
-    /// text that lacks its quotes.
+    /// Reads what stands between two strings: punctuation, literals, numbers. A long number is text
+    /// that lacks its quotes, and so are numbers in a row.
     fn gap(&mut self, end: usize) {
         let mut at = self.after;
+        let (mut row, mut count) = (at, 0);
         while at < end {
-            let byte = self.body[at];
-            if !byte.is_ascii_digit() {
+            match self.body[at] {
+                b'0'..=b'9' => {
+                    at = number_end(self.body, at, end);
+                    count += 1;
+                }
+                b'{' | b'}' => {
+                    self.row(row, at, count);
+                    at += 1;
+                    (row, count) = (at, 0);
+                }
+                _ => at += 1,
+            }
+        }
+        self.row(row, end, count);
+    }
+
+    /// Keeps the numbers of `body[at..end]`, of which there are `count`: the long ones, and all of
+    /// a short row.
+    fn row(&mut self, mut at: usize, end: usize, count: u32) {
+        if count == 0 || self.part == Part::Owned {
+            return;
+        }
+        let class = self.open.last().map_or(Class::Text, |(_, class)| *class);
+        let chosen = class == Class::Choice || self.part == Part::Tools;
+        self.text.token_ids |=
+            self.part == Part::Prompt || class == Class::TokenIds || (count >= MANY && !chosen);
+        let all = (ROW..MANY).contains(&count);
+        while at < end {
+            if !self.body[at].is_ascii_digit() {
                 at += 1;
                 continue;
             }
             let start = at;
-            while at < end
-                && matches!(
-                    self.body[at],
-                    b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'
-                )
-            {
-                at += 1;
-            }
-            if self.part == Part::Prompt {
-                self.text.token_ids = true;
-            }
-            if at - start >= LONG_NUMBER {
+            at = number_end(self.body, at, end);
+            if all || at - start >= LONG_NUMBER {
                 let number = integer_of(&self.body[start..at]);
                 self.text
                     .push(&number, (start, at), Kind::Number, self.message);
             }
         }
     }
+}
+
+/// Where the number that begins at `at` ends.
+fn number_end(body: &[u8], at: usize, end: usize) -> usize {
+    let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+    let rest = &body[at..end];
+    at + rest
+        .iter()
+        .position(|byte| !is_part(byte))
+        .unwrap_or(rest.len())
 }
 
 /// The number without a fraction of zeros or an exponent that only moves the point: `4.2e3` and

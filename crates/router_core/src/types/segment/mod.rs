@@ -11,6 +11,10 @@
 //! one joint. Values that are not content (identifiers) stand behind all content, for the same
 //! reason: the digits of two parts must not be separated by the `tool_call_id` between them.
 //!
+//! Media, references to stored files and token ids cannot be read here. They are counted, and a
+//! body that has any is not [`Text::complete`]. What can be told to be text is text, whatever the
+//! name above it promises; of bytes in base64 only the short are looked through as well.
+//!
 //! It must never skip a value because of its length or its depth, never recurse, and never look at
 //! a byte of the body more than a fixed number of times.
 
@@ -35,7 +39,7 @@ pub enum Kind {
     Tool,
     /// The name of a member that is not part of the protocol's structure.
     Key,
-    /// A number of seven digits or more.
+    /// A number of seven digits or more, or one of a few in a row.
     Number,
     /// Any other string: metadata, identifiers, unknown fields.
     Other,
@@ -156,7 +160,8 @@ impl Text {
         self.opaque
     }
 
-    /// Whether `prompt` or `input` holds token ids, which are text in another spelling.
+    /// Whether the body holds token ids, which are text in another spelling: numbers in `prompt`,
+    /// `input` or a field made for them, or many in a row anywhere.
     pub fn token_ids(&self) -> bool {
         self.token_ids
     }

@@ -1,8 +1,8 @@
 //! What the names of members say about their values: two tables and the look-up.
 
 /// Members whose value is not content, and why. A value under such a name is left out only when it
-/// is one plain word (see `is_plain_word`); anything else is scanned like the rest, behind the
-/// content: a client can put any text under any name, and it would be forwarded.
+/// is a [`PROTOCOL`] word; anything else is scanned like the rest, behind the content: a client can
+/// put any text under any name, and it would be forwarded.
 pub const NOT_CONTENT: &[(&str, &str)] = &[
     ("call_id", "refers to a call"),
     ("conversation", "refers to a conversation"),
@@ -106,6 +106,67 @@ pub const STRUCTURE: &[&str] = &[
     "weight",
 ];
 
+/// Words that the protocols themselves put under [`NOT_CONTENT`] names. Closed, because whatever
+/// else stands there may be somebody's secret: a key, an address, a word that a pattern looks for.
+pub const PROTOCOL: &[&str] = &[
+    "array",
+    "assistant",
+    "auto",
+    "base64",
+    "boolean",
+    "completed",
+    "content_filter",
+    "default",
+    "detailed",
+    "developer",
+    "document",
+    "enabled",
+    "ephemeral",
+    "file",
+    "float",
+    "function",
+    "function_call",
+    "function_call_output",
+    "grammar",
+    "high",
+    "image",
+    "image_url",
+    "in_progress",
+    "incomplete",
+    "input_audio",
+    "input_file",
+    "input_image",
+    "input_text",
+    "integer",
+    "json_object",
+    "json_schema",
+    "length",
+    "low",
+    "medium",
+    "message",
+    "minimal",
+    "model",
+    "none",
+    "null",
+    "number",
+    "object",
+    "output_text",
+    "reasoning",
+    "refusal",
+    "required",
+    "stop",
+    "string",
+    "system",
+    "text",
+    "thinking",
+    "tool",
+    "tool_calls",
+    "tool_result",
+    "tool_use",
+    "url",
+    "user",
+];
+
 /// What a name says about the value under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
@@ -123,6 +184,14 @@ pub(super) enum Class {
     Blob,
     /// Where media are to be fetched, or which stored file is meant.
     Remote,
+    /// Holds a reference to media under `url`, and may hold text.
+    Source,
+    /// Text in another spelling: token ids.
+    TokenIds,
+    /// Numbers that choose tokens and tell nothing.
+    Choice,
+    /// The model asked for: a deployment's model is forwarded in its place.
+    Replaced,
 }
 
 pub(super) fn class_of(name: &[u8]) -> Class {
@@ -131,51 +200,62 @@ pub(super) fn class_of(name: &[u8]) -> Class {
         b"system" | b"instructions" => Class::System,
         b"arguments" => Class::Arguments,
         b"data" | b"file_data" | b"b64_json" | b"image_data" | b"audio_data" => Class::Blob,
-        b"image_url" | b"video_url" | b"audio_url" | b"file_url" | b"file_id" => Class::Remote,
-        _ if has(NOT_CONTENT.len(), |at| NOT_CONTENT[at].0, name) => Class::NotContent,
+        b"image" | b"images" | b"video" | b"image_url" | b"video_url" | b"audio_url"
+        | b"file_url" | b"file_uri" | b"file_id" => Class::Remote,
+        b"source" => Class::Source,
+        b"context" | b"input_ids" | b"prompt_ids" | b"prompt_token_ids" | b"token_ids" => {
+            Class::TokenIds
+        }
+        b"allowed_token_ids" | b"bad_token_ids" | b"stop_token_ids" => Class::Choice,
+        _ if is_not_content(name) => Class::NotContent,
         _ => Class::Text,
     }
 }
 
 pub(super) fn is_structure(name: &[u8]) -> bool {
-    has(STRUCTURE.len(), |at| STRUCTURE[at], name)
+    holds(STRUCTURE, name)
 }
 
-/// Binary search in a sorted table.
-fn has(length: usize, name_at: impl Fn(usize) -> &'static str, name: &[u8]) -> bool {
-    let (mut low, mut high) = (0, length);
-    while low < high {
-        let middle = (low + high) / 2;
-        match name_at(middle).as_bytes().cmp(name) {
-            std::cmp::Ordering::Equal => return true,
-            std::cmp::Ordering::Less => low = middle + 1,
-            std::cmp::Ordering::Greater => high = middle,
+pub(super) fn is_protocol(value: &[u8]) -> bool {
+    holds(PROTOCOL, value)
+}
+
+fn is_not_content(name: &[u8]) -> bool {
+    NOT_CONTENT
+        .binary_search_by(|(known, _)| known.as_bytes().cmp(name))
+        .is_ok()
+}
+
+fn holds(sorted: &[&str], name: &[u8]) -> bool {
+    sorted
+        .binary_search_by(|known| known.as_bytes().cmp(name))
+        .is_ok()
+}
+
+/// Whether a value is nothing but bytes in base64, with or without the head of a `data:` URL: media,
+/// which only its recipient can read. What merely begins like that is text.
+pub(super) fn is_media(value: &[u8], class: Class) -> bool {
+    const LONGEST_HEAD: usize = 128;
+    const SHORTEST: usize = 64;
+    let head = &value[..value.len().min(LONGEST_HEAD)];
+    let is_url = head.len() > 5 && head[..5].eq_ignore_ascii_case(b"data:");
+    match memchr::memmem::find(head, b";base64,").filter(|_| is_url) {
+        // A type of media has no spaces and no sentence.
+        Some(at) => !head[..at].contains(&b' ') && is_base64(&value[at + 8..]),
+        None => {
+            matches!(class, Class::Blob | Class::Remote)
+                && value.len() >= SHORTEST
+                && is_base64(value)
         }
     }
-    false
 }
 
-/// One word of a vocabulary: short, without spaces, with too few digits to be a number of anyone.
-pub(super) fn is_plain_word(value: &[u8]) -> bool {
-    value.len() <= 48
-        && value
+/// The standard alphabet only: the other one has dashes, with which a number is written.
+fn is_base64(value: &[u8]) -> bool {
+    let end = value.iter().rposition(|byte| *byte != b'=');
+    let digits = &value[..end.map_or(0, |last| last + 1)];
+    value.len() - digits.len() <= 2
+        && digits
             .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-./:".contains(byte))
-        && value.iter().filter(|byte| byte.is_ascii_digit()).count() <= 6
-}
-
-/// Whether a value is media spelled as a `data:` URL in base64.
-pub(super) fn is_data_url(value: &[u8]) -> bool {
-    let head = &value[..value.len().min(128)];
-    head.len() > 5
-        && head[..5].eq_ignore_ascii_case(b"data:")
-        && memchr::memmem::find(head, b";base64,").is_some()
-}
-
-/// Whether a value under a name that carries bytes looks like base64 from its start.
-pub(super) fn is_blob(value: &[u8]) -> bool {
-    value.len() >= 64
-        && value[..64]
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte))
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }

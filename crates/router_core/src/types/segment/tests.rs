@@ -1,5 +1,6 @@
 //! What is gathered, in which order, and what is left out.
 
+use super::names::PROTOCOL;
 use super::*;
 use crate::body::{parse_gathering, ParseLimits};
 use proptest::prelude::*;
@@ -52,15 +53,25 @@ fn unknown_fields_keys_and_long_numbers_are_text() {
         41111111.0,1e400,-0.00000001],"new":{"deep":[["y"]]}}"#;
     assert_eq!(
         shown(body),
-        "ssn|123456789|note|x|small|x|4111111111111111|41111111|0.00000001|new|deep|y"
+        "ssn|123456789|note|x|small|x|4111111111111111|41111111|1e400|0.00000001|new|deep|y"
     );
 }
 
 #[test]
-fn words_under_known_names_are_left_out_but_text_is_not() {
-    let body = r#"{"messages":[{"role":"user","id":"a secret text","content":"hello"},
-        {"role":"4111111111111111","content":"x"}],"hybridgw":{"sensitivity":"internal"}}"#;
-    assert_eq!(shown(body), "hello|x|a secret text|4111111111111111");
+fn words_of_the_protocol_are_left_out_but_nothing_else_is() {
+    let body = r#"{"model":"local/fast","messages":[{"role":"user","id":"AKIAIOSFODNN7EXAMPLE","content":"hello"},
+        {"role":"4111111111111111","content":[{"type":"text","text":"x","status":"confidential"}]}],
+        "hybridgw":{"sensitivity":"internal"},"tool_choice":"auto","safety_identifier":"10.1.2.3"}"#;
+    assert_eq!(
+        shown(body),
+        "hello|x|tool_choice|safety_identifier|10.1.2.3|AKIAIOSFODNN7EXAMPLE|4111111111111111|confidential"
+    );
+}
+
+#[test]
+fn only_the_model_that_is_replaced_is_left_out() {
+    let body = r#"{"model":"my-ssn","fallback":{"model":"a-secret"}}"#;
+    assert_eq!(shown(body), "fallback|a-secret");
 }
 
 #[test]
@@ -72,21 +83,47 @@ fn media_are_opaque() {
         r#"{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}"#.to_owned(),
         r#"{"type":"file","file":{"file_id":"file-1"}}"#.to_owned(),
         format!(r#"{{"type":"input_audio","input_audio":{{"data":"{blob}","format":"wav"}}}}"#),
+        r#"{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}}"#.to_owned(),
+        format!(r#"{{"type":"image","image":"{blob}"}}"#),
+        r#"{"type":"media","file_uri":"gs://bucket/scan.pdf"}"#.to_owned(),
     ] {
         let body = format!(r#"{{"messages":[{{"role":"user","content":[{content}]}}]}}"#);
         let text = gathered(&body);
         assert_eq!(text.opaque(), 1, "{content}");
         assert!(!text.complete());
     }
+    let body = format!(r#"{{"prompt":"what is this?","images":["{blob}","{blob}"]}}"#);
+    assert_eq!(gathered(&body).opaque(), 2);
+}
+
+#[test]
+fn names_of_media_mean_nothing_outside_of_what_is_said() {
+    let body = r#"{"messages":[],"metadata":{"source":"nightly","image":"alpine"},"tools":[{"type":"function",
+        "function":{"name":"draw","parameters":{"properties":{"image":{"type":"string"},
+        "source":{"url":"x","description":"where from"}}}}}]}"#;
+    assert!(gathered(body).complete());
+    assert!(shown(body).contains("nightly"));
+    assert!(shown(body).contains("where from"));
+}
+
+#[test]
+fn small_media_are_looked_through_all_the_same() {
+    let body = r#"{"messages":[{"content":[{"url":"data:text/plain;base64,NDExMSAxMTEx"}]}]}"#;
+    assert!(!gathered(body).complete());
+    assert!(shown(body).contains("NDExMSAxMTEx"));
 }
 
 #[test]
 fn what_only_claims_to_be_media_is_text() {
     let body = r#"{"messages":[{"content":[{"data":"my card is 4111 1111 1111 1111, and a long text follows it here"},
-        {"url":"data:text/plain,hello"}]}]}"#;
+        {"url":"data:text/plain,hello"},{"text":"data:x;base64, my SSN is 123-45-6789"}]}]}"#;
     assert!(shown(body).contains("4111 1111 1111 1111"));
     assert!(shown(body).contains("hello"));
+    assert!(shown(body).contains("123-45-6789"));
     assert!(gathered(body).complete());
+    let hidden = format!("{} 4111 1111 1111 1111", "A".repeat(64));
+    let body = format!(r#"{{"messages":[{{"content":[{{"data":"{hidden}"}}]}}]}}"#);
+    assert_eq!(shown(&body), hidden);
 }
 
 #[test]
@@ -94,6 +131,22 @@ fn token_ids_are_told() {
     assert!(gathered(r#"{"input":[1,2,3],"model":"m"}"#).token_ids());
     assert!(gathered(r#"{"model":"m","prompt":[[9],[8]]}"#).token_ids());
     assert!(!gathered(r#"{"input":["a"],"n":1,"seed":5}"#).token_ids());
+    for name in ["prompt_token_ids", "input_ids", "context"] {
+        let body = format!(r#"{{"{name}":[5],"model":"m"}}"#);
+        assert!(gathered(&body).token_ids(), "{name}");
+    }
+    let many = vec!["7"; 40].join(", ");
+    assert!(gathered(&format!(r#"{{"unheard_of":[[{many}]]}}"#)).token_ids());
+    assert!(!gathered(&format!(r#"{{"stop_token_ids":[{many}]}}"#)).token_ids());
+    assert!(!gathered(&format!(r#"{{"tools":[{{"enum":[{many}]}}]}}"#)).token_ids());
+}
+
+#[test]
+fn numbers_in_a_row_are_text() {
+    assert_eq!(
+        shown(r#"{"x":[4111, 1111,1111,1111],"y":[1,2,3],"stop_token_ids":[1,2]}"#),
+        "x|4111|1111|1111|1111|y|stop_token_ids"
+    );
 }
 
 #[test]
@@ -110,14 +163,26 @@ fn a_new_body_leaves_nothing_of_the_old() {
 #[test]
 fn tables_are_sorted_and_argued() {
     assert!(NOT_CONTENT.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    assert!(PROTOCOL.windows(2).all(|pair| pair[0] < pair[1]));
     assert!(STRUCTURE.windows(2).all(|pair| pair[0] < pair[1]));
     assert!(NOT_CONTENT.iter().all(|(_, reason)| !reason.is_empty()));
+}
+
+/// Text as clients write it, one word that no protocol knows, and text that begins like media.
+fn one_value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z]{3,9} [a-z]{3,9}!",
+        "zz[a-z0-9_.:-]{1,40}",
+        "data:[a-z]{1,5};base64, ?[a-z]{1,9} [a-z]{1,9}",
+        "[A-Za-z0-9]{64,80} [a-z]{1,9}",
+        "[A-Za-z0-9]{64,80}",
+    ]
 }
 
 proptest! {
     /// Whatever the field, the string is in the text.
     #[test]
-    fn every_string_value_is_gathered(key in "[a-z_]{1,12}", value in "[a-z]{3,9} [a-z]{3,9}!") {
+    fn every_string_value_is_gathered(key in "[a-z_]{1,12}", value in one_value()) {
         prop_assume!(!["messages", "prompt", "input", "tools", "functions", "hybridgw", "metadata",
             "model", "stream", "n", "stream_options"].contains(&key.as_str()));
         for body in [
