@@ -49,9 +49,6 @@ pub enum Class {
 }
 
 impl Class {
-    /// Every class, easiest first.
-    pub const ALL: [Self; 3] = [Self::Simple, Self::Moderate, Self::Complex];
-
     /// The word used in configuration, headers and explanations.
     pub fn name(self) -> &'static str {
         match self {

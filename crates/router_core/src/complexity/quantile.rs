@@ -138,7 +138,7 @@ impl<'w> Thresholds<'w> {
     /// The class of a score that is part of the traffic; moves the thresholds.
     pub fn place(&self, score: f32) -> Class {
         let score = sane(score);
-        let (_, seen) = self.count();
+        let seen = self.count();
         let below = self.shares.below();
         let runs = self.runs(seen, score);
         let mut values = [0.0; 2];
@@ -157,12 +157,7 @@ impl<'w> Thresholds<'w> {
 
     /// The thresholds between simple and moderate and between moderate and complex.
     pub fn values(&self) -> [f32; 2] {
-        let (current, seen) = unpack(self.words[2].load(Ordering::Relaxed));
-        self.values_at(if current == self.prior.scorer {
-            seen
-        } else {
-            0
-        })
+        self.values_at(self.seen())
     }
 
     fn values_at(&self, seen: u32) -> [f32; 2] {
@@ -183,8 +178,8 @@ impl<'w> Thresholds<'w> {
         }
     }
 
-    /// Counts one score; (scorer, scores seen before).
-    fn count(&self) -> (u32, u32) {
+    /// Counts one score; scores seen before.
+    fn count(&self) -> u32 {
         let counted = update(&self.words[2], |word| {
             let (scorer, seen) = unpack(word);
             let seen = if scorer == self.prior.scorer { seen } else { 0 };
@@ -194,9 +189,9 @@ impl<'w> Thresholds<'w> {
             Ok((before, _)) | Err(before) => before,
         });
         if scorer == self.prior.scorer {
-            (scorer, seen)
+            seen
         } else {
-            (self.prior.scorer, 0)
+            0
         }
     }
 

@@ -113,9 +113,9 @@ impl<'t, T: Tokens> Reader<'t, T> {
     /// Reads one piece.
     pub(super) fn piece(&mut self, bytes: &[u8]) {
         self.before = None;
-        self.counts.visited += bytes.len() as u64;
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
+            let from = at;
             match CLASS[byte as usize] {
                 Byte::Space => at += 1,
                 Byte::Line => {
@@ -132,6 +132,8 @@ impl<'t, T: Tokens> Reader<'t, T> {
                     at += 1;
                 }
             }
+            // What was stepped over, counted where it happens: a step back or beyond would show.
+            self.counts.visited += (at - from) as u64;
         }
         self.line();
     }

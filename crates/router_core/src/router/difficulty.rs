@@ -88,16 +88,17 @@ impl Difficulty {
         }))
     }
 
-    /// Measures a request if its model is one of those that start by class. `counted` lets it move
-    /// the thresholds; an explanation only looks.
-    pub(super) fn place(&self, body: &Body<'_>, text: &Text, counted: bool) -> Option<Placed> {
-        let model = body.model()?;
-        if !self.models.iter().any(|it| **it == *model) {
-            return None;
-        }
+    /// Whether requests for this model start by class.
+    pub(super) fn concerns(&self, model: &str) -> bool {
+        self.models.iter().any(|it| it == model)
+    }
+
+    /// Measures a request. `counted` lets it move the thresholds: only what is going to be answered
+    /// and starts by its class is part of the traffic; an explanation only looks.
+    pub(super) fn place(&self, body: &Body<'_>, text: &Text, counted: bool) -> Placed {
         let facts = Facts {
             has_tools: body.has_tools(),
-            has_json_schema: body.member("response_format").is_some(),
+            has_json_schema: wants_json(body),
             ..Facts::of(text)
         };
         let measured = measure(text, &facts, self.scorer.as_ref());
@@ -107,13 +108,20 @@ impl Difficulty {
         } else {
             thresholds.class(measured.score)
         };
-        Some(Placed {
+        Placed {
             measured,
             class,
             learned: self.scorer.is_some(),
             start: self.starts[class as usize],
-        })
+        }
     }
+}
+
+/// Whether the answer must be JSON; plain text may be asked for by name.
+fn wants_json(body: &Body<'_>) -> bool {
+    let kind = body.member("response_format").and_then(|it| it.get("type"));
+    kind.and_then(|it| it.as_str())
+        .is_some_and(|kind| kind != "text")
 }
 
 impl Placed {

@@ -8,7 +8,7 @@
 use serde_json::{json, Map, Value};
 
 use super::admit::{wait_ms, Block};
-use super::prepare::{all_down, nobody, prepare_with, Facts};
+use super::prepare::{all_down, fit, nobody, prepare_with, Facts};
 use super::{Ask, Core};
 use crate::body::Body;
 use crate::error::DecideError;
@@ -149,6 +149,7 @@ fn candidate(core: &Core, facts: &Facts, ask: &Ask<'_>, ranked: &Ranked) -> Valu
         json!(facts.upstream_model(core, &facts.lineup, step)),
     );
     put("group", json!(step.group));
+    put("fits", json!(fit(core, facts, step).name()));
     put(
         "strategy",
         json!(facts.lineup.strategies[usize::from(step.group)].name()),

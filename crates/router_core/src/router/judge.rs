@@ -14,7 +14,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::BindError;
-use crate::body::{parse_gathering, Body, BodyError, ParseLimits};
+use crate::body::{parse_gathering, Body, ParseLimits};
+use crate::error::DecideError;
 use crate::sensitivity::{Findings, ScanConfig, ScanConfigError, Scanner};
 use crate::types::segment::Text;
 use crate::types::Level;
@@ -24,8 +25,26 @@ thread_local! {
     static TEXT: RefCell<Text> = RefCell::new(Text::new());
 }
 
-/// Largest text that a thread keeps its memory for, bytes.
+/// Most memory that a thread keeps for the next text, bytes.
 const KEPT: usize = 4 * 1024 * 1024;
+
+/// Accepts a body and hands it out with its text, which is gone afterwards.
+pub(super) fn read<T>(
+    bytes: &[u8],
+    limits: &ParseLimits,
+    look: impl FnOnce(Body<'_>, &Text) -> Result<T, DecideError>,
+) -> Result<T, DecideError> {
+    TEXT.with_borrow_mut(|text| {
+        let seen = match parse_gathering(bytes, limits, text) {
+            Ok(body) => look(body, text),
+            Err(error) => Err(error.into()),
+        };
+        if text.capacity() > KEPT {
+            *text = Text::new();
+        }
+        seen
+    })
+}
 
 /// The privacy part of a plan.
 #[derive(Deserialize, Default)]
@@ -97,25 +116,8 @@ impl Judge {
         })
     }
 
-    /// Accepts a body and judges its text. `look` sees both once more while the text is at hand.
-    pub(super) fn read<'a, T>(
-        &self,
-        bytes: &'a [u8],
-        limits: &ParseLimits,
-        look: impl FnOnce(&Body<'_>, &Text) -> T,
-    ) -> Result<(Body<'a>, Judgement, T), BodyError> {
-        TEXT.with_borrow_mut(|text| {
-            let body = parse_gathering(bytes, limits, text)?;
-            let judgement = self.judge(text);
-            let seen = look(&body, text);
-            if bytes.len() > KEPT {
-                *text = Text::new();
-            }
-            Ok((body, judgement, seen))
-        })
-    }
-
-    fn judge(&self, text: &Text) -> Judgement {
+    /// How sensitive a text is.
+    pub(super) fn judge(&self, text: &Text) -> Judgement {
         let findings = self.scanner.scan(text, 0);
         Judgement {
             level: findings

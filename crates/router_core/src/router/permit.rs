@@ -90,6 +90,8 @@ impl Permit {
         };
         let core = &request.core;
         let deployment = &core.plan.deployments[permit.deployment() as usize];
+        let words = core.state.deployment(permit.slot());
+        let expected = request.facts.length.expected(deployment, words);
         let recorded = core.record(|journal| {
             journal.append_start(&StartRecord {
                 id: permit.record_id(),
@@ -102,8 +104,7 @@ impl Permit {
                 model: Cow::Borrowed(&request.facts.model),
                 deployment: deployment.id,
                 deployment_name: Cow::Borrowed(&deployment.name),
-                estimated_prompt_tokens: request.facts.length.tokens.min(u64::from(u32::MAX))
-                    as u32,
+                estimated_prompt_tokens: u32::try_from(expected).unwrap_or(u32::MAX),
                 max_tokens: request.facts.max_tokens,
             })
         });

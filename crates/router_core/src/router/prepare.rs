@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::difficulty::Placed;
-use super::judge::Judgement;
+use super::judge::{read, Judgement};
 use super::length::Length;
 use super::{Ask, Core, Hints};
-use crate::body::{Body, Outline};
+use crate::body::Outline;
 use crate::error::DecideError;
 use crate::policy::{self, Demand, Refusals};
 use crate::tokens::Fit;
@@ -123,68 +123,75 @@ pub(super) fn prepare_with(
     counted: bool,
     mut refused: impl FnMut(&Step, Reason),
 ) -> Result<Prepared, DecideError> {
-    let (body, judgement, (length, placed)) =
-        core.judge.read(ask.body, &core.limits, |body, text| {
-            let length = Length::of(text, first_upstream(core, body).unwrap_or_default());
-            let difficulty = core.difficulty.as_ref();
-            let placed = difficulty.and_then(|it| it.place(body, text, counted));
-            (length, placed)
-        })?;
-    body.require(ask.route)?;
-    let model = body.model().map(Cow::into_owned).unwrap_or_default();
-    let Some(resolved) = core.plan.resolve(&model) else {
-        return Err(DecideError::new(
-            "model_not_found",
-            "model",
-            unknown_model(&model),
-        ));
-    };
-    let hints = Hints::read(&core.plan, ask.headers, &body)?;
-    let said = hints.level.unwrap_or(Level::Public);
-    let level = said.max(judgement.level);
-    // Under `observe` the judgement is shown and binds nobody; what the client said still does.
-    let bound = if judgement.binding { level } else { said };
-    let limit = body
-        .max_completion_tokens()
-        .or(body.max_tokens())
-        .unwrap_or(0);
-    let mut facts = Facts {
-        route: ask.route,
-        level,
-        ceiling: ask.principal.ceiling.min(policy::boundary_of(bound)),
-        judgement,
-        length,
-        placed,
-        lineup: lineup(core, resolved.model, &hints)?,
-        max_tokens: u32::try_from(limit).unwrap_or(u32::MAX),
-        outline: body.into_outline(),
-        model,
-        resolved: resolved.model,
-        hints,
-        first_group: None,
-    };
-    let (mut steps, refusals) = screen(core, &facts, &mut refused);
-    if steps.is_empty() && refusals.too_long > 0 && !facts.hints.no_fallback {
-        // Every deployment is certainly too small: what the upstream's refusal would lead to.
-        let context = Arc::clone(&core.plan.models[facts.resolved as usize].context);
-        let usual = std::mem::replace(&mut facts.lineup, context);
-        steps = screen(core, &facts, &mut refused).0;
-        if steps.is_empty() {
-            facts.lineup = usual;
+    read(ask.body, &core.limits, |body, text| {
+        body.require(ask.route)?;
+        let model = body.model().map(Cow::into_owned).unwrap_or_default();
+        let Some(resolved) = core.plan.resolve(&model) else {
+            return Err(DecideError::new(
+                "model_not_found",
+                "model",
+                unknown_model(&model),
+            ));
+        };
+        let hints = Hints::read(&core.plan, ask.headers, &body)?;
+        let lineup = lineup(core, resolved.model, &hints)?;
+        let judgement = core.judge.judge(text);
+        let said = hints.level.unwrap_or(Level::Public);
+        let level = said.max(judgement.level);
+        // Under `observe` the judgement is shown and binds nobody; what the client said still does.
+        let bound = if judgement.binding { level } else { said };
+        let limit = body
+            .max_completion_tokens()
+            .or(body.max_tokens())
+            .unwrap_or(0);
+        let mut facts = Facts {
+            route: ask.route,
+            level,
+            ceiling: ask.principal.ceiling.min(policy::boundary_of(bound)),
+            judgement,
+            length: Length::of(&body, text, first_upstream(core, resolved.model)),
+            placed: None,
+            lineup,
+            max_tokens: u32::try_from(limit).unwrap_or(u32::MAX),
+            // Taken from the body at the end, when nothing needs the body any more.
+            outline: Outline::default(),
+            model,
+            resolved: resolved.model,
+            hints,
+            first_group: None,
+        };
+        let (mut steps, refusals) = screen(core, &facts, &mut refused);
+        if steps.is_empty() && refusals.too_long > 0 && !facts.hints.no_fallback {
+            // Every deployment is certainly too small: what the upstream's refusal would lead to.
+            let context = Arc::clone(&core.plan.models[facts.resolved as usize].context);
+            let usual = std::mem::replace(&mut facts.lineup, context);
+            steps = screen(core, &facts, &mut refused).0;
+            if steps.is_empty() {
+                facts.lineup = usual;
+            }
         }
-    }
-    if let (Some(placed), None) = (&facts.placed, facts.hints.tier) {
-        placed.order(&core.plan, &mut steps);
-    }
-    facts.first_group = steps.first().map(|step| step.group);
-    Ok(Prepared {
-        facts,
-        steps,
-        refusals,
+        if let Some(difficulty) = core.difficulty.as_ref() {
+            if difficulty.concerns(&facts.model) {
+                let decides = facts.hints.tier.is_none() && !steps.is_empty();
+                let placed = difficulty.place(&body, text, counted && decides);
+                if decides {
+                    placed.order(&core.plan, &mut steps);
+                }
+                facts.placed = Some(placed);
+            }
+        }
+        facts.first_group = steps.first().map(|step| step.group);
+        facts.outline = body.into_outline();
+        Ok(Prepared {
+            facts,
+            steps,
+            refusals,
+        })
     })
 }
 
-/// What may be tried of the facts' lineup: allowed by policy, and not certainly too small.
+/// What may be tried of the facts' lineup: allowed by policy, and not certainly too small. What the
+/// prompt is likely too long for comes last, in the same order.
 fn screen(
     core: &Core,
     facts: &Facts,
@@ -198,40 +205,57 @@ fn screen(
         &mut steps,
         &mut *refused,
     );
-    steps.retain(|step| {
-        let deployment = &core.plan.deployments[step.deployment as usize];
-        let words = core.state.deployment(core.slots[step.deployment as usize]);
-        let reserved = u64::from(facts.max_tokens);
-        let fits = facts.length.fits(deployment, words, reserved);
-        let keep = !matches!(fits, Fit::No(_));
-        if !keep {
+    let mut last = Vec::new();
+    steps.retain(|step| match fit(core, facts, step) {
+        Fit::Yes | Fit::Unknown => true,
+        Fit::Unlikely => {
+            last.push(*step);
+            false
+        }
+        Fit::No(_) => {
             refusals.too_long += 1;
             refused(step, Reason::TooLong);
+            false
         }
-        keep
     });
+    steps.append(&mut last);
     (steps, refusals)
 }
 
-/// What the first deployment of the model that a body asks for calls it.
-fn first_upstream<'c>(core: &'c Core, body: &Body<'_>) -> Option<&'c str> {
-    let resolved = core.plan.resolve(&body.model()?)?;
-    let step = core.plan.models[resolved.model as usize]
-        .lineup
-        .steps
-        .first()?;
-    Some(&core.plan.deployments[step.deployment as usize].model)
+/// Whether the prompt and the answer that was asked for fit the window of a step's deployment.
+pub(super) fn fit(core: &Core, facts: &Facts, step: &Step) -> Fit {
+    let position = step.deployment as usize;
+    let words = core.state.deployment(core.slots[position]);
+    let reserved = u64::from(facts.max_tokens);
+    facts
+        .length
+        .fits(&core.plan.deployments[position], words, reserved)
+}
+
+/// What the first deployment of a model calls it; empty if there is none.
+fn first_upstream(core: &Core, model: u32) -> &str {
+    let step = core.plan.models[model as usize].lineup.steps.first();
+    step.map_or("", |step| {
+        &core.plan.deployments[step.deployment as usize].model
+    })
 }
 
 /// Why nothing at all may serve the request.
 ///
 /// What could be mended by waiting is said first: a deployment that is allowed but cannot be called
-/// is an outage, not a policy.
+/// is an outage, not a policy. Then what the client can mend: a shorter prompt would be served.
 pub(super) fn nobody(facts: &Facts, refusals: Refusals) -> DecideError {
     if refusals.unusable > 0 {
         let message = "No deployment of this model can be called at present.";
         return DecideError::new("all_unavailable", "", message)
             .retry_after(super::admit::LONGEST_WAIT_MS);
+    }
+    if refusals.too_long > 0 {
+        let message = format!(
+            "The prompt has {} tokens; with the answer that is more than any deployment that may serve it takes.",
+            facts.length.tokens,
+        );
+        return DecideError::new("context_length_exceeded", "messages", message);
     }
     if refusals.beyond_ceiling > 0 {
         let message = format!(
@@ -240,13 +264,6 @@ pub(super) fn nobody(facts: &Facts, refusals: Refusals) -> DecideError {
             facts.ceiling.name(),
         );
         return DecideError::new("policy_denied", "", message);
-    }
-    if refusals.too_long > 0 {
-        let message = format!(
-            "The prompt has {} tokens; with the answer that is more than any deployment that may serve it takes.",
-            facts.length.tokens,
-        );
-        return DecideError::new("context_length_exceeded", "messages", message);
     }
     DecideError::new(
         "no_candidate",

@@ -7,10 +7,12 @@
 //!
 //! Both live in two words that anyone may lend (the mapped state file), so all workers learn
 //! together and a restart forgets nothing. All bits zero means "nothing seen", which is what a
-//! fresh file holds. An update is two independent compare-and-swap loops that give up after a few
-//! tries: losing one sample of a statistic under contention is cheaper than waiting.
+//! fresh file holds. An update is two independent compare-and-swap loops that may give up: losing one
+//! sample of a statistic under contention is cheaper than waiting.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::shared::update;
 
 /// Until this many samples a limit is judged with at least [`COLD_TAIL`].
 const SETTLED: u32 = 200;
@@ -22,7 +24,6 @@ const WEIGHT: f64 = 1.0 / 64.0;
 /// Step of the tail, in parts of itself: up by 0.99 steps, down by 0.01 steps, so that it stands
 /// still where one of a hundred samples lies above.
 const STEP: f64 = 0.03;
-const TRIES: usize = 8;
 
 /// What two words say.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -85,7 +86,7 @@ impl<'a> CalibrationWords<'a> {
             return false;
         }
         let mut seen = 0;
-        update(self.mean, |word| {
+        let mean = update(self.mean, |word| {
             let (samples, mean) = unpacked(word);
             let samples = if PLAUSIBLE.contains(&mean) {
                 samples
@@ -99,9 +100,9 @@ impl<'a> CalibrationWords<'a> {
             } else {
                 mean + weight * (ratio - mean)
             };
-            packed(samples.saturating_add(1), mean)
+            Some(packed(samples.saturating_add(1), mean))
         });
-        update(self.tail, |word| {
+        let tail = update(self.tail, |word| {
             let (_, tail) = unpacked(word);
             let tail = if !PLAUSIBLE.contains(&tail) {
                 ratio
@@ -113,25 +114,9 @@ impl<'a> CalibrationWords<'a> {
             } else {
                 tail * (1.0 - STEP * 0.01)
             };
-            packed(0, tail.clamp(*PLAUSIBLE.start(), *PLAUSIBLE.end()))
+            Some(packed(0, tail.clamp(*PLAUSIBLE.start(), *PLAUSIBLE.end())))
         });
-        true
-    }
-}
-
-fn update(word: &AtomicU64, next: impl FnMut(u64) -> u64) {
-    let mut next = next;
-    let mut current = word.load(Ordering::Relaxed);
-    for _ in 0..TRIES {
-        match word.compare_exchange_weak(
-            current,
-            next(current),
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        ) {
-            Ok(_) => return,
-            Err(found) => current = found,
-        }
+        mean.is_ok() && tail.is_ok()
     }
 }
 

@@ -42,7 +42,7 @@ mod work;
 pub use calibration::{Calibration, CalibrationWords};
 pub use fit::{fit, Fit, Ratio, SAMPLE_MARGIN};
 pub use models::{encoding_for, Family};
-pub use overhead::{Detail, Overhead};
+pub use overhead::Overhead;
 pub use sample::{estimate, Estimate, EXACT_BYTES};
 pub use script::{script_of, Script};
 
@@ -74,22 +74,11 @@ impl Encoding {
 
 /// The exact number of tokens. Names of special tokens in the text count as the text that they are.
 pub fn count(encoding: Encoding, text: &str) -> usize {
-    count_till_limit(encoding, text, usize::MAX).unwrap_or(usize::MAX)
-}
-
-/// The exact number of tokens if it is at most `limit`, else `None`, found soon after the limit is
-/// passed and not at the end of the text.
-pub fn count_till_limit(encoding: Encoding, text: &str, limit: usize) -> Option<usize> {
     let vocabulary = Vocabulary::shared(encoding);
     let mut scratch = Scratch::default();
-    let mut tokens = 0;
-    for piece in Pieces::new(encoding, text) {
-        tokens += merge::count(vocabulary, piece, &mut scratch);
-        if tokens > limit {
-            return None;
-        }
-    }
-    Some(tokens)
+    Pieces::new(encoding, text)
+        .map(|piece| merge::count(vocabulary, piece, &mut scratch))
+        .sum()
 }
 
 /// The exact number of tokens of strings that were gathered into one text: each counts by itself,

@@ -23,16 +23,6 @@ pub struct Overhead {
     pub tools: u32,
 }
 
-/// How closely a client wants an image looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Detail {
-    /// A fixed small cost where the provider has one.
-    Low,
-    /// By size; also what `auto` amounts to.
-    #[default]
-    High,
-}
-
 impl Overhead {
     /// The table.
     pub fn of(family: Family) -> Self {
@@ -84,12 +74,12 @@ impl Overhead {
         }
     }
 
-    /// One image for a model; `size` is width and height in pixels, 1024 x 1024 if not known.
-    pub fn image(model: &str, size: Option<(u32, u32)>, detail: Detail) -> u64 {
+    /// One image for a model, looked at closely; `size` is width and height in pixels, 1024 x 1024
+    /// if not known.
+    pub fn image(model: &str, size: Option<(u32, u32)>) -> u64 {
         let (width, height) = size.unwrap_or((1024, 1024));
         let (width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
         match image_rule(model) {
-            Image::Tiles { base, .. } if detail == Detail::Low => base,
             Image::Tiles { base, tile } => {
                 let fit = (2048.0 / width.max(height)).min(1.0);
                 let shrink = (768.0 / (width.min(height) * fit)).min(1.0) * fit;

@@ -168,7 +168,10 @@ fn work_is_linear_and_has_a_ceiling() {
         for size in [1000, 4000] {
             let text = unit.repeat(size);
             let visited = measure_str(&text, &Facts::default(), None).visited;
-            assert!(visited <= text.len() as u64 && visited <= WINDOW as u64 + 6);
+            assert!(
+                visited <= text.len() as u64 && visited <= WINDOW as u64 + 6,
+                "{unit:?}"
+            );
         }
     }
 }

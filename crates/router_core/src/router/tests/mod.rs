@@ -4,6 +4,7 @@ mod anything;
 mod choosing;
 mod explaining;
 mod failing;
+mod fitting;
 mod hinting;
 mod settling;
 

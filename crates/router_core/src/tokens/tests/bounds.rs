@@ -127,21 +127,30 @@ fn sampled(tokens: u64) -> impl FnOnce() -> Estimate {
 fn fit_says_no_only_on_an_exact_count_of_the_right_vocabulary() {
     let uncounted = || -> Estimate { panic!("bytes alone decide") };
     assert_eq!(fit(100, uncounted, 100, Ratio::Same), Fit::Yes);
-    assert_eq!(fit(100, uncounted, 100, Ratio::Below(4.0)), Fit::Yes);
+    let learned = |mean, p99| {
+        Ratio::Learned(Calibration {
+            mean,
+            p99,
+            samples: 1000,
+        })
+    };
+    assert_eq!(fit(100, uncounted, 100, learned(2.0, 4.0)), Fit::Yes);
     for (estimated, ratio, expected) in [
         (exact(100), Ratio::Same, Fit::Yes),
         (exact(101), Ratio::Same, Fit::No(101)),
-        (exact(66), Ratio::Below(1.5), Fit::Yes),
-        (exact(67), Ratio::Below(1.5), Fit::Unknown),
-        (exact(9_999), Ratio::Below(1.5), Fit::Unknown),
-        (exact(9_999), Ratio::Below(f64::NAN), Fit::Unknown),
+        (exact(66), learned(1.2, 1.5), Fit::Yes),
+        (exact(67), learned(1.2, 1.5), Fit::Unknown),
+        (exact(83), learned(1.2, 1.5), Fit::Unknown),
+        (exact(84), learned(1.2, 1.5), Fit::Unlikely),
+        (exact(9_999), learned(1.2, 1.5), Fit::Unlikely),
+        (exact(9_999), learned(f64::NAN, f64::NAN), Fit::Unknown),
     ] {
         assert_eq!(fit(1000, estimated, 100, ratio), expected);
     }
     assert_eq!(fit(1000, sampled(89), 100, Ratio::Same), Fit::Yes);
     assert_eq!(fit(1000, sampled(90), 100, Ratio::Same), Fit::Unknown);
-    assert_eq!(fit(1000, sampled(9_999), 100, Ratio::Same), Fit::Unknown);
-    assert_eq!(fit(1000, sampled(60), 100, Ratio::Below(1.5)), Fit::Unknown);
+    assert_eq!(fit(1000, sampled(9_999), 100, Ratio::Same), Fit::Unlikely);
+    assert_eq!(fit(1000, sampled(60), 100, learned(1.2, 1.5)), Fit::Unknown);
     assert_eq!(fit(1, exact(1), 0, Ratio::Same), Fit::No(1));
 }
 

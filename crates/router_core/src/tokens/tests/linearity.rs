@@ -76,10 +76,3 @@ fn a_sample_costs_the_same_for_any_length() {
         assert!(many <= one * 2, "{name}: {one} then {many}");
     }
 }
-
-#[test]
-fn counting_to_a_limit_stops_there() {
-    let text = "one two three ".repeat(100_000);
-    let steps = steps_of(|| assert_eq!(count_till_limit(Encoding::O200k, &text, 100), None));
-    assert!(steps < 10_000, "{steps}");
-}

@@ -12,21 +12,17 @@ fn raw_of(text: &str) -> Raw<'_> {
 
 #[test]
 fn images_cost_what_the_documentation_says() {
-    let high = |model, width, height| Overhead::image(model, Some((width, height)), Detail::High);
+    let high = |model, width, height| Overhead::image(model, Some((width, height)));
     assert_eq!(high("gpt-4o", 1024, 1024), 765);
     assert_eq!(high("gpt-4o", 2048, 4096), 1105);
     assert_eq!(high("gpt-4o", 512, 512), 255);
     assert_eq!(high("gpt-4o", 513, 513), 765);
-    assert_eq!(
-        Overhead::image("gpt-4o", Some((4096, 8192)), Detail::Low),
-        85
-    );
     assert_eq!(high("gpt-4o-mini", 1024, 1024), 25_501);
     assert_eq!(high("gpt-4.1-mini", 1024, 1024), 1659);
     assert_eq!(high("claude-sonnet-4-5", 1000, 1000), 1334);
     assert_eq!(high("claude-sonnet-4-5", 8000, 8000), 1600);
     assert_eq!(high("gemini-2.0-flash", 384, 384), 258);
-    assert_eq!(Overhead::image("gpt-4o", None, Detail::High), 765);
+    assert_eq!(Overhead::image("gpt-4o", None), 765);
 }
 
 #[test]
@@ -39,7 +35,7 @@ fn images_of_any_size_are_bounded() {
         "qwen2.5vl:7b",
     ] {
         for size in [(0, 0), (1, u32::MAX), (u32::MAX, u32::MAX), (1, 1)] {
-            let tokens = Overhead::image(model, Some(size), Detail::High);
+            let tokens = Overhead::image(model, Some(size));
             assert!((1..200_000).contains(&tokens), "{model} {size:?}: {tokens}");
         }
     }

@@ -118,9 +118,8 @@ impl<'a> Gatherer<'a> {
             self.text.roles.push(Role::Unknown);
             self.message = (self.text.roles.len() - 1) as u32;
         }
-        let raw = (literal.span.start, literal.span.end);
         if self.part != Part::Owned && !is_structure(name) {
-            self.text.push(name, raw, Kind::Key, self.message);
+            self.text.push(name, Kind::Key, self.message);
         }
         self.text.scratch = scratch;
     }
@@ -135,7 +134,6 @@ impl<'a> Gatherer<'a> {
             self.open.pop();
         }
         let class = self.open.last().map_or(Class::Text, |(_, class)| *class);
-        let raw = (literal.span.start, literal.span.end);
         let mut scratch = mem::take(&mut self.text.scratch);
         let value = literal.decode_into(self.body, &mut scratch);
         if class == Class::Role && depth == MESSAGE_DEPTH {
@@ -144,17 +142,17 @@ impl<'a> Gatherer<'a> {
             }
         }
         if self.part != Part::Owned && class != Class::Replaced {
-            self.keep(value, class, raw);
+            self.keep(value, class);
         }
         self.text.scratch = scratch;
     }
 
     /// Puts a value where it belongs: among the content, behind it, or nowhere but on the count.
-    fn keep(&mut self, value: &[u8], class: Class, raw: (usize, usize)) {
+    fn keep(&mut self, value: &[u8], class: Class) {
         if is_media(value, class) {
             self.text.opaque += 1;
             if value.len() <= READABLE_MEDIA {
-                self.text.push_aside(value, raw, Kind::Other, self.message);
+                self.text.push_aside(value, Kind::Other, self.message);
             }
             return;
         }
@@ -168,9 +166,10 @@ impl<'a> Gatherer<'a> {
             (Part::Owned | Part::Other, _) => Kind::Other,
         };
         if !matches!(class, Class::NotContent | Class::Role | Class::Remote) {
-            self.text.push(value, raw, kind, self.message);
+            self.text.stray |= kind == Kind::Content && class != Class::Content;
+            self.text.push(value, kind, self.message);
         } else if !is_protocol(value) {
-            self.text.push_aside(value, raw, Kind::Other, self.message);
+            self.text.push_aside(value, Kind::Other, self.message);
         }
     }
 
@@ -226,8 +225,7 @@ impl<'a> Gatherer<'a> {
             at = number_end(self.body, at, end);
             if all || at - start >= LONG_NUMBER {
                 let number = integer_of(&self.body[start..at]);
-                self.text
-                    .push(&number, (start, at), Kind::Number, self.message);
+                self.text.push(&number, Kind::Number, self.message);
             }
         }
     }

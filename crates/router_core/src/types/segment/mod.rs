@@ -67,10 +67,6 @@ pub struct Mark {
     pub start: u32,
     /// One past the last byte in [`Text::bytes`].
     pub end: u32,
-    /// First byte in the body, behind the quote.
-    pub raw_start: u32,
-    /// One past the last byte in the body.
-    pub raw_end: u32,
     /// What it is.
     pub kind: Kind,
     /// The position of its message in `messages`; [`Mark::NO_MESSAGE`] outside of messages.
@@ -94,6 +90,7 @@ pub struct Text {
     /// Where a string with escapes is decoded before it is known where it belongs.
     scratch: Vec<u8>,
     opaque: u32,
+    stray: bool,
     token_ids: bool,
     overflow: bool,
 }
@@ -107,12 +104,7 @@ impl Text {
     /// One string as a text of its own, for callers without a body.
     pub fn of(content: &str) -> Self {
         let mut text = Self::new();
-        text.push(
-            content.as_bytes(),
-            (0, content.len()),
-            Kind::Content,
-            Mark::NO_MESSAGE,
-        );
+        text.push(content.as_bytes(), Kind::Content, Mark::NO_MESSAGE);
         text.content_end = text.bytes.len() as u32;
         text
     }
@@ -134,14 +126,14 @@ impl Text {
             .unwrap_or_default()
     }
 
-    /// One gathered string as text.
-    pub fn str_of(&self, mark: &Mark) -> &str {
-        simdutf8::basic::from_utf8(self.of_mark(mark)).unwrap_or_default()
-    }
-
     /// Everything that stands before the identifiers.
     pub fn content(&self) -> &[u8] {
         &self.bytes[..self.content_end as usize]
+    }
+
+    /// [`Self::content`] as text. Looks at every byte: ask once.
+    pub fn content_str(&self) -> &str {
+        simdutf8::basic::from_utf8(self.content()).unwrap_or_default()
     }
 
     /// Who the message of a mark is from.
@@ -166,6 +158,22 @@ impl Text {
         self.token_ids
     }
 
+    /// Whether content stands under a name of which nobody knows what becomes of it: a model may
+    /// get it as text, or not at all.
+    pub fn stray(&self) -> bool {
+        self.stray
+    }
+
+    /// Bytes that this text keeps for the next one.
+    pub fn capacity(&self) -> usize {
+        let marks = self.marks.capacity() + self.aside_marks.capacity();
+        self.bytes.capacity()
+            + self.aside.capacity()
+            + self.scratch.capacity()
+            + marks * size_of::<Mark>()
+            + self.roles.capacity()
+    }
+
     /// Whether everything that is forwarded is in [`Self::bytes`]. When not, nobody can say that
     /// the body holds nothing sensitive.
     pub fn complete(&self) -> bool {
@@ -180,27 +188,28 @@ impl Text {
         self.aside_marks.clear();
         self.content_end = 0;
         self.opaque = 0;
+        self.stray = false;
         self.token_ids = false;
         self.overflow = false;
     }
 
-    fn push(&mut self, decoded: &[u8], raw: (usize, usize), kind: Kind, message: u32) {
+    fn push(&mut self, decoded: &[u8], kind: Kind, message: u32) {
         if !self.bytes.is_empty() {
             self.bytes.push(JOINT);
         }
         let start = self.bytes.len();
         self.bytes.extend_from_slice(decoded);
-        match mark((start, self.bytes.len()), raw, kind, message) {
+        match mark((start, self.bytes.len()), kind, message) {
             Some(mark) => self.marks.push(mark),
             None => self.overflow = true,
         }
     }
 
-    fn push_aside(&mut self, decoded: &[u8], raw: (usize, usize), kind: Kind, message: u32) {
+    fn push_aside(&mut self, decoded: &[u8], kind: Kind, message: u32) {
         self.aside.push(JOINT);
         let start = self.aside.len();
         self.aside.extend_from_slice(decoded);
-        match mark((start, self.aside.len()), raw, kind, message) {
+        match mark((start, self.aside.len()), kind, message) {
             Some(mark) => self.aside_marks.push(mark),
             None => self.overflow = true,
         }
@@ -226,12 +235,10 @@ impl Text {
 
 /// `None` when a position does not fit (bodies are far smaller than that; a text that is not must
 /// count as unread, not be cut).
-fn mark(range: (usize, usize), raw: (usize, usize), kind: Kind, message: u32) -> Option<Mark> {
+fn mark(range: (usize, usize), kind: Kind, message: u32) -> Option<Mark> {
     Some(Mark {
         start: u32::try_from(range.0).ok()?,
         end: u32::try_from(range.1).ok()?,
-        raw_start: u32::try_from(raw.0).ok()?,
-        raw_end: u32::try_from(raw.1).ok()?,
         kind,
         message,
     })

@@ -170,7 +170,9 @@ pub const PROTOCOL: &[&str] = &[
 /// What a name says about the value under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
-    /// Nothing.
+    /// What a model is given as text.
+    Content,
+    /// Perhaps that: nothing is known.
     Text,
     /// [`NOT_CONTENT`].
     NotContent,
@@ -196,6 +198,7 @@ pub(super) enum Class {
 
 pub(super) fn class_of(name: &[u8]) -> Class {
     match name {
+        b"content" | b"text" | b"prompt" | b"input" => Class::Content,
         b"role" => Class::Role,
         b"system" | b"instructions" => Class::System,
         b"arguments" => Class::Arguments,
