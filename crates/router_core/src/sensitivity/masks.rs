@@ -1,11 +1,9 @@
 //! The pass over all bytes: 64 at a time into bit masks.
 //!
-//! Each mask is a loop without branches over an array of fixed size, which compiles to vector
-//! compares on every architecture without a line of `unsafe`. Everything else in the scanner is
-//! driven by set bits, so a text without digits, marks and long tokens costs little more than this.
+//! Everything else in the scanner is driven by set bits, so a text without digits, marks and long
+//! tokens costs little more than this.
 
-/// Bytes per step.
-pub(super) const BLOCK: usize = 64;
+use crate::types::blocks::{any_of, mask_of, BLOCK};
 
 /// Classes of one block; bit `i` is byte `i`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,35 +16,6 @@ pub(super) struct Masks {
     pub(super) mark: u64,
     /// Whether a byte is not ASCII.
     pub(super) wide: bool,
-}
-
-/// One bit per byte that is `1`; the others must be `0`.
-#[inline(always)]
-fn gather(flags: &[u8; BLOCK]) -> u64 {
-    let mut mask = 0;
-    for (index, chunk) in flags.chunks_exact(8).enumerate() {
-        let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
-        mask |= (word.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (index * 8);
-    }
-    mask
-}
-
-#[inline(always)]
-fn mask_of(block: &[u8; BLOCK], test: impl Fn(u8) -> bool) -> u64 {
-    let mut flags = [0u8; BLOCK];
-    for (flag, byte) in flags.iter_mut().zip(block) {
-        *flag = u8::from(test(*byte));
-    }
-    gather(&flags)
-}
-
-#[inline(always)]
-fn any_of(block: &[u8; BLOCK], test: impl Fn(u8) -> bool) -> bool {
-    let mut flag = 0u8;
-    for byte in block {
-        flag |= u8::from(test(*byte));
-    }
-    flag != 0
 }
 
 /// The classes of a block.

@@ -9,11 +9,12 @@ use super::bytes::{after_escape, before, digits_end, get, is_mixed, is_separator
 use super::entity::Entity;
 use super::findings::{Collector, Found, NO_PATTERN};
 use super::groups::Groups;
-use super::masks::{masks, suspects, BLOCK};
+use super::masks::{masks, suspects};
 use super::recognizers;
 use super::shadow::{self, Layer, Plan};
 use super::words::{Hit, Words};
 use super::JOINT;
+use crate::types::blocks::BLOCK;
 
 /// From this many letters and digits in a row on, a token may be a secret or an encoded text.
 const LONG_RUN: usize = 12;

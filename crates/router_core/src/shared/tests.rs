@@ -394,10 +394,11 @@ proptest! {
         let folder = Folder::new();
         let path = folder.file("state");
         StateFile::create(&path, 1, 1, 1).unwrap();
-        let mut mixed = fs::read(&path).unwrap();
-        mixed.truncate(keep * 8);
-        mixed.extend(bytes);
-        fs::write(&path, mixed).unwrap();
-        prop_assert!(StateFile::open(&path).is_err());
+        let whole = fs::read(&path).unwrap();
+        let mixed = [&whole[..keep * 8], &bytes].concat();
+        fs::write(&path, &mixed).unwrap();
+        // The header has six words; what they describe is anonymous numbers.
+        let described = keep >= 6 && mixed.len() == whole.len();
+        prop_assert_eq!(StateFile::open(&path).is_ok(), described);
     }
 }

@@ -1,7 +1,10 @@
 //! The scanner itself: a cursor that steps through objects and arrays or over whole values.
 
-use super::text::{escape_end, plain_run};
+use super::text::{escape_end, plain_run, string_end};
 use super::{Fault, Kind, Span, Text, Value, What, MAX_DEPTH};
+
+/// A string is long from here on, and looked at in blocks.
+const LONG: usize = 64;
 
 /// Receives every string of a value that is being stepped over. `depth` counts the containers
 /// around the string from the outermost one of the scanned text.
@@ -142,7 +145,17 @@ impl<'a> Scanner<'a> {
                         at,
                     })
                 }
-                Some(_) => at = plain_run(self.bytes, at + 1),
+                Some(_) => {
+                    at = plain_run(self.bytes, at + 1);
+                    if at - start >= LONG {
+                        let (end, more) = string_end(self.bytes, at)?;
+                        self.at = end + 1;
+                        return Ok(Text {
+                            span: Span { start, end },
+                            escaped: escaped || more,
+                        });
+                    }
+                }
                 None => {
                     return Err(Fault {
                         what: What::End,

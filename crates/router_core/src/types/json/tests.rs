@@ -251,6 +251,26 @@ fn almost_json() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
 }
 
+/// What may stand between two runs of a literal.
+fn long_piece() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(
+            &[
+                r#"\""#,
+                r"\\",
+                r"\n",
+                r"\/",
+                r"\u0041",
+                r"\ud83d\ude00",
+                "x",
+                ""
+            ][..]
+        )
+        .prop_map(str::to_owned),
+        prop::sample::select(&[r"\n\n", r"\\\\\\", r#"\"\""#][..]).prop_map(|it| it.repeat(40)),
+    ]
+}
+
 fn json_value() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
@@ -320,6 +340,30 @@ proptest! {
         write_string(&mut literal, &text);
         prop_assert_eq!(&serde_json::from_slice::<String>(&literal).unwrap(), &text);
         prop_assert_eq!(accepts(&literal).unwrap().raw(&literal).as_str().unwrap(), text);
+    }
+
+    /// Runs, escapes and the ends of blocks in every position to each other; also cut and damaged.
+    #[test]
+    fn long_literals_are_read_as_serde_reads_them(
+        pieces in prop::collection::vec((0usize..90, long_piece()), 0..12),
+        damage in prop::option::of((any::<prop::sample::Index>(), prop::sample::select(&b"\"\\\n\0x"[..]))),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let inside: String = pieces.iter().map(|(run, piece)| "é-".repeat(*run) + piece).collect();
+        let mut literal = format!("\"{inside}\"").into_bytes();
+        prop_assert_eq!(
+            accepts(&literal).unwrap().raw(&literal).as_str().unwrap(),
+            serde_json::from_slice::<String>(&literal).unwrap()
+        );
+        let cut = cut.index(literal.len());
+        prop_assert!(accepts(&literal[..cut]).is_err());
+        if let Some((at, byte)) = damage {
+            let at = at.index(literal.len());
+            literal[at] = byte;
+            if std::str::from_utf8(&literal).is_ok() {
+                prop_assert_eq!(accepts(&literal).is_ok(), serde_accepts(&literal));
+            }
+        }
     }
 
     #[test]

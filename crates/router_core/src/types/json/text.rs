@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Fault, Text, What};
+use crate::types::blocks::{block, mask_of, BLOCK};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -23,6 +24,61 @@ pub(super) fn plain_run(bytes: &[u8], mut at: usize) -> usize {
         at += 8;
     }
     plain_long(bytes, at)
+}
+
+/// Where the string literal ends that `at` lies in (the offset of its quote), and whether there are
+/// escapes between. For long ones: what stands between two escapes costs no branch.
+pub(super) fn string_end(bytes: &[u8], mut at: usize) -> Result<(usize, bool), Fault> {
+    let mut escaped = false;
+    'block: while let Some(here) = block(bytes, at) {
+        let mut hits = mask_of(here, |byte| {
+            (byte == b'"') | (byte == b'\\') | (byte < 0x20)
+        });
+        while hits != 0 {
+            let hit = hits.trailing_zeros() as usize;
+            match here[hit] {
+                b'"' => return Ok((at + hit, escaped)),
+                b'\\' => {
+                    escaped = true;
+                    let behind = escape_end(bytes, at + hit)? - at;
+                    if behind >= BLOCK {
+                        at += behind;
+                        continue 'block;
+                    }
+                    hits &= u64::MAX << behind;
+                }
+                _ => {
+                    return Err(Fault {
+                        what: What::Control,
+                        at: at + hit,
+                    })
+                }
+            }
+        }
+        at += BLOCK;
+    }
+    loop {
+        at = plain_tail(bytes, at);
+        match bytes.get(at) {
+            Some(b'"') => return Ok((at, escaped)),
+            Some(b'\\') => {
+                escaped = true;
+                at = escape_end(bytes, at)?;
+            }
+            Some(_) => {
+                return Err(Fault {
+                    what: What::Control,
+                    at,
+                })
+            }
+            None => {
+                return Err(Fault {
+                    what: What::End,
+                    at,
+                })
+            }
+        }
+    }
 }
 
 fn plain_long(bytes: &[u8], mut at: usize) -> usize {
@@ -111,16 +167,14 @@ impl Text {
         }
     }
 
-    /// The bytes that the literal of a body that is UTF-8 means: the body's own where nothing is
-    /// escaped, else `scratch`, whose former content is gone. Lone surrogates become U+FFFD.
-    pub(crate) fn decode_into<'a>(self, bytes: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    /// Appends what the literal of a body that is UTF-8 means. Lone surrogates become U+FFFD.
+    pub(crate) fn decode_onto(self, bytes: &[u8], out: &mut Vec<u8>) {
         let raw = self.span.of(bytes);
-        if !self.escaped {
-            return raw;
+        if self.escaped {
+            unescape(raw, out);
+        } else {
+            out.extend_from_slice(raw);
         }
-        scratch.clear();
-        unescape(raw, scratch);
-        scratch
     }
 
     /// Whether the literal means exactly `text`.
@@ -134,47 +188,91 @@ impl Text {
     }
 }
 
-/// Appends what the inside of a literal means that the scanner has accepted. Runs between escapes
-/// are short in code and prose, so they are found as the parser finds them, without a call.
+/// Appends what the inside of a literal means that the scanner has accepted.
+///
+/// Runs between escapes are short in code and prose, and a call or a branch on their length for
+/// each would cost more than they do. So whole blocks are copied, into memory that is ready for
+/// them, and what was copied too much is written over.
 fn unescape(raw: &[u8], out: &mut Vec<u8>) {
-    out.reserve(raw.len());
+    let mut to = out.len();
+    // No escape means more bytes than it has.
+    out.resize(to + raw.len() + BLOCK, 0);
     let mut at = 0;
-    while at < raw.len() {
-        let plain = plain_run(raw, at);
-        out.extend_from_slice(&raw[at..plain]);
-        at = plain;
-        if raw.get(at).is_some_and(|&byte| byte != b'\\') {
-            out.push(raw[at]);
-            at += 1;
-            continue;
-        }
-        let Some(&kind) = raw.get(at + 1) else { break };
-        at += 2;
-        let byte = match kind {
-            b'b' => 0x08,
-            b'f' => 0x0c,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'u' => {
-                let mut code = hex4(raw, at);
-                at += 4;
-                if (0xd800..0xdc00).contains(&code) && raw[at.min(raw.len())..].starts_with(b"\\u")
-                {
-                    let low = hex4(raw, at + 2);
-                    if (0xdc00..0xe000).contains(&low) {
-                        code = 0x1_0000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-                        at += 6;
-                    }
-                }
-                let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                continue;
+    while let Some(here) = block(raw, at) {
+        let mut hits = mask_of(here, |byte| byte == b'\\');
+        let from = at;
+        while hits != 0 {
+            let hit = from + hits.trailing_zeros() as usize;
+            copy_block(raw, at, out, to);
+            to += hit - at;
+            at = escape(raw, hit, out, &mut to);
+            match at - from {
+                behind @ ..BLOCK => hits &= u64::MAX << behind,
+                _ => break,
             }
-            other => other,
-        };
-        out.push(byte);
+        }
+        if at < from + BLOCK {
+            copy_block(raw, at, out, to);
+            to += from + BLOCK - at;
+            at = from + BLOCK;
+        }
     }
+    while let Some(&byte) = raw.get(at) {
+        if byte == b'\\' {
+            at = escape(raw, at, out, &mut to);
+        } else {
+            out[to] = byte;
+            (at, to) = (at + 1, to + 1);
+        }
+    }
+    out.truncate(to);
+}
+
+/// Copies the block at `at`, or what is left of `raw`, to `out[to..]`.
+#[inline(always)]
+fn copy_block(raw: &[u8], at: usize, out: &mut [u8], to: usize) {
+    match (block(raw, at), out.get_mut(to..to + BLOCK)) {
+        (Some(here), Some(there)) => there.copy_from_slice(here),
+        (None, Some(there)) => {
+            let rest = &raw[at..];
+            there[..rest.len()].copy_from_slice(rest);
+        }
+        (_, None) => {}
+    }
+}
+
+/// Writes what the escape at `at` means to `out[to..]`, moves `to`, and answers where it ends.
+#[inline(always)]
+fn escape(raw: &[u8], at: usize, out: &mut [u8], to: &mut usize) -> usize {
+    let kind = raw.get(at + 1).copied().unwrap_or(b'\\');
+    if kind == b'u' {
+        return unicode_escape(raw, at, out, to);
+    }
+    out[*to] = match kind {
+        b'b' => 0x08,
+        b'f' => 0x0c,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        other => other,
+    };
+    *to += 1;
+    at + 2
+}
+
+fn unicode_escape(raw: &[u8], at: usize, out: &mut [u8], to: &mut usize) -> usize {
+    let mut code = hex4(raw, at + 2);
+    let mut end = at + 6;
+    if (0xd800..0xdc00).contains(&code) && raw.get(end..).is_some_and(|it| it.starts_with(b"\\u")) {
+        let low = hex4(raw, end + 2);
+        if (0xdc00..0xe000).contains(&low) {
+            code = 0x1_0000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+            end += 6;
+        }
+    }
+    let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+    *to += character.encode_utf8(&mut out[*to..]).len();
+    end
 }
 
 fn hex4(raw: &[u8], at: usize) -> u32 {

@@ -33,6 +33,25 @@ pub enum Part {
     Other,
 }
 
+/// What is done with a value.
+struct Place {
+    to: To,
+    /// It cannot be read here.
+    opaque: bool,
+    /// Content under a name that nobody knows.
+    stray: bool,
+    /// Who the message is from, if this says so.
+    role: Option<Role>,
+}
+
+enum To {
+    /// Among the content.
+    Content(Kind),
+    /// Behind it.
+    Aside,
+    Nowhere,
+}
+
 /// Receives the strings of one body in their order. Call [`Self::finish`] when the body is
 /// accepted; a text that was not finished is empty of what is not content.
 pub struct Gatherer<'a> {
@@ -87,7 +106,13 @@ impl<'a> Gatherer<'a> {
             self.open.pop();
         }
         let mut scratch = mem::take(&mut self.text.scratch);
-        let name = literal.decode_into(self.body, &mut scratch);
+        scratch.clear();
+        let name = if literal.escaped {
+            literal.decode_onto(self.body, &mut scratch);
+            &scratch
+        } else {
+            literal.span.of(self.body)
+        };
         let class = match class_of(name) {
             // `image_url: {url: …}`: what is under a reference refers.
             Class::Text | Class::NotContent
@@ -134,42 +159,70 @@ impl<'a> Gatherer<'a> {
             self.open.pop();
         }
         let class = self.open.last().map_or(Class::Text, |(_, class)| *class);
-        let mut scratch = mem::take(&mut self.text.scratch);
-        let value = literal.decode_into(self.body, &mut scratch);
-        if class == Class::Role && depth == MESSAGE_DEPTH {
-            if let Some(role) = self.text.roles.get_mut(self.message as usize) {
-                *role = role_of(value);
-            }
+        if self.part == Part::Owned || class == Class::Replaced {
+            return;
         }
-        if self.part != Part::Owned && class != Class::Replaced {
-            self.keep(value, class);
-        }
-        self.text.scratch = scratch;
-    }
-
-    /// Puts a value where it belongs: among the content, behind it, or nowhere but on the count.
-    fn keep(&mut self, value: &[u8], class: Class) {
-        if is_media(value, class) {
-            self.text.opaque += 1;
-            if value.len() <= READABLE_MEDIA {
-                self.text.push_aside(value, Kind::Other, self.message);
+        if !literal.escaped {
+            let value = literal.span.of(self.body);
+            let place = self.place(value, class, depth);
+            self.count(&place);
+            match place.to {
+                To::Content(kind) => self.text.push(value, kind, self.message),
+                To::Aside => self.text.push_aside(value, Kind::Other, self.message),
+                To::Nowhere => {}
             }
             return;
         }
-        if class == Class::Remote {
-            self.text.opaque += 1;
+        // Most of what has escapes is content: it is decoded where content goes, and once.
+        let (before, start) = self.text.open();
+        literal.decode_onto(self.body, &mut self.text.bytes);
+        let place = self.place(&self.text.bytes[start..], class, depth);
+        self.count(&place);
+        match place.to {
+            To::Content(kind) => self.text.close(start, kind, self.message),
+            To::Aside => {
+                let value = self.text.bytes.split_off(start);
+                self.text.push_aside(&value, Kind::Other, self.message);
+                self.text.bytes.truncate(before);
+            }
+            To::Nowhere => self.text.bytes.truncate(before),
         }
+    }
+
+    /// Where a value belongs, and what it says about the body.
+    fn place(&self, value: &[u8], class: Class, depth: u32) -> Place {
+        let media = is_media(value, class);
         let kind = match (self.part, class) {
             (_, Class::System) => Kind::System,
             (Part::Tools, _) | (_, Class::Arguments) => Kind::Tool,
             (Part::Messages | Part::Prompt, _) => Kind::Content,
             (Part::Owned | Part::Other, _) => Kind::Other,
         };
-        if !matches!(class, Class::NotContent | Class::Role | Class::Remote) {
-            self.text.stray |= kind == Kind::Content && class != Class::Content;
-            self.text.push(value, kind, self.message);
-        } else if !is_protocol(value) {
-            self.text.push_aside(value, Kind::Other, self.message);
+        let content = !media && !matches!(class, Class::NotContent | Class::Role | Class::Remote);
+        let aside = if media {
+            value.len() <= READABLE_MEDIA
+        } else {
+            !is_protocol(value)
+        };
+        Place {
+            to: match (content, aside) {
+                (true, _) => To::Content(kind),
+                (false, true) => To::Aside,
+                (false, false) => To::Nowhere,
+            },
+            opaque: media || class == Class::Remote,
+            stray: content && kind == Kind::Content && class != Class::Content,
+            role: (class == Class::Role && depth == MESSAGE_DEPTH).then(|| role_of(value)),
+        }
+    }
+
+    fn count(&mut self, place: &Place) {
+        self.text.opaque += u32::from(place.opaque);
+        self.text.stray |= place.stray;
+        if let Some(role) = place.role {
+            if let Some(known) = self.text.roles.get_mut(self.message as usize) {
+                *known = role;
+            }
         }
     }
 

@@ -87,7 +87,7 @@ pub struct Text {
     content_end: u32,
     aside: Vec<u8>,
     aside_marks: Vec<Mark>,
-    /// Where a string with escapes is decoded before it is known where it belongs.
+    /// Where a name with escapes is decoded.
     scratch: Vec<u8>,
     opaque: u32,
     stray: bool,
@@ -194,11 +194,22 @@ impl Text {
     }
 
     fn push(&mut self, decoded: &[u8], kind: Kind, message: u32) {
-        if !self.bytes.is_empty() {
+        let (_, start) = self.open();
+        self.bytes.extend_from_slice(decoded);
+        self.close(start, kind, message);
+    }
+
+    /// Begins a string; where the text ended before, and where the string starts.
+    fn open(&mut self) -> (usize, usize) {
+        let before = self.bytes.len();
+        if before > 0 {
             self.bytes.push(JOINT);
         }
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(decoded);
+        (before, self.bytes.len())
+    }
+
+    /// Ends the string that was appended from `start` on.
+    fn close(&mut self, start: usize, kind: Kind, message: u32) {
         match mark((start, self.bytes.len()), kind, message) {
             Some(mark) => self.marks.push(mark),
             None => self.overflow = true,
