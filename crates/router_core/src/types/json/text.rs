@@ -123,30 +123,53 @@ fn specials(word: u64) -> u64 {
         | (word.wrapping_sub(ONES * 0x20) & !word & HIGHS)
 }
 
+/// What the letter of a two-byte escape means; zero for every other byte.
+const MEANING: [u8; 256] = {
+    let mut meaning = [0; 256];
+    let pairs: [(u8, u8); 8] = [
+        (b'"', b'"'),
+        (b'\\', b'\\'),
+        (b'/', b'/'),
+        (b'b', 0x08),
+        (b'f', 0x0c),
+        (b'n', b'\n'),
+        (b'r', b'\r'),
+        (b't', b'\t'),
+    ];
+    let mut at = 0;
+    while at < pairs.len() {
+        meaning[pairs[at].0 as usize] = pairs[at].1;
+        at += 1;
+    }
+    meaning
+};
+
 /// The offset after the escape whose backslash is at `at`.
-#[inline]
+#[inline(always)]
 pub(super) fn escape_end(bytes: &[u8], at: usize) -> Result<usize, Fault> {
     match bytes.get(at + 1) {
-        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+        Some(letter) if MEANING[usize::from(*letter)] != 0 => Ok(at + 2),
+        letter => other_escape_end(bytes, at, letter.copied()),
+    }
+}
+
+fn other_escape_end(bytes: &[u8], at: usize, letter: Option<u8>) -> Result<usize, Fault> {
+    let end = Fault {
+        what: What::End,
+        at: bytes.len(),
+    };
+    let wrong = Fault {
+        what: What::Escape,
+        at,
+    };
+    match letter {
         Some(b'u') => match bytes.get(at + 2..at + 6) {
             Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(at + 6),
-            Some(_) => Err(Fault {
-                what: What::Escape,
-                at,
-            }),
-            None => Err(Fault {
-                what: What::End,
-                at: bytes.len(),
-            }),
+            Some(_) => Err(wrong),
+            None => Err(end),
         },
-        Some(_) => Err(Fault {
-            what: What::Escape,
-            at,
-        }),
-        None => Err(Fault {
-            what: What::End,
-            at: bytes.len(),
-        }),
+        Some(_) => Err(wrong),
+        None => Err(end),
     }
 }
 
@@ -244,18 +267,11 @@ fn copy_block(raw: &[u8], at: usize, out: &mut [u8], to: usize) {
 /// Writes what the escape at `at` means to `out[to..]`, moves `to`, and answers where it ends.
 #[inline(always)]
 fn escape(raw: &[u8], at: usize, out: &mut [u8], to: &mut usize) -> usize {
-    let kind = raw.get(at + 1).copied().unwrap_or(b'\\');
-    if kind == b'u' {
+    let letter = raw.get(at + 1).copied().unwrap_or(b'\\');
+    if letter == b'u' {
         return unicode_escape(raw, at, out, to);
     }
-    out[*to] = match kind {
-        b'b' => 0x08,
-        b'f' => 0x0c,
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        other => other,
-    };
+    out[*to] = MEANING[usize::from(letter)];
     *to += 1;
     at + 2
 }
