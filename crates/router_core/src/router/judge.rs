@@ -116,9 +116,14 @@ impl Judge {
         })
     }
 
-    /// How sensitive a text is.
-    pub(super) fn judge(&self, text: &Text) -> Judgement {
-        let findings = self.scanner.scan(text, 0);
+    /// How sensitive a text is. `whole`: everything in it is found, to be told; else no more than
+    /// the level needs.
+    pub(super) fn judge(&self, text: &Text, whole: bool) -> Judgement {
+        let findings = if whole {
+            self.scanner.scan(text, 0)
+        } else {
+            self.scanner.level(text)
+        };
         Judgement {
             level: findings
                 .level

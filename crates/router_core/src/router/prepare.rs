@@ -135,7 +135,7 @@ pub(super) fn prepare_with(
         };
         let hints = Hints::read(&core.plan, ask.headers, &body)?;
         let lineup = lineup(core, resolved.model, &hints)?;
-        let judgement = core.judge.judge(text);
+        let judgement = core.judge.judge(text, !counted);
         let said = hints.level.unwrap_or(Level::Public);
         let level = said.max(judgement.level);
         // Under `observe` the judgement is shown and binds nobody; what the client said still does.

@@ -66,11 +66,13 @@ pub(super) struct Collector<'l> {
     found: Level,
     spans: Vec<Found>,
     cap: usize,
+    /// The level from which on nothing more is looked for.
+    until: Option<Level>,
     total: u32,
     /// The last places, to recognise what a second look finds again.
     recent: [(u32, u32, Option<Entity>); RECENT],
     next: usize,
-    pub(super) saturated: bool,
+    saturated: bool,
     pub(super) unreadable: bool,
     pub(super) work: u64,
     /// Places found so far (at most as many as saturate): shadows see the same places again.
@@ -80,13 +82,18 @@ pub(super) struct Collector<'l> {
 }
 
 impl<'l> Collector<'l> {
-    pub(super) fn new(levels: &'l [Level; Entity::COUNT], cap: usize) -> Self {
+    pub(super) fn new(
+        levels: &'l [Level; Entity::COUNT],
+        cap: usize,
+        until: Option<Level>,
+    ) -> Self {
         Self {
             levels,
             kinds: [0; Entity::COUNT],
             found: Level::Public,
             spans: Vec::new(),
             cap,
+            until,
             total: 0,
             recent: [(0, 0, None); RECENT],
             next: 0,
@@ -128,6 +135,11 @@ impl<'l> Collector<'l> {
         if self.total >= MOST_FINDINGS {
             self.saturated = true;
         }
+    }
+
+    /// Whether the scan can stop: there is too much, or it cannot become more sensitive.
+    pub(super) fn ended(&self) -> bool {
+        self.saturated || self.until.is_some_and(|level| self.found >= level)
     }
 
     /// Orders the places of the passes that ended, so that the next one can look them up.

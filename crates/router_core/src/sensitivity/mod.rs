@@ -74,12 +74,18 @@ impl Scanner {
     /// Scans the text of a body. Keeps at most `cap` places. Media and token ids that are forwarded
     /// unread make the level unknown.
     pub fn scan(&self, text: &Text, cap: usize) -> Findings {
-        self.scanned(text.bytes(), cap, text.complete())
+        self.scanned(text.bytes(), cap, text.complete(), None)
+    }
+
+    /// Scans the text of a body for its level alone: ends at the first finding of the highest one,
+    /// which nothing that follows can change. Kinds and counts are then those seen until there.
+    pub fn level(&self, text: &Text) -> Findings {
+        self.scanned(text.bytes(), 0, text.complete(), Some(Level::Regulated))
     }
 
     /// Scans bytes, UTF-8 or not. Keeps at most `cap` places.
     pub fn scan_bytes(&self, text: &[u8], cap: usize) -> Findings {
-        self.scanned(text, cap, true)
+        self.scanned(text, cap, true, None)
     }
 
     /// The level of a kind under this configuration.
@@ -109,8 +115,8 @@ impl Scanner {
         .collect()
     }
 
-    fn scanned(&self, text: &[u8], cap: usize, complete: bool) -> Findings {
-        let mut out = Collector::new(&self.levels, cap);
+    fn scanned(&self, text: &[u8], cap: usize, complete: bool, until: Option<Level>) -> Findings {
+        let mut out = Collector::new(&self.levels, cap, until);
         let fits = u32::try_from(text.len()).is_ok();
         if fits {
             self.layer(text, None, (true, true), &mut out);
@@ -131,6 +137,9 @@ impl Scanner {
         Pass::new(text, below, out).run(&self.words, &mut plan);
         self.user(text, below, out);
         out.unreadable |= plan.unreadable;
+        if out.ended() {
+            return;
+        }
         out.seal();
         if let Some(shadow) = plan.folded(text, &mut out.work) {
             let layer = Layer {
@@ -150,7 +159,7 @@ impl Scanner {
 
     fn user(&self, text: &[u8], below: Option<&Layer<'_>>, out: &mut Collector<'_>) {
         for (index, pattern) in self.patterns.iter().enumerate() {
-            if out.saturated {
+            if out.ended() {
                 return;
             }
             let mut work = 0;
@@ -166,7 +175,7 @@ impl Scanner {
                     pattern: index as u16,
                 };
                 out.add(found, Some(pattern.level));
-                !out.saturated
+                !out.ended()
             });
             out.work += work;
         }

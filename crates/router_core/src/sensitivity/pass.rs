@@ -88,10 +88,9 @@ impl<'p, 'l> Pass<'p, 'l> {
     /// Runs over the whole text. Places that look disguised are left in `plan`.
     pub(super) fn run(&mut self, words: &Words, plan: &mut Plan) {
         let text = self.text;
-        self.out.work += text.len() as u64;
         let mut state = Carry::default();
         let mut base = 0;
-        while base < text.len() && !self.out.saturated {
+        while base < text.len() && !self.out.ended() {
             match text.get(base..).and_then(<[u8]>::first_chunk::<WINDOW>) {
                 Some(window) => self.block(window, base, &mut state, words, plan),
                 None => {
@@ -103,6 +102,7 @@ impl<'p, 'l> Pass<'p, 'l> {
             }
             base += BLOCK;
         }
+        self.out.work += base.min(text.len()) as u64;
     }
 
     #[inline(always)]

@@ -53,6 +53,26 @@ fn what_is_unread_is_unknown_unless_it_is_at_the_top_already() {
 }
 
 #[test]
+fn the_level_alone_is_known_at_the_first_finding_of_the_highest() {
+    let scanner = scanner();
+    let row = "mail ann@example.org or pay with 4111 1111 1111 1111 today; ";
+    let text = Text::of(&row.repeat(1000));
+    let (whole, level) = (scanner.scan(&text, 0), scanner.level(&text));
+    assert!(whole.saturated && !level.saturated);
+    assert_eq!(level.level, Some(Level::Regulated));
+    assert_eq!(level.count(Entity::Card), 1);
+    assert!(level.visited * 100 < whole.visited);
+    // What is not at the top is looked through to its end.
+    let text = Text::of(&format!(
+        "{} 4111 1111 1111 1111",
+        "mail ann@example.org ".repeat(100)
+    ));
+    assert_eq!(scanner.level(&text).level, Some(Level::Regulated));
+    let text = Text::of("mail ann@example.org");
+    assert_eq!(scanner.level(&text), scanner.scan(&text, 0));
+}
+
+#[test]
 fn too_much_is_unknown() {
     let findings = scanner().scan_bytes("ann@example.org ".repeat(2000).as_bytes(), 8);
     assert!(findings.saturated);

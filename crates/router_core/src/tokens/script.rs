@@ -2,12 +2,12 @@
 //!
 //! Published comparisons of one maker's new vocabulary with ours range from 1.0 for Chinese and
 //! Russian over 1.2 for code to 1.5 for English, so one factor per model would be wrong everywhere.
-//! Sixty-four short looks spread over the text decide, by first bytes of characters; this costs the
+//! Thirty-two short looks spread over the text decide, by first bytes of characters; this costs the
 //! same for any length and is right for text that is mostly of one kind. For a mixture any class is
 //! as good as another, as long as the same text always gets the same one.
 
-const LOOKS: usize = 64;
-const LOOK: usize = 16;
+const LOOKS: usize = 32;
+const LOOK: usize = 8;
 
 /// A class of text for which ratios between vocabularies are similar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
