@@ -58,11 +58,12 @@ class Demo:
         status, answer = self._ask(tier, "POST", "/demo/faults", body)
         assert status < 300, answer
 
-    def requests(self, tier: str) -> list[dict[str, Any]]:
-        """Model requests that arrived since the last reset, oldest first."""
+    def requests(self, tier: str, method: str = "POST") -> list[dict[str, Any]]:
+        """Requests that arrived since the last reset, oldest first; the default method is that of model
+        requests."""
         status, answer = self._ask(tier, "GET", "/demo/requests")
         assert status == 200
-        return [entry for entry in answer["requests"] if entry["method"] == "POST"]
+        return [entry for entry in answer["requests"] if entry["method"] == method]
 
     def reset(self) -> None:
         """No planned faults, an empty log."""
