@@ -14,7 +14,6 @@ from typing import Any, final
 
 __all__ = [
     "ComplexityScorer",
-    "ComplexityThresholds",
     "DecideError",
     "Decision",
     "Journal",
@@ -27,8 +26,6 @@ __all__ = [
     "build_info",
     "catalogue",
     "complexity_train",
-    "count_tokens",
-    "estimate_tokens",
     "journal_segment",
     "read_journal",
     "warm_tokens",
@@ -483,12 +480,6 @@ def catalogue() -> dict[str, Any]:
 def build_info() -> dict[str, Any]:
     """How the extension was built: `version`, `profile`, `features`, `state_layout`."""
 
-def count_tokens(text: str, model: str) -> int:
-    """Exact count in the vocabulary that belongs to a model's name (o200k where it is not OpenAI's)."""
-
-def estimate_tokens(text: bytes, model: str) -> tuple[int, bool]:
-    """(tokens, exact): exact up to 16 KB, else by sample. UnicodeDecodeError if not UTF-8."""
-
 def warm_tokens() -> None:
     """Makes the vocabularies now, so that processes forked from this one share them."""
 
@@ -513,20 +504,6 @@ class ComplexityScorer:
         self, text: bytes, turns: int = ..., tools: bool = ..., json_schema: bool = ..., images: bool = ...
     ) -> dict[str, Any]:
         """score, class, learned, features, adds (what each adds to the score), bytes_visited."""
-
-@final
-class ComplexityThresholds:
-    """Running thresholds that hold target shares, with a state of their own."""
-
-    def __new__(
-        cls, simple: float = ..., moderate: float = ..., scorer: ComplexityScorer | None = ...
-    ) -> ComplexityThresholds: ...
-    def place(self, score: float) -> str:
-        """The class of a score, which moves the thresholds."""
-
-    @property
-    def values(self) -> tuple[float, float]:
-        """The thresholds as they stand."""
 
 def complexity_train(
     samples: list[tuple[str, bool, bool]],

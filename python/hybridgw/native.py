@@ -7,7 +7,6 @@ languages is one file, and a missing or stale build says so once and plainly.
 try:
     from hybridgw._router_core import (
         ComplexityScorer,
-        ComplexityThresholds,
         DecideError,
         Decision,
         Journal,
@@ -20,8 +19,6 @@ try:
         build_info,
         catalogue,
         complexity_train,
-        count_tokens,
-        estimate_tokens,
         journal_segment,
         read_journal,
         warm_tokens,
@@ -31,7 +28,6 @@ except ImportError as error:  # pragma: no cover - only without a build
 
 __all__ = [
     "ComplexityScorer",
-    "ComplexityThresholds",
     "DecideError",
     "Decision",
     "Journal",
@@ -44,8 +40,6 @@ __all__ = [
     "build_info",
     "catalogue",
     "complexity_train",
-    "count_tokens",
-    "estimate_tokens",
     "journal_segment",
     "read_journal",
     "warm_tokens",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hybridgw.native import ComplexityScorer, ComplexityThresholds, complexity_train
+from hybridgw.native import ComplexityScorer, complexity_train
 
 MASK = 0xFFFFFFFF
 HEADER = struct.Struct("<8sIIII")
@@ -102,14 +102,3 @@ def test_the_heuristic_explains_its_score() -> None:
     assert sum(answer["adds"].values()) == pytest.approx(answer["score"], abs=1e-6)
     assert ComplexityScorer().training is None
     assert 0 <= ComplexityScorer().value(b"\xff\xfe broken") <= 1
-
-
-def test_thresholds_hold_their_shares() -> None:
-    thresholds = ComplexityThresholds(0.5, 0.25)
-    places = [thresholds.place(0.2 + 0.001 * (at * 7919 % 1000) / 1000) for at in range(6_000)][2_000:]
-    assert places.count("simple") / len(places) == pytest.approx(0.5, abs=0.03)
-    assert places.count("complex") / len(places) == pytest.approx(0.25, abs=0.03)
-    moderate, complex_ = thresholds.values
-    assert 0.2 < moderate < complex_ < 0.201
-    with pytest.raises(ValueError, match="shares"):
-        ComplexityThresholds(0.9, 0.2)

@@ -17,7 +17,6 @@ use crate::complexity::{
 /// Adds what this file defines to the extension module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ComplexityScorer>()?;
-    module.add_class::<ComplexityThresholds>()?;
     module.add_function(wrap_pyfunction!(complexity_train, module)?)
 }
 
@@ -102,42 +101,6 @@ impl ComplexityScorer {
         let valid = simdutf8::basic::from_utf8(text).map(Cow::Borrowed);
         let text = valid.unwrap_or_else(|_| String::from_utf8_lossy(text));
         measure_str(&text, facts, self.learned.as_ref())
-    }
-}
-
-/// Running thresholds with a state of their own.
-#[pyclass(frozen, module = "hybridgw._router_core")]
-struct ComplexityThresholds {
-    words: [AtomicU64; THRESHOLD_WORDS],
-    shares: Shares,
-    prior: Prior,
-}
-
-#[pymethods]
-impl ComplexityThresholds {
-    #[new]
-    #[pyo3(signature = (simple=0.6, moderate=0.3, scorer=None))]
-    fn new(simple: f32, moderate: f32, scorer: Option<&ComplexityScorer>) -> PyResult<Self> {
-        let shares = Shares::new(simple, moderate).ok_or_else(|| {
-            PyValueError::new_err("simple and moderate are shares from 0 to 1, together at most 1")
-        })?;
-        let learned = scorer.and_then(|scorer| scorer.learned.as_ref());
-        Ok(Self {
-            words: Default::default(),
-            shares,
-            prior: learned.map_or(Prior::HEURISTIC, Prior::learned),
-        })
-    }
-
-    fn place(&self, score: f32) -> &'static str {
-        let thresholds = Thresholds::new(&self.words, self.shares, self.prior);
-        thresholds.place(score).name()
-    }
-
-    #[getter]
-    fn values(&self) -> (f32, f32) {
-        let [moderate, complex] = Thresholds::new(&self.words, self.shares, self.prior).values();
-        (moderate, complex)
     }
 }
 
