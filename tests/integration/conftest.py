@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.demo import Demo
 from tests.support.gateway import Gateway
+from tests.support.player import Player
 
 FAST = {"first_token": "400ms", "idle": "300ms", "total": "5s", "connect": "1s"}
 
@@ -15,6 +16,12 @@ FAST = {"first_token": "400ms", "idle": "300ms", "total": "5s", "connect": "1s"}
 def demo() -> Iterator[Demo]:
     with Demo() as upstreams:
         yield upstreams
+
+
+@pytest.fixture(scope="module")
+def player() -> Iterator[Player]:
+    with Player() as upstream:
+        yield upstream
 
 
 @pytest.fixture(autouse=True)

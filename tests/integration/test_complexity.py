@@ -11,7 +11,8 @@ import pytest
 
 from tests.integration.conftest import config
 from tests.support.demo import Demo
-from tests.support.gateway import ROOT, Gateway, wait_for
+from tests.support.gateway import ROOT, Gateway
+from tests.support.waiting import until
 
 EASY = "what time is it"
 HARD = (
@@ -99,7 +100,7 @@ def test_learn_then_load_then_replace_while_running(demo: Demo, tmp_path: Path) 
         assert tier(running, "prove the theorem about thing 12 now") == "cloud"
         assert tier(running, "tell me the capital of thing 12 now") == "local"
         learned.write_bytes(b"no such file format")
-        wait_for(lambda: "not used" in running.log(), 5)
+        until(lambda: "not used" in running.log(), 5)
         assert tier(running, "prove the theorem about thing 13 now") == "cloud", "the plan before stays"
 
 

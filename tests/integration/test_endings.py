@@ -14,16 +14,11 @@ import pytest
 from tests.integration.conftest import config
 from tests.integration.test_faults import CHAT, STREAM, events
 from tests.support.demo import Demo
-from tests.support.gateway import Gateway, wait_for
+from tests.support.gateway import Gateway
 from tests.support.player import END, STREAM_HEAD, Player, chunk, whole
+from tests.support.waiting import until
 
 PATH = "/v1/chat/completions"
-
-
-@pytest.fixture(scope="module")
-def player() -> Iterator[Player]:
-    with Player() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +45,11 @@ def ask(port: int, body: object, buffer: int = 0) -> socket.socket:
     return raw
 
 
+def arrived(player: Player, count: int) -> None:
+    """Wait until the upstream has `count` requests."""
+    until(lambda: len(player.requests) >= count)
+
+
 def read_all(raw: socket.socket) -> bytes:
     answer = b""
     with raw:
@@ -69,10 +69,10 @@ def test_a_reader_that_stalls_at_the_very_end_is_dropped(played: Gateway, player
     for count in range(14, 30):
         player.plays(STREAM_HEAD, *[chunk("x" * 250_000)] * count, 0.1, end)
         readers.append(ask(played.port, STREAM, buffer=4096))
-        wait_for(lambda: len(player.requests) >= len(readers))
+        arrived(player, len(readers))
     try:
         time.sleep(0.3)
-        wait_for(lambda: played.get("/health").json["active"] == 0, 2)
+        until(lambda: played.get("/health").json["active"] == 0, 2)
     finally:
         for raw in readers:
             raw.close()
@@ -88,8 +88,8 @@ def test_a_reader_that_takes_nothing_of_a_whole_answer_is_dropped(played: Gatewa
         player.plays(whole(b'{"choices":[],"pad":"%b"}' % (b"x" * 12_000_000)))
         readers.append(ask(played.port, CHAT, buffer=4096))
     try:
-        wait_for(lambda: sockets(worker) >= before + 3, 2)
-        wait_for(lambda: sockets(worker) <= before, 4)
+        until(lambda: sockets(worker) >= before + 3, 2)
+        until(lambda: sockets(worker) <= before, 4)
     finally:
         for raw in readers:
             raw.close()
@@ -111,7 +111,7 @@ def test_a_client_that_leaves_after_the_end_has_not_aborted(played: Gateway, pla
     player.plays(STREAM_HEAD + chunk("hello") + END, "hold")
     assert read_all(ask(played.port, STREAM)).endswith(b"0\r\n\r\n")
     time.sleep(0.15)
-    wait_for(lambda: played.get("/health").json["active"] == 0, 2)
+    until(lambda: played.get("/health").json["active"] == 0, 2)
     assert aborts(played) == before
 
 
@@ -165,8 +165,8 @@ def test_what_outlives_the_drain_is_told_so(demo: Demo, player: Player) -> None:
             thread = threading.Thread(target=lambda n=name, r=raw: answers.update({n: read_all(r)}))
             thread.start()
             threads.append(thread)
-            wait_for(lambda count=count: len(player.requests) > count)
-        wait_for(lambda: gateway.get("/health").json["active"] == 3)
+            arrived(player, count + 1)
+        until(lambda: gateway.get("/health").json["active"] == 3)
         assert gateway.process is not None
         gateway.process.send_signal(signal.SIGTERM)
         for thread in threads:
@@ -184,12 +184,13 @@ def test_what_outlives_the_drain_is_told_so(demo: Demo, player: Player) -> None:
 
 def test_a_clean_end_is_the_end_of_an_answer(played: Gateway, player: Player) -> None:
     """A reader that takes a little all the time is not dropped by the kernel. Where the watchdog gives it
-    up, its body must not end as if it were whole. The first answer fits into any buffer, the last into none."""
+    up, its body must not end as if it were whole. The first answer fits into any buffer, the last into
+    none."""
     readers = []
     for count in (4, *range(14, 30), 60):
         player.plays(STREAM_HEAD, *[chunk("x" * 250_000)] * count, 0.05, END)
         readers.append(ask(played.port, STREAM, buffer=4096))
-        wait_for(lambda: len(player.requests) >= len(readers))
+        arrived(player, len(readers))
     end = time.monotonic() + 0.8
     while time.monotonic() < end:
         for raw in readers:

@@ -10,7 +10,8 @@ import pytest
 
 from tests.integration.conftest import config
 from tests.support.demo import Demo
-from tests.support.gateway import Gateway, wait_for
+from tests.support.gateway import Gateway
+from tests.support.waiting import until
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 STREAM = {**CHAT, "stream": True}
@@ -126,7 +127,7 @@ def test_rate_limits_everywhere_are_a_429_with_a_short_wait(demo: Demo, gateway:
     assert answer.status == 429
     assert 1 <= int(answer.headers["retry-after"]) <= 60
     # Both cool now; nobody is asked until they have.
-    wait_for(lambda: gateway.post("/v1/chat/completions", CHAT).status == 200, 4)
+    until(lambda: gateway.post("/v1/chat/completions", CHAT).status == 200, 4)
 
 
 def test_a_stream_told_as_one_json_document_is_still_a_stream(demo: Demo, gateway: Gateway) -> None:
@@ -160,16 +161,16 @@ def test_a_client_that_leaves_takes_its_upstream_request_along(demo: Demo, gatew
     assert response.readline().startswith(b"data:")
     response.close()
     connection.close()
-    wait_for(lambda: demo.requests("local")[0]["ended"] == "aborted", 2)
+    until(lambda: demo.requests("local")[0]["ended"] == "aborted", 2)
 
 
 def test_a_client_that_leaves_before_an_answer_cancels_it_too(demo: Demo, gateway: Gateway) -> None:
     demo.fault("local", "latency=3s", count=1)
     connection = gateway.connect()
     connection.request("POST", "/v1/chat/completions", json.dumps(CHAT), {"content-type": "application/json"})
-    wait_for(lambda: bool(demo.requests("local")), 2)
+    until(lambda: bool(demo.requests("local")), 2)
     connection.close()
-    wait_for(lambda: demo.requests("local")[0]["ended"] == "aborted", 2)
+    until(lambda: demo.requests("local")[0]["ended"] == "aborted", 2)
     assert not demo.requests("private")
 
 

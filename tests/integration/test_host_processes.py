@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.host_run import Host, free_port, until
+from tests.support.host_run import Host
+from tests.support.waiting import free_port, until
 
 
 def run_folders(host: Host) -> list[Path]:

@@ -4,7 +4,8 @@ import os
 import signal
 from pathlib import Path
 
-from tests.support.host_run import Host, until
+from tests.support.host_run import Host
+from tests.support.waiting import until
 
 
 def generation(host: Host) -> int:

@@ -14,7 +14,8 @@ import pytest
 from tests.integration.conftest import config
 from tests.integration.test_faults import CHAT
 from tests.support.demo import TIERS, Demo
-from tests.support.gateway import Gateway, wait_for
+from tests.support.gateway import Gateway
+from tests.support.waiting import until
 
 PATH = "/v1/chat/completions"
 DESCRIPTORS = 128
@@ -145,7 +146,7 @@ def test_without_room_for_the_journal_nothing_is_served_until_there_is(demo: Dem
         time.sleep(0.35)
         assert gateway.log().count("cannot be extended") == 1, "a full disk is no place for a log"
         filler.unlink()
-        wait_for(lambda: gateway.post(PATH, CHAT).status == 200, 2)
+        until(lambda: gateway.post(PATH, CHAT).status == 200, 2)
         journal = {entry["id"]: entry["outcome"] for entry in gateway.journal()}
         client.close()
     assert {journal.get(one) for one in served} == {"success"}

@@ -16,12 +16,6 @@ PATH = "/v1/chat/completions"
 
 
 @pytest.fixture(scope="module")
-def player() -> Iterator[Player]:
-    with Player() as upstream:
-        yield upstream
-
-
-@pytest.fixture(scope="module")
 def odd(demo: Demo, player: Player) -> Iterator[Gateway]:
     """The player first, a demo behind it; `/v1/completions` of the player only over chat."""
     played = player.deployment(api_key=KEY, headers={"x-tenant": HEADER})

@@ -15,7 +15,8 @@ import pytest
 
 from tests.integration.conftest import config
 from tests.support.demo import Demo
-from tests.support.gateway import Gateway, wait_for
+from tests.support.gateway import Gateway
+from tests.support.waiting import until
 
 CARD = "4111 1111 1111 1111"
 PLAIN = "the weather in Lisbon"
@@ -235,7 +236,7 @@ def test_under_observe_it_is_reported_and_travels(demo: Demo) -> None:
         assert answer.status == 200
         assert answer.headers["x-hybridgw-level"] == "regulated"
         # Announced once the gateway listens, which may be after its first answer.
-        wait_for(lambda: "observe" in watching.log())
+        until(lambda: "observe" in watching.log())
 
 
 def test_own_patterns_and_levels(demo: Demo) -> None:

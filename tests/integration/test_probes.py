@@ -5,13 +5,19 @@ import time
 from tests.integration.conftest import config
 from tests.integration.test_faults import CHAT
 from tests.support.demo import Demo
-from tests.support.gateway import Gateway, wait_for
+from tests.support.gateway import Gateway
+from tests.support.waiting import until
 
 PATIENT = {"consecutive": 1, "open": "60s", "open_max": "60s", "ramp": "1ms"}
 
 
 def tier(gateway: Gateway) -> str:
     return gateway.post("/v1/chat/completions", CHAT).headers["x-hybridgw-tier"]
+
+
+def probed(demo: Demo, times: int) -> None:
+    """Wait until the first deployment's health page was asked."""
+    until(lambda: len(demo.requests("local", "GET")) >= times)
 
 
 def breaker(gateway: Gateway) -> str:
@@ -23,15 +29,15 @@ def test_an_engine_whose_page_answers_is_tried_again(demo: Demo) -> None:
     with Gateway(config(demo, breaker=PATIENT, health={"interval": "50ms"}), workers=2) as gateway:
         demo.fault("local", "status=500", count=1)
         assert tier(gateway) == "private"
-        wait_for(lambda: tier(gateway) == "local", 5)
+        until(lambda: tier(gateway) == "local", 5)
 
 
 def test_without_probes_the_backoff_counts(demo: Demo) -> None:
     with Gateway(config(demo, breaker=PATIENT, health={"enabled": False})) as gateway:
         demo.fault("local", "status=500", count=1)
         assert tier(gateway) == "private"
-        until = time.monotonic() + 0.6
-        while time.monotonic() < until:
+        end = time.monotonic() + 0.6
+        while time.monotonic() < end:
             assert tier(gateway) == "private"
 
 
@@ -44,8 +50,8 @@ def test_a_page_that_answers_does_not_close_a_breaker(demo: Demo) -> None:
             demo.fault("local", "status=500", count=1)
             assert tier(gateway) == "private"
             assert len(demo.requests("local")) == trials
-            wait_for(lambda trials=trials: len(demo.requests("local", "GET")) >= trials)
+            probed(demo, trials)
             # What follows from an answer follows within milliseconds.
-            until = time.monotonic() + 0.2
-            while time.monotonic() < until:
+            end = time.monotonic() + 0.2
+            while time.monotonic() < end:
                 assert breaker(gateway) == "open"

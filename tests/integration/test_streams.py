@@ -11,7 +11,8 @@ import pytest
 from tests.integration.conftest import config
 from tests.integration.test_faults import CHAT, STREAM, events, text
 from tests.support.demo import Demo
-from tests.support.gateway import Gateway, wait_for
+from tests.support.gateway import Gateway
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -144,5 +145,5 @@ def test_the_wait_for_upstreams_is_not_overhead(demo: Demo) -> None:
             counted = float(found["hybridgw_overhead_seconds_count"])
             return float(found["hybridgw_overhead_seconds_sum"]) if counted else None
 
-        wait_for(lambda: seconds() is not None)
+        until(lambda: seconds() is not None)
         assert (seconds() or 1) < 0.15

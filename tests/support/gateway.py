@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
+
+from tests.support.waiting import children, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT = 20.0
@@ -35,13 +36,6 @@ class Answer(NamedTuple):
     @property
     def json(self) -> Any:
         return json.loads(self.body)
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Gateway:
@@ -165,20 +159,3 @@ class Gateway:
         ]
         done = subprocess.run(command, env=self._environ, capture_output=True, check=True, timeout=30)
         return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def children(pid: int) -> list[int]:
-    """Direct child processes."""
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    try:
-        return [int(child) for child in path.read_text().split()]
-    except OSError:
-        return []
-
-
-def wait_for(condition: Any, seconds: float = 5.0) -> None:
-    """Poll until `condition()` is true; fails after `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
