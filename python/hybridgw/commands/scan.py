@@ -11,9 +11,8 @@ from typing import Any
 import orjson
 
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.privacy import scanner_of
 from hybridgw.host.configure import resolve
-from hybridgw.native import Scanner
-from hybridgw.routing.plan import scan_config
 
 _REACHES = {
     "public": "any deployment",
@@ -33,7 +32,7 @@ def run(files: tuple[str, ...], *, config: str | None, as_json: bool) -> int:
     except (ConfigError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    scanner = Scanner(orjson.dumps(scan_config(privacy)))
+    scanner = scanner_of(privacy)
     reports = [_report(name, text, scanner.scan(text), privacy.unknown) for name, text in texts]
     if as_json:
         print(orjson.dumps(reports, option=orjson.OPT_INDENT_2).decode())

@@ -188,7 +188,7 @@ def load_agent(root: Node, file: str, environ: Environment[str, str]) -> Setting
         tiers=settings,
         deployments=tuple(assembler.deployments),
         models=tuple(models),
-        notices=(*agent.notices, *assembler.notices),
+        notices=(*own.notices, *agent.notices, *assembler.notices),
         problems=tuple(problems),
         **common,
     )

@@ -1,4 +1,4 @@
-"""What `hybridgw check` shows: one row per deployment, then everything that needs saying.
+"""What `hybridgw check` shows: one row per deployment and per pattern, then everything that needs saying.
 
 The rows are data; the command prints them. Names are resolved by a function that is passed in, so
 that a test needs no resolver; without one, nothing is said about addresses.
@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from hybridgw.config.place import RANK, boundary_of, networks_of
+from hybridgw.config.privacy import scanner_of
 from hybridgw.config.schema import (
     BoundaryName,
     DeploymentSettings,
     LevelName,
     Notice,
+    PrivacySettings,
     Problem,
     Settings,
     SourceKind,
@@ -49,12 +51,24 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     where: str
 
 
+class PatternRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One pattern of `privacy.patterns` and what it costs each request and each process."""
+
+    name: str
+    level: LevelName
+    steps_per_kb: int
+    """Steps through a table for 1 KB of text, whatever the text."""
+    memory: int
+    """Bytes, per process."""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one configuration."""
 
     kind: SourceKind
     path: str | None
     rows: tuple[Row, ...]
+    patterns: tuple[PatternRow, ...]
     notices: tuple[Notice, ...]
     problems: tuple[Problem, ...]
     locked: str | None
@@ -82,9 +96,19 @@ def check(settings: Settings, resolver: Resolver | None) -> Report:
             _row(deployment, tuple(dict.fromkeys(asked.get(index, ()))), settings, resolver)
             for index, deployment in enumerate(settings.deployments)
         ),
+        patterns=_patterns(settings.privacy),
         notices=settings.notices,
         problems=settings.problems,
         locked=settings.auth_unavailable,
+    )
+
+
+def _patterns(privacy: PrivacySettings) -> tuple[PatternRow, ...]:
+    if not privacy.patterns:
+        return ()
+    return tuple(
+        PatternRow(name=name, level=pattern.level, steps_per_kb=steps * 1024, memory=memory)
+        for pattern, (name, memory, steps) in zip(privacy.patterns, scanner_of(privacy).costs(), strict=True)
     )
 
 

@@ -7,13 +7,14 @@ his format (LiteLLM ignores the key).
 
 import re
 from collections.abc import Mapping as Environment
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
 from hybridgw.config.bind import Binder, Missing
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.place import Networks, networks_of, parse_network
+from hybridgw.config.privacy import scanner_of
 from hybridgw.config.schema import (
     AuthSettings,
     BoundarySettings,
@@ -21,6 +22,7 @@ from hybridgw.config.schema import (
     ComplexitySettings,
     HealthSettings,
     NetworkSettings,
+    Notice,
     PrivacySettings,
     Problem,
     RetrySettings,
@@ -62,6 +64,7 @@ class Embedded(msgspec.Struct, frozen=True):
     """Keys that stand in the file, by section; all others follow from the file's own keys."""
     missing: tuple[Missing, ...]
     networks: Networks
+    notices: tuple[Notice, ...]
 
     def over(self, name: str, derived: S) -> S:
         """A section that follows from the file's own keys, with what stands under `hybridgw:`."""
@@ -94,8 +97,8 @@ def embedded(root: Node, file: str, environ: Environment[str, str]) -> Embedded:
     }
     boundaries, networks = resolve_boundaries(common.boundaries, node, file, environ, "hybridgw.")
     common = msgspec.structs.replace(common, boundaries=boundaries)
-    check_privacy(common.privacy, node, file, "hybridgw.")
-    return Embedded(common, given, tuple(binder.missing), networks)
+    loosened = check_privacy(common.privacy, node, file, "hybridgw.")
+    return Embedded(common, given, tuple(binder.missing), networks, loosened)
 
 
 def resolve_boundaries(
@@ -119,23 +122,39 @@ def resolve_boundaries(
     return result, networks_of(result)
 
 
-def check_privacy(settings: PrivacySettings, node: Node | None, file: str, prefix: str = "") -> None:
-    """What is to be looked for, tried on the scanner itself; ConfigError names the line."""
-    if not settings.levels and not settings.patterns:
-        return
-    # Imported here: a file without patterns is checked without the extension.
-    from hybridgw.native import Scanner
+def check_privacy(
+    settings: PrivacySettings, node: Node | None, file: str, prefix: str = ""
+) -> tuple[Notice, ...]:
+    """What is to be looked for, tried on the scanner itself; ConfigError names the line. Returns what
+    the settings loosen."""
 
-    patterns = [{"name": it.name, "pattern": it.pattern, "level": it.level} for it in settings.patterns]
-    try:
-        Scanner(msgspec.json.encode({"levels": settings.levels, "patterns": patterns}))
-    except ValueError as error:
-        # One line per fault, each "path: what; how to mend it".
-        path, _, rest = str(error).splitlines()[0].partition(": ")
-        message, _, fix = rest.rpartition("; ")
-        steps = re.findall(r"[a-z_]+|[0-9]+", path.partition(" ")[0])
-        place = child(node, "privacy", *(int(step) if step.isdigit() else step for step in steps[:2]))
-        raise ConfigError(place.where if place else file, f"{prefix}privacy.{path}", message, fix) from None
+    def notice(level: Literal["info", "warning"], message: str, *path: str) -> Notice:
+        place = child(node, "privacy", *path)
+        key = f"{prefix}privacy.{'.'.join(path)}"
+        return Notice(level=level, where=place.where if place else file, key=key, message=message)
+
+    notices: list[Notice] = []
+    if settings.mode == "observe":
+        # Not a warning here: a start says it by itself, and louder.
+        notices.append(notice("info", "sensitive content is reported and not kept back", "mode"))
+    if settings.levels or settings.patterns:
+        try:
+            scanner = scanner_of(settings)
+        except ValueError as error:
+            raise _privacy_fault(str(error), node, file, prefix) from None
+        for kind, default, level in scanner.loosened():
+            message = f"counts as {level} instead of {default}, so it may travel farther"
+            notices.append(notice("warning", message, "levels", kind))
+    return tuple(notices)
+
+
+def _privacy_fault(text: str, node: Node | None, file: str, prefix: str) -> ConfigError:
+    """The first of the scanner's lines."""
+    path, _, rest = text.splitlines()[0].partition(": ")
+    message, _, fix = rest.rpartition("; ")
+    steps = re.findall(r"[a-z_]+|[0-9]+", path.partition(" ")[0])
+    place = child(node, "privacy", *(int(step) if step.isdigit() else step for step in steps[:2]))
+    return ConfigError(place.where if place else file, f"{prefix}privacy.{path}", message, fix)
 
 
 def _check_network(text: str, where: str, key: str) -> None:

@@ -102,7 +102,7 @@ def load_litellm(root: Node, file: str, environ: Environment[str, str]) -> Setti
         models=models,
         default_fallbacks=default_fallbacks,
         log_level="debug" if sections.litellm.get("set_verbose") is True else "info",
-        notices=(*reader.notices, *assembler.notices),
+        notices=(*own.notices, *reader.notices, *assembler.notices),
         problems=tuple(problems),
         **derived,
     )

@@ -144,7 +144,7 @@ def load_native(root: Node, file: str, environ: Environment[str, str]) -> Settin
     binder = Binder(environ)
     data = binder.struct(root, NativeFile, "")
     boundaries, networks = resolve_boundaries(data.boundaries, root, file, environ)
-    check_privacy(data.privacy, root, file)
+    loosened = check_privacy(data.privacy, root, file)
     tiers = _tiers(data, root)
     assembler = Assembler(environ, networks, tiers, strict=True)
     for index, entry in enumerate(data.deployments):
@@ -168,7 +168,7 @@ def load_native(root: Node, file: str, environ: Environment[str, str]) -> Settin
         deployments=tuple(assembler.deployments),
         models=models,
         default_fallbacks=data.default_fallbacks,
-        notices=tuple(assembler.notices),
+        notices=(*loosened, *assembler.notices),
         problems=tuple(problems),
         **common,
     )

@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from hybridgw.config.schema import DeploymentSettings, PrivacySettings, Settings
+from hybridgw.config.privacy import scan_config
+from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal, catalogue
 from hybridgw.providers import Exchange, Provider, provider_named
@@ -260,12 +261,6 @@ def _complexity(settings: Settings) -> dict[str, Any] | None:
         "simple": complexity.simple,
         "moderate": complexity.moderate,
     }
-
-
-def scan_config(privacy: PrivacySettings) -> dict[str, Any]:
-    """What the native scanner looks for, and how sensitive each kind counts."""
-    patterns = [{"name": it.name, "pattern": it.pattern, "level": it.level} for it in privacy.patterns]
-    return {"profile": privacy.profile, "levels": privacy.levels, "patterns": patterns}
 
 
 def _listed(settings: Settings) -> tuple[tuple[str, int | None], ...]:

@@ -53,3 +53,43 @@ def test_without_a_resolver_nothing_is_said_about_addresses(read: Read) -> None:
     rows = check(read(TEXT), None).rows
     assert [row.why for row in rows if row.usable] == [""] * 5
     assert not any(row.resolved or row.reached for row in rows)
+
+
+PRIVACY = r"""
+privacy:
+  profile: strict
+  mode: observe
+  levels:
+    email: public
+    phone: regulated
+  patterns:
+  - {name: project, pattern: "PRJ-[0-9]{6}", level: internal}
+  - {name: ward, pattern: "ward [0-9]+", level: regulated}
+"""
+
+
+def test_patterns_come_with_their_cost(read: Read) -> None:
+    report = check(read(PRIVACY), None)
+    assert [(row.name, row.level, row.steps_per_kb) for row in report.patterns] == [
+        ("project", "internal", 1024),
+        ("ward", "regulated", 1024),
+    ]
+    assert all(0 < row.memory <= 1 << 20 for row in report.patterns)
+    assert check(read(TEXT), None).patterns == ()
+
+
+def test_what_an_option_loosens_is_said_with_its_line(read: Read) -> None:
+    told = [(one.where.rpartition(":")[2], one.key, one.message) for one in read(PRIVACY).notices]
+    assert told == [
+        ("4", "privacy.mode", "sensitive content is reported and not kept back"),
+        ("6", "privacy.levels.email", "counts as public instead of internal, so it may travel farther"),
+    ]
+    # What is not above the default anyway is not loosened.
+    assert read(PRIVACY.replace("strict", "standard").replace("observe", "enforce")).notices == ()
+
+
+def test_what_somebody_elses_file_loosens_is_said_too(read: Read) -> None:
+    own = "\n".join(f"  {line}" for line in PRIVACY.splitlines())
+    for text in ("model_list: []\n", "tiers: {local: {provider: ollama, models: {y: qwen3}}}\n"):
+        keys = [one.key for one in read(f"{text}hybridgw:\n{own}\n").notices]
+        assert "hybridgw.privacy.levels.email" in keys, keys
