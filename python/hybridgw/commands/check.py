@@ -2,12 +2,17 @@
 
 import socket
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from hybridgw.config.check import Report, check
+from hybridgw.config.check import PatternRow, Report, Row, check
 from hybridgw.config.errors import ConfigError
 from hybridgw.host.configure import resolve as settings_of
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def run(file: str, *, as_json: bool, resolve: bool) -> int:
@@ -31,38 +36,64 @@ def _addresses(host: str, port: int) -> list[str]:
 
 def _print(report: Report) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    console = Console()
-    if not console.is_terminal:
-        # In a file or a pipe nobody can widen the window.
-        console = Console(width=160)
-    table = Table(box=None, header_style="bold", title=f"{report.path} ({report.kind})", title_justify="left")
-    for column in ("deployment", "models", "tier", "boundary", "may see", "provider", "address", "state"):
-        table.add_column(column, overflow="fold")
-    for row in report.rows:
+    # In a file or a pipe nobody can widen the window. Names are shown as they are written.
+    width = None if sys.stdout.isatty() else 160
+    console = Console(width=width, markup=False, emoji=False)
+    console.print(_deployments(report.rows, f"{report.path} ({report.kind})"))
+    if report.patterns:
+        console.print("\nEach pattern costs every request:")
+        console.print(_patterns(report.patterns))
+    if report.locked:
+        console.print(f"\nNobody can be let in: {report.locked}")
+    if report.problems:
+        console.print("\nNot working until something outside changes:")
+        for problem in report.problems:
+            console.print(f"  {problem.where}: {problem.key}: {problem.message}")
+    if report.notices:
+        console.print("\nAccepted, but worth knowing:")
+        for notice in report.notices:
+            console.print(f"  {notice.where}: {notice.key}: {notice.message}")
+
+
+def _deployments(rows: Iterable[Row], title: str) -> "Table":
+    shown = []
+    for row in rows:
         resolved = (
             f" ({', '.join(row.resolved)})" if row.resolved and row.resolved[0] not in row.address else ""
         )
         state = "usable" if row.usable and not row.why else row.why
-        table.add_row(
-            row.name,
-            ", ".join(row.models),
-            row.tier,
-            row.boundary,
-            ", ".join(row.sees),
-            row.provider,
-            row.address + resolved,
-            state,
+        shown.append(
+            (
+                row.name,
+                ", ".join(row.models),
+                row.tier,
+                row.boundary,
+                ", ".join(row.sees),
+                row.provider,
+                row.address + resolved,
+                state,
+            )
         )
-    console.print(table)
-    if report.locked:
-        console.print(f"\nNobody can be let in: {report.locked}", markup=False)
-    if report.problems:
-        console.print("\nNot working until something outside changes:", markup=False)
-        for problem in report.problems:
-            console.print(f"  {problem.where}: {problem.key}: {problem.message}", markup=False)
-    if report.notices:
-        console.print("\nAccepted, but worth knowing:", markup=False)
-        for notice in report.notices:
-            console.print(f"  {notice.where}: {notice.key}: {notice.message}", markup=False)
+    columns = ("deployment", "models", "tier", "boundary", "may see", "provider", "address", "state")
+    return _table(columns, shown, title)
+
+
+def _patterns(rows: Iterable[PatternRow]) -> "Table":
+    shown = [
+        (row.name, row.level, f"{row.steps_per_kb} steps", f"{-(-row.memory // 1024)} KiB") for row in rows
+    ]
+    return _table(("pattern", "level", "per KB of text", "memory per process"), shown)
+
+
+def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], title: str = "") -> "Table":
+    """Everything as plain text: in a name of the operator's, brackets are no markup."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", title=Text(title) if title else None, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table

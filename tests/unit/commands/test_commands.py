@@ -60,6 +60,23 @@ def test_check_without_looking_up(config: str) -> None:
     assert "resolve" not in rows[0]["why"]
 
 
+def test_check_shows_names_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "hybridgw.yaml"
+    path.write_text(
+        "deployments:\n"
+        "- {name: 'local/[red]x', provider: ollama, model: m, order: 1}\n"
+        "- {name: 'cloud/:key:[b]', provider: openai, model: m}\n"
+        "models: [{name: '[i]m', deployments: ['local/[red]x']}]\n"
+        "privacy: {patterns: [{name: '[bold]p', pattern: 'PRJ-[0-9]{6}', level: internal}]}\n"
+    )
+    result = call("check", "--no-resolve", str(path))
+    assert result.exit_code == 0
+    rows = {line.split()[0]: line for line in result.stdout.splitlines() if line.split()}
+    assert "[i]m" in rows["local/[red]x"]
+    assert "cloud/:key:[b]" in rows
+    assert rows["[bold]p"].split()[1:4] == ["internal", "1024", "steps"]
+
+
 def test_a_hint_says_something_or_is_refused(config: str, request_file: str) -> None:
     for hint in ("tier=local", "x-hybridgw-tier=local", "Tier=local"):
         told = json.loads(call("explain", config, request_file, "--hint", hint).stdout)
