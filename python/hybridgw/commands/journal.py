@@ -37,17 +37,19 @@ def run(state_dir: Path | None, *, last: int, as_json: bool, follow: bool) -> in
             _print_json(attempts.open())
     else:
         _print_table(tail.newest(attempts, last), state_dir)
-    for path, why in tail.damaged.items():
-        print(f"{path}: {why}", file=sys.stderr)
     if follow:
         _follow(tail, attempts, as_json)
+    else:
+        _say_damage(tail, set())
     return 1 if tail.damaged else 0
 
 
 def _follow(tail: Tail, attempts: Attempts, as_json: bool) -> None:
     """Print attempts as they settle."""
+    said: set[Path] = set()
     try:
         while True:
+            _say_damage(tail, said)
             time.sleep(_POLL)
             done = [entry for record in tail.records() if (entry := attempts.add(record)) is not None]
             if as_json:
@@ -57,6 +59,13 @@ def _follow(tail: Tail, attempts: Attempts, as_json: bool) -> None:
                     print("  ".join(_row(entry)), flush=True)
     except KeyboardInterrupt:
         pass
+
+
+def _say_damage(tail: Tail, said: set[Path]) -> None:
+    """Name segments that cannot be read, each once."""
+    for path in sorted(tail.damaged.keys() - said):
+        print(f"{path}: {tail.damaged[path]}", file=sys.stderr)
+        said.add(path)
 
 
 def _print_json(entries: Iterable[Entry]) -> None:

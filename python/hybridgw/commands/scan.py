@@ -51,7 +51,13 @@ def _report(name: str, text: bytes, findings: dict[str, Any], unknown: str) -> d
         "may_reach": _REACHES[level],
         "kinds": findings["kinds"],
         "findings": [
-            {"line": line, "column": column, "length": end - start, "kind": kind, "name": shown}
+            {
+                "line": line,
+                "column": column,
+                "length": _characters(text[start:end]),
+                "kind": kind,
+                "name": shown,
+            }
             for (start, end, kind, shown) in findings["spans"]
             for line, column in [_place(text, start)]
         ],
@@ -59,8 +65,14 @@ def _report(name: str, text: bytes, findings: dict[str, Any], unknown: str) -> d
 
 
 def _place(text: bytes, offset: int) -> tuple[int, int]:
-    before = text[:offset]
-    return before.count(b"\n") + 1, offset - (before.rfind(b"\n") + 1) + 1
+    """Line and column, both from 1."""
+    start = text.rfind(b"\n", 0, offset) + 1
+    return text.count(b"\n", 0, offset) + 1, _characters(text[start:offset]) + 1
+
+
+def _characters(piece: bytes) -> int:
+    """How many; a byte that is not UTF-8 is one."""
+    return len(piece.decode(errors="surrogateescape"))
 
 
 def _print(report: dict[str, Any]) -> None:

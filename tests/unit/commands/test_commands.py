@@ -101,3 +101,33 @@ def test_a_damaged_journal_is_said(tmp_path: Path) -> None:
     result = call("journal", "--json", "--state-dir", str(tmp_path))
     assert (result.exit_code, result.stdout) == (1, "")
     assert "0.journal: not a journal segment" in result.stderr
+
+
+def test_damage_that_is_found_while_following_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / "0.journal").write_bytes(b"\xff" * 100)
+    pauses = iter(range(3))
+
+    def pause(seconds: float) -> None:
+        if next(pauses) == 2:
+            raise KeyboardInterrupt
+        (tmp_path / "journal" / "1.journal").write_bytes(b"\xff" * 100)
+
+    monkeypatch.setattr("hybridgw.commands.journal.time.sleep", pause)
+    result = call("journal", "--json", "--follow", "--state-dir", str(tmp_path))
+    assert result.exit_code == 1
+    lines = [Path(line.partition(": ")[0]).name for line in result.stderr.splitlines()]
+    assert lines == ["0.journal", "1.journal"]
+
+
+def test_places_of_findings_count_characters(tmp_path: Path) -> None:
+    text = "Grüße 😀\nä\u00a0ß: Kürzel Ü12 \n".encode()
+    config = tmp_path / "hybridgw.yaml"
+    config.write_text("privacy: {patterns: [{name: short, pattern: 'Ü[0-9]{2}', level: internal}]}")
+    (tmp_path / "text").write_bytes(text + b"\xff\xfe: \xc3\x9c34")
+    result = call("scan", "--config", str(config), "--json", str(tmp_path / "text"))
+    (report,) = json.loads(result.stdout)
+    places = [(it["line"], it["column"], it["length"]) for it in report["findings"]]
+    assert places == [(2, 13, 3), (3, 5, 3)]
