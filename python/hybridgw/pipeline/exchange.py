@@ -67,8 +67,9 @@ async def open_exchange(
 def _asked(translator: Translator, body: bytes) -> bytes:
     try:
         return translator.request(body)
-    except msgspec.MsgspecError:
-        # It was read once already, by rules that let half a surrogate pair pass where it is only carried.
+    except (msgspec.MsgspecError, RecursionError):
+        # It was read once already, by rules that let half a surrogate pair pass where it is only carried
+        # and that have a limit of their own for nesting.
         raise RequestError(
             "invalid_value", "the body holds text that cannot be translated for the backend of this model"
         ) from None
