@@ -195,6 +195,11 @@ def _luhn_valid(random: Random, length: int) -> str:
     return body + values.luhn_digit(body)
 
 
+def _dashed(random: Random, *lengths: int) -> str:
+    """Groups of digits with dashes between them."""
+    return "-".join(values.pick(random, digits, length) for length in lengths)
+
+
 def _timestamps(random: Random) -> str:
     seconds = random.randint(1_400_000_000, 1_900_000_000)
     return random.choice(
@@ -214,22 +219,18 @@ LOOK_ALIKES: dict[str, Callable[[Random], str]] = {
     "number (12 digits)": lambda r: f"account id {values.pick(r, digits, 12)}",
     "number (9 digits)": lambda r: values.pick(r, digits, 9),
     "order": lambda r: f"order {r.choice(('number ', 'no. ', '#', ''))}{_luhn_valid(r, 16)}",
-    "order (amazon)": lambda r: (
-        f"Your order {'-'.join(values.pick(r, digits, it) for it in (3, 7, 7))} has shipped"
-    ),
+    "order (amazon)": lambda r: f"Your order {_dashed(r, 3, 7, 7)} has shipped",
     "invoice": lambda r: (
         f"Invoice INV-{values.pick(r, digits, 9)} of {r.randint(1, 28)}.03.2024, ref {_luhn_valid(r, 16)}"
     ),
     "tracking": lambda r: f"tracking number {r.choice(('94', '92', '1Z999AA1'))}{values.pick(r, digits, 18)}",
     "tracking (grouped)": lambda r: f"tracking: {grouped(values.pick(r, digits, 20), 4, ' ')}",
-    "part": lambda r: (
-        f"part {values.pick(r, digits, 3)}-{values.pick(r, digits, 2)}-{values.pick(r, digits, 4)}"
-    ),
+    "part": lambda r: f"part {_dashed(r, 3, 2, 4)}",
     "part (letters)": lambda r: f"P/N {values.pick(r, ascii_uppercase, 2)}{values.pick(r, digits, 7)}",
     "serial": lambda r: f"serial {values.pick(r, ascii_uppercase + digits, 12)}",
     "sku": lambda r: f"SKU {values.pick(r, digits, 12)} x 2",
     "uuid": lambda r: str(UUID(int=r.getrandbits(128))),
-    "uuid (digits)": lambda r: "-".join(values.pick(r, digits, it) for it in (8, 4, 4, 4, 12)),
+    "uuid (digits)": lambda r: _dashed(r, 8, 4, 4, 4, 12),
     "timestamp": _timestamps,
     "version": lambda r: (
         f"version {r.randint(0, 20)}.{r.randint(0, 99)}.{r.randint(0, 999)}.{r.randint(0, 255)}"
@@ -240,7 +241,7 @@ LOOK_ALIKES: dict[str, Callable[[Random], str]] = {
     "md5": lambda r: f'etag "{values.pick(r, values.HEX, 32)}"',
     "decimal": lambda r: f"{r.random():.17f} and {r.random() * 1000:.13f}",
     "decimal (card)": lambda r: f"x = 0.{_luhn_valid(r, 16)}",
-    "isbn": lambda r: f"ISBN 978-{'-'.join(values.pick(r, digits, it) for it in (1, 4, 4, 1))}",
+    "isbn": lambda r: f"ISBN 978-{_dashed(r, 1, 4, 4, 1)}",
     "ean": lambda r: f"EAN {values.pick(r, digits, 13)}",
     "imei": lambda r: f"IMEI {_luhn_valid(r, 15)}",
     "snowflake": lambda r: f"https://social.example/status/{r.randint(10**18, 19 * 10**17)}",
