@@ -14,23 +14,17 @@ from tests.support.host_run import Host
 from tests.support.waiting import free_port, until
 
 
-def run_folders(host: Host) -> list[Path]:
-    """Run folders of gateways with this state folder."""
-    found = [*Path("/dev/shm").glob("hybridgw-*/runtime.json"), *host.state.glob("run-*/runtime.json")]
-    return [path.parent for path in found if f'"{host.state}"' in path.read_text()]
-
-
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_all_workers_serve_and_stop_cleanly(tmp_path: Path, method: str) -> None:
     with Host(tmp_path, workers=2, server=f"start_method: {method}") as host:
-        until(lambda: len(host.worker_pids()) == 2)
+        until(host.all_serve)
         until(lambda: host.pid() in host.worker_pids())
         host.signal(signal.SIGTERM)
         assert host.wait() == 0
         assert "stopped" in host.log()
     # Both workers were told through the application, and nothing of the run is left.
     assert len(list(host.state.glob("drained-*"))) == 2
-    assert not run_folders(host)
+    assert not host.run_folders()
 
 
 def test_an_occupied_port_is_refused_with_the_name_of_its_owner(tmp_path: Path) -> None:
@@ -58,7 +52,7 @@ def test_a_worker_that_is_killed_again_and_again_is_replaced(tmp_path: Path) -> 
         server = host.child("serve_workers")
         for _ in range(10):
             host.kill_a_worker()
-        until(lambda: len(host.worker_pids()) == 2)
+        until(host.all_serve)
         assert host.pid() in host.worker_pids()
         assert host.child("serve_workers") == server, "the server itself was restarted"
         assert host.running()
@@ -103,7 +97,7 @@ def test_a_killed_housekeeper_returns_and_sweeps_again(tmp_path: Path) -> None:
         # Eight slots for two workers: without sweeping, the eleventh worker could not start.
         for _ in range(10):
             host.kill_a_worker()
-        until(lambda: len(host.worker_pids()) == 2)
+        until(host.all_serve)
         assert host.pid()
         assert "start-up failed" not in host.log()
 
@@ -119,7 +113,7 @@ def test_a_killed_supervisor_leaves_no_orphans_and_its_requests_finish(tmp_path:
         assert int(slow.result(10)) in host.left() or slow.result()
         until(lambda: not host.left(), 10.0)
         assert list(host.state.glob("drained-*"))
-        assert not run_folders(host), "credentials were left behind"
+        assert not host.run_folders(), "credentials were left behind"
 
 
 def test_a_successor_waits_for_the_requests_of_a_killed_supervisor(tmp_path: Path) -> None:
@@ -135,18 +129,18 @@ def test_a_successor_waits_for_the_requests_of_a_killed_supervisor(tmp_path: Pat
             assert slow.done()
             assert slow.result()
             assert second.pid() in second.worker_pids()
-            assert len(run_folders(second)) == 1, "the run folder of the killed one was left behind"
+            assert len(second.run_folders()) == 1, "the run folder of the killed one was left behind"
 
 
 def test_a_gateway_killed_with_all_its_children_is_cleaned_up_after_on_any_port(tmp_path: Path) -> None:
     with Host(tmp_path) as first:
-        (left,) = run_folders(first)
+        (left,) = first.run_folders()
         first.kill_everything()
         assert left.is_dir()
     with Host(tmp_path) as second:
         assert second.port != first.port
-        assert left not in run_folders(second)
-        assert len(run_folders(second)) == 1
+        assert left not in second.run_folders()
+        assert len(second.run_folders()) == 1
 
 
 def test_sigterm_lets_requests_finish_and_refuses_new_ones(tmp_path: Path) -> None:
@@ -221,14 +215,14 @@ def test_workers_that_cannot_start_end_the_gateway_with_a_reason(tmp_path: Path)
 
 def test_a_worker_that_cannot_restart_does_not_end_those_that_serve(tmp_path: Path) -> None:
     with Host(tmp_path, workers=2) as host:
-        until(lambda: len(host.worker_pids()) == 2)
+        until(host.all_serve)
         (host.state / "fail").touch()
         stays, goes = host.worker_pids()
         os.kill(goes, signal.SIGKILL)
         until(lambda: host.log().count("told to fail") >= 2)
         assert host.pid() == stays
         (host.state / "fail").unlink()
-        until(lambda: len(host.worker_pids()) == 2)
+        until(host.all_serve)
 
 
 def test_a_hangup_of_the_server_or_a_worker_is_ignored(tmp_path: Path) -> None:

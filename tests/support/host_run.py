@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from hybridgw.host.process import alive, start_ticks
+from hybridgw.host.runtime import read_info, ready_workers
 from tests.support.waiting import children, free_port, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,6 +153,20 @@ class Host:
         server = self.child("serve_workers")
         mine = [pid for pid in children(server) if "resource_tracker" not in command_line(pid)]
         return mine if server else []
+
+    def run_folders(self) -> list[Path]:
+        """Run folders of gateways with this state folder."""
+        found = [*Path("/dev/shm").glob("hybridgw-*/runtime.json"), *self.state.glob("run-*/runtime.json")]
+        return [path.parent for path in found if f'"{self.state}"' in path.read_text()]
+
+    def all_serve(self) -> bool:
+        """Whether as many workers as were asked for have completed their start-up and live: a process
+        that exists may still fail to start."""
+        ready = {
+            pid for folder in self.run_folders() for pid in ready_workers(read_info(folder / "runtime.json"))
+        }
+        pids = self.worker_pids()
+        return len(pids) == self.workers and ready.issuperset(pids)
 
     def kill_a_worker(self) -> int:
         """Kill some worker with SIGKILL and see it gone; its pid."""
