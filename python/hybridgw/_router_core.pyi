@@ -258,7 +258,7 @@ class Relay:
     """
 
     def __new__(cls, shape: int, strip_usage: bool, repairs: int, max_event: int = ...) -> Relay:
-        """`shape` is a Route, `repairs` a sum of `catalogue()["repairs"]`, `max_event` bytes (16 MiB).
+        """`shape` is a Shape, `repairs` a sum of `catalogue()["repairs"]`, `max_event` bytes (16 MiB).
 
         `strip_usage` drops the usage event that the client did not ask for. ValueError for an unknown
         shape or repair.

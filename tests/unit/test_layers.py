@@ -23,7 +23,7 @@ LAYERS = [
     {"routing", "ledger", "telemetry"},
     {"transport"},
     {"providers", "dialects"},
-    {"sse", "config"},
+    {"wire", "sse", "config"},
     {"core"},
     {"native", "errors", "__init__"},
 ]

@@ -117,7 +117,8 @@ struct Core {
     /// The slot of each deployment in the state file.
     slots: Vec<usize>,
     /// What changes in a body on its way to each deployment.
-    edits: Vec<Edits>,
+    /// By deployment: for bodies with Chat's names, and for all others.
+    edits: Vec<[Edits; 2]>,
     judge: Judge,
     /// Where requests start by how hard they look; `None` where that plays no part.
     difficulty: Option<Difficulty>,
@@ -166,7 +167,10 @@ impl Router {
         let edits = plan
             .deployments
             .iter()
-            .map(|deployment| edits(&plan, deployment))
+            .map(|deployment| {
+                let full = edits(&plan, deployment, true)?;
+                Ok([full, edits(&plan, deployment, false)?])
+            })
             .collect::<Result<_, _>>()?;
         let BreakerSettings {
             enabled,
@@ -273,9 +277,18 @@ fn slots(state: &StateFile, identities: &[u64], generation: u64) -> Result<Vec<u
         })
 }
 
-fn edits(plan: &Plan, deployment: &Deployment) -> Result<Edits, BindError> {
+/// What is changed in a body for a deployment. Parameters are set and renamed by the names that
+/// Chat has for them; in a body of another dialect (`chat` is false) these may mean something else.
+fn edits(plan: &Plan, deployment: &Deployment, chat: bool) -> Result<Edits, BindError> {
     let mut edits = Edits::new().cut_all(plan.owned_keys.iter().map(String::as_str));
     edits = edits.cut_all(deployment.drops.iter().map(String::as_str));
+    // The name that a wildcard asks for is known only with the request.
+    if !deployment.wildcard {
+        edits = edits.model(&deployment.model);
+    }
+    if !chat {
+        return Ok(edits);
+    }
     for (from, to) in &deployment.renames {
         edits = edits.rename(from, to);
     }
@@ -294,12 +307,7 @@ fn edits(plan: &Plan, deployment: &Deployment) -> Result<Edits, BindError> {
     if deployment.ask_usage {
         edits = edits.include_usage();
     }
-    // The name that a wildcard asks for is known only with the request.
-    Ok(if deployment.wildcard {
-        edits
-    } else {
-        edits.model(&deployment.model)
-    })
+    Ok(edits)
 }
 
 /// The same moment, this much later.

@@ -30,6 +30,7 @@ from hybridgw.config.schema import (
     ServerSettings,
     StateSettings,
     TimeoutSettings,
+    TranslationSettings,
     TransportSettings,
 )
 from hybridgw.config.tree import Mapping, Node, Sequence
@@ -54,6 +55,7 @@ class Common(Section, frozen=True, kw_only=True):
     timeouts: TimeoutSettings = TimeoutSettings()
     transport: TransportSettings = TransportSettings()
     health: HealthSettings = HealthSettings()
+    translation: TranslationSettings = TranslationSettings()
 
 
 class Embedded(msgspec.Struct, frozen=True):

@@ -105,6 +105,11 @@ class NativeDeployment(Section, frozen=True, kw_only=True):
     tls_verify: Annotated[bool, Meta(description="Whether the server's certificate is checked.")] = True
     price: NativePrice = NativePrice()
     context_window: Annotated[Tokens | None, Meta(description="Tokens that fit.")] = None
+    max_output_tokens: Annotated[Tokens | None, Meta(description="Limit sent where one is demanded.")] = None
+    num_ctx: Annotated[Tokens | None, Meta(description="Ollama: the window the model runs with.")] = None
+    sampling: Annotated[bool, Meta(description="Anthropic: it still takes temperature and top_p.")] = False
+    thinking: Annotated[bool | None, Meta(description="Whether the model thinks, if known.")] = None
+    vision: Annotated[bool | None, Meta(description="Whether the model sees images, if known.")] = None
     mode: Annotated[ModeName, Meta(description="What it serves.")] = "chat"
     tags: Annotated[tuple[str, ...], Meta(description="Labels for routing.")] = ()
     description: Annotated[str, Meta(description="Shown to people.")] = ""
@@ -233,6 +238,11 @@ def _draft(
             "input_price": None if entry.price.input is None else entry.price.input / 1e6,
             "output_price": None if entry.price.output is None else entry.price.output / 1e6,
             "context_window": entry.context_window,
+            "max_output_tokens": entry.max_output_tokens,
+            "num_ctx": entry.num_ctx,
+            "sampling": entry.sampling,
+            "thinking": entry.thinking,
+            "vision": entry.vision,
             "mode": entry.mode,
             "tags": entry.tags,
             "description": entry.description,

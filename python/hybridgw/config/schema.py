@@ -203,6 +203,18 @@ class TransportSettings(Section, frozen=True, kw_only=True):
     dns_ttl: Annotated[Seconds, Meta(description="How long a resolved address is used.")] = 10.0
 
 
+class TranslationSettings(Section, frozen=True, kw_only=True):
+    """Requests whose backend speaks another dialect than their client."""
+
+    unsupported: Annotated[
+        Literal["drop", "error"],
+        Meta(description="What becomes of a parameter that a backend does not know."),
+    ] = "drop"
+    fetch_images: Annotated[
+        bool, Meta(description="Whether remote images are fetched for backends that cannot.")
+    ] = True
+
+
 class HealthSettings(Section, frozen=True, kw_only=True):
     """Probes of engines whose breaker is open; clouds are judged by real traffic only."""
 
@@ -264,6 +276,16 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """USD per token."""
     output_price: float | None = None
     context_window: int | None = None
+    max_output_tokens: int | None = None
+    """Sent where a backend demands a limit and the client gave none."""
+    num_ctx: int | None = None
+    """Ollama: the one window that the model is run with. Another one would reload it."""
+    sampling: bool = False
+    """Anthropic: the model still takes temperature and top_p."""
+    thinking: bool | None = None
+    """Whether the model thinks; None when nobody said."""
+    vision: bool | None = None
+    """Whether the model sees images; None when nobody said."""
     mode: ModeName = "chat"
     rpm: int | None = None
     tpm: int | None = None
@@ -353,6 +375,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     timeouts: TimeoutSettings = TimeoutSettings()
     transport: TransportSettings = TransportSettings()
     health: HealthSettings = HealthSettings()
+    translation: TranslationSettings = TranslationSettings()
     error_catalogue: Literal["native", "litellm"] = "native"
     tiers: tuple[TierSettings, ...] = (
         TierSettings(name="local", boundary="device", order=0),

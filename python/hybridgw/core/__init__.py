@@ -5,6 +5,6 @@ word for the whole house adds it here, whoever needs it in one room keeps it the
 """
 
 from hybridgw.core.deployment import Deployment, Target, Timeouts
-from hybridgw.core.enums import Boundary, Level, Outcome, Route
+from hybridgw.core.enums import Boundary, Level, Outcome, Route, Shape
 
-__all__ = ["Boundary", "Deployment", "Level", "Outcome", "Route", "Target", "Timeouts"]
+__all__ = ["Boundary", "Deployment", "Level", "Outcome", "Route", "Shape", "Target", "Timeouts"]

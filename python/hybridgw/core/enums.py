@@ -25,6 +25,23 @@ class Route(IntEnum):
     CHAT = 0
     COMPLETIONS = 1
     EMBEDDINGS = 2
+    RESPONSES = 3
+    MESSAGES = 4
+    OLLAMA_CHAT = 5
+    OLLAMA_GENERATE = 6
+    OLLAMA_EMBED = 7
+
+
+class Shape(IntEnum):
+    """The protocol of a backend's answer: what the native relay has to expect."""
+
+    CHAT = 0
+    COMPLETIONS = 1
+    EMBEDDINGS = 2
+    RESPONSES = 3
+    MESSAGES = 4
+    OLLAMA = 5
+    GEMINI = 6
 
 
 class Outcome(IntEnum):

@@ -4,7 +4,17 @@ A dialect knows how its clients read an error, a broken stream and a silence. It
 does not choose statuses; it renders what it is given.
 """
 
-from hybridgw.dialects.base import Dialect, Fault
+from collections.abc import Mapping
+
+from hybridgw.core import Route
+from hybridgw.dialects.base import Dialect, Fault, Writer
 from hybridgw.dialects.openai import OPENAI
 
-__all__ = ["OPENAI", "Dialect", "Fault"]
+DIALECTS: Mapping[Route, Dialect] = {
+    Route.CHAT: OPENAI,
+    Route.COMPLETIONS: OPENAI,
+    Route.EMBEDDINGS: OPENAI,
+}
+"""By the route that was called."""
+
+__all__ = ["DIALECTS", "OPENAI", "Dialect", "Fault", "Writer"]

@@ -1,12 +1,19 @@
-"""What every dialect can render."""
+"""What every dialect can do: read a request, write an answer, say what is no ordinary answer.
+
+Where client and backend speak the same dialect only the last is used. A dialect without `read` is
+never translated.
+"""
 
 from typing import Protocol
 
 import msgspec
 
+from hybridgw.wire import Ask, Event
+
 
 class Fault(msgspec.Struct, frozen=True):
-    """An error as a client shall see it. `type` and `code` are already the dialect's words."""
+    """An error as a client shall see it, in OpenAI's words; a dialect that has others maps `status`
+    and `code`."""
 
     status: int
     type: str
@@ -19,15 +26,49 @@ class Fault(msgspec.Struct, frozen=True):
     """What the official SDKs are told through `x-should-retry`; None leaves it to the status."""
 
 
+class Writer(Protocol):
+    """Writes one answer for one client. Sans-I/O; used for a stream or for a whole answer, not both.
+
+    What it is fed obeys `wire.events`; it must write a valid answer whatever is missing.
+    """
+
+    @property
+    def heartbeat(self) -> bytes:
+        """Keeps the stream open at the place where it stands. May itself begin the answer."""
+
+    def feed(self, events: list[Event]) -> bytes:
+        """The next events of a stream; may be empty."""
+
+    def close(self) -> bytes:
+        """What is due once the backend's answer is complete: usage, the mark of success."""
+
+    def whole(self, events: list[Event]) -> bytes:
+        """All events of an answer as one JSON document."""
+
+    def error_event(self, fault: Fault) -> bytes:
+        """The end of a stream that failed after it had begun, without the mark of success."""
+
+
 class Dialect(Protocol):
-    """How one family of clients reads what is not an ordinary answer."""
+    """How one family of clients speaks. One stateless instance serves all requests."""
 
     name: str
     heartbeat: bytes
-    """Keeps a silent stream open without being taken for content."""
+    """Keeps a silent stream open without being taken for content, where bytes pass through."""
+    stream_type: bytes
+    """Content type of a stream."""
 
     def error(self, fault: Fault) -> bytes:
         """The body of an error response."""
 
+    def status(self, fault: Fault) -> int:
+        """The status of an error response: most often `fault.status`."""
+
     def error_event(self, fault: Fault) -> bytes:
         """The last event of a stream that failed after it had begun."""
+
+    def read(self, body: bytes) -> Ask:
+        """The request, apart from the dialect. RequestError names the field that is wrong."""
+
+    def writer(self, ask: Ask) -> Writer:
+        """Writes the answer to `ask`."""

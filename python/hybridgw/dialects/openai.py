@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from hybridgw.dialects.base import Fault
+from hybridgw.dialects.base import Fault, Writer
+from hybridgw.wire import Ask
 
 
 class OpenAI:
@@ -18,10 +19,23 @@ class OpenAI:
 
     name = "openai"
     heartbeat = b": hybridgw\n\n"
+    stream_type = b"text/event-stream; charset=utf-8"
 
     def error(self, fault: Fault) -> bytes:
         """`{"error": {message, type, param, code}}`, all four always present."""
         return orjson.dumps({"error": self._error(fault)})
+
+    def status(self, fault: Fault) -> int:
+        """As the catalogue has it."""
+        return fault.status
+
+    def read(self, body: bytes) -> Ask:
+        """A Chat request."""
+        raise NotImplementedError
+
+    def writer(self, ask: Ask) -> Writer:
+        """A Chat answer."""
+        raise NotImplementedError
 
     def error_event(self, fault: Fault) -> bytes:
         """The same object as an event without a name, which both SDKs raise on."""

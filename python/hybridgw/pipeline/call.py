@@ -7,11 +7,12 @@ watchdog touch it.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from hybridgw.core import Route
 from hybridgw.dialects import Dialect
+from hybridgw.dialects.base import Fault, Writer
 from hybridgw.native import Decision, Permit, Principal, Router, StateFile
 from hybridgw.routing.plan import Plan
 from hybridgw.transport.seam import Transport, UpstreamResponse
@@ -67,6 +68,14 @@ class Call:
     the worker has no time left."""
     watch: asyncio.Task[None] | None = None
     beat: asyncio.Task[None] | None = None
+    writer: Writer | None = None
+    """Writes the answer where it is translated through the hub."""
+    dropped: tuple[str, ...] = ()
+    """Parameters that the backend was not told."""
+    forwarded: Mapping[bytes, bytes] = {}
+    """Headers of the client that some backends are to see, by name."""
+    query = ""
+    """With its question mark; empty when there is none, or nobody is to see it."""
     bytes_sent = 0
     """Of the body, heartbeats left out."""
     sending_since_ns = 0
@@ -97,6 +106,15 @@ class Call:
         self.mark_ns = begun_ns
         """Since when the request has been in our hands; 0 while it is not."""
         self.task = asyncio.current_task(worker.loop)
+
+    @property
+    def heartbeat(self) -> bytes:
+        """Keeps the stream open where it stands."""
+        return self.dialect.heartbeat if self.writer is None else self.writer.heartbeat
+
+    def error_event(self, fault: Fault) -> bytes:
+        """The end of a stream that failed after it had begun."""
+        return (self.dialect if self.writer is None else self.writer).error_event(fault)
 
     def leave(self, now_ns: int) -> None:
         """The request waits for somebody else: what follows is not our time. Again: no change."""

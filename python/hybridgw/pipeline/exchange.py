@@ -1,19 +1,18 @@
 """Sending one attempt: from a permit to a response whose head says 200, or to the failure it is."""
 
 import time
-from collections.abc import Callable
 
 import msgspec
 
 from hybridgw.core import Boundary, Outcome
-from hybridgw.errors import Refused, RequestError, UpstreamError
+from hybridgw.errors import Refused, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.translation import Translation
 from hybridgw.providers import Exchange
-from hybridgw.providers.base import Translator
 from hybridgw.providers.failures import failure, hide
 from hybridgw.routing.plan import Upstream
-from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, UpstreamRequest, UpstreamResponse
+from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, UpstreamRequest, UpstreamResponse
 
 # Looking a member up by number costs more in the enumeration itself.
 _BOUNDARIES = tuple(Boundary)
@@ -34,13 +33,19 @@ async def open_exchange(
     decision: Decision,
     permit: Permit,
     upstream: Upstream,
-    target: str,
-    translator: Translator | None,
+    exchange: Exchange,
+    translation: Translation | None,
 ) -> UpstreamResponse:
     """Send the request of this permit. A status other than 200 is read and raised."""
     body = permit.body()
-    if translator is not None:
-        body = _asked(translator, body)
+    headers: Headers
+    if translation is not None:
+        target, headers, body = await translation.request(body)
+    else:
+        target, headers = exchange.target, ()
+        if upstream.forwards:
+            headers = _forwarded(call, upstream)
+            target += call.query
     stream = decision.stream
     timeouts = upstream.stream_timeouts if stream else upstream.whole_timeouts
     asked = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms
@@ -55,7 +60,7 @@ async def open_exchange(
     response = call.response = await call.worker.transport.send(
         _BOUNDARIES[decision.ceiling],
         upstream.deployment,
-        UpstreamRequest("POST", target, STREAM_REQUEST if stream else JSON_REQUEST, body),
+        UpstreamRequest("POST", target, (STREAM_REQUEST if stream else JSON_REQUEST) + headers, body),
         timeouts,
     )
     if response.status != 200:
@@ -64,29 +69,14 @@ async def open_exchange(
     return response
 
 
-def _asked(translator: Translator, body: bytes) -> bytes:
-    try:
-        return translator.request(body)
-    except (msgspec.MsgspecError, RecursionError):
-        # It was read once already, by rules that let half a surrogate pair pass where it is only carried
-        # and that have a limit of their own for nesting.
-        raise RequestError(
-            "invalid_value", "the body holds text that cannot be translated for the backend of this model"
-        ) from None
+def _forwarded(call: Call, upstream: Upstream) -> Headers:
+    """The headers of the client that this backend is to see, the values of its own where it sent none."""
+    said = call.forwarded
+    values = ((name, said.get(name, unsaid)) for name, unsaid in upstream.forwards.items())
+    return tuple((name, value) for name, value in values if value is not None)
 
 
 def failure_inside(upstream: Upstream, error: tuple[str, str, str]) -> UpstreamError:
     """The failure that an error object inside a 200 answer stands for."""
     message = hide(error[0], upstream.secrets)
     return UpstreamError(Outcome.STREAM_ERROR, message or "the upstream reported an error", status=200)
-
-
-def translated(translate: Callable[[bytes], bytes], answer: bytes) -> bytes:
-    """`translate(answer)`. An answer that a translator cannot read is the upstream's failure: somebody
-    else may be asked, and the client is told of a bad gateway rather than of a bug."""
-    try:
-        return translate(answer)
-    except (msgspec.MsgspecError, RecursionError):
-        raise UpstreamError(
-            Outcome.MALFORMED, "the upstream's answer cannot be translated", status=200
-        ) from None

@@ -9,17 +9,16 @@ not read, so the transport stops reading the upstream. Nothing is buffered behin
 
 import re
 import time
-from functools import partial
+from typing import NoReturn
 
-from hybridgw.core import Outcome, Route
-from hybridgw.dialects.openai import completion_as_events
+from hybridgw.core import Outcome, Shape
 from hybridgw.errors import UpstreamError
 from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
-from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange, translated
+from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange
 from hybridgw.pipeline.head import stream_head
+from hybridgw.pipeline.translation import Translation, as_stream, translation_of
 from hybridgw.pipeline.whole import observed
-from hybridgw.providers.base import Translator
 from hybridgw.providers.failures import hide
 from hybridgw.transport.seam import UpstreamResponse
 
@@ -32,16 +31,19 @@ async def attempt_stream(call: Call, decision: Decision, permit: Permit) -> None
     """One attempt at a stream. Raises UpstreamError; `call.content_sent` tells whether too late."""
     upstream = call.plan.upstreams[permit.deployment]
     exchange = exchange_of(call, upstream)
-    translator = exchange.translator() if exchange.translator is not None else None
-    response = await open_exchange(call, decision, permit, upstream, exchange.target, translator)
-    relay = Relay(exchange.shape, not decision.include_usage, upstream.deployment.repairs)
-    held = await _until_content(call, permit, response, relay, translator)
+    translation = translation_of(call, upstream, exchange)
+    response = await open_exchange(call, decision, permit, upstream, exchange, translation)
+    # Through the hub the writer decides what the client is told; elsewhere only these two wires have
+    # a usage event that comes on demand.
+    strip = exchange.outbound is None and exchange.shape <= Shape.COMPLETIONS and not decision.include_usage
+    relay = Relay(exchange.shape, strip, upstream.deployment.repairs)
+    held = await _until_content(call, permit, response, relay, translation)
     if held is not None:
-        await _relay(call, permit, response, relay, translator, held)
+        await _relay(call, permit, response, relay, translation, held)
 
 
 async def _until_content(
-    call: Call, permit: Permit, response: UpstreamResponse, relay: Relay, translator: Translator | None
+    call: Call, permit: Permit, response: UpstreamResponse, relay: Relay, translation: Translation | None
 ) -> bytes | None:
     """Read until the first content; what was held so far, or None when the stream is already over.
 
@@ -60,7 +62,7 @@ async def _until_content(
             # What no client can read is passed on after the first content, and is no content itself.
             raise UpstreamError(Outcome.MALFORMED, "the upstream's events are not JSON", status=200)
         if not chunk and relay.not_sse:
-            await _whole_as_stream(call, permit, relay, translator)
+            await _whole_as_stream(call, permit, relay, translation)
             return None
         if events:
             held.append(events)
@@ -81,10 +83,10 @@ async def _until_content(
         if size > _HELD_LIMIT:
             raise UpstreamError(Outcome.MALFORMED, "the upstream's stream holds no content", status=200)
     first = held[0] if len(held) == 1 else b"".join(held)
-    if translator is not None:
-        first = translated(translator.feed, first)
+    if translation is not None:
+        first = translation.feed(first)
     if relay.terminal or not chunk:
-        await _last(call, permit, relay, first)
+        await _last(call, permit, relay, first if translation is None else first + translation.close())
         if chunk:
             await _drain(response)
         return None
@@ -96,7 +98,7 @@ async def _relay(
     permit: Permit,
     response: UpstreamResponse,
     relay: Relay,
-    translator: Translator | None,
+    translation: Translation | None,
     first: bytes,
 ) -> None:
     """Send from the first content to the end."""
@@ -109,8 +111,6 @@ async def _relay(
     events: bytes | None = first
     while True:
         if events:
-            if translator is not None and events is not first:
-                events = translated(translator.feed, events)
             now = time.monotonic_ns()
             call.sending_since_ns = now
             if call.beat is not None:
@@ -126,13 +126,13 @@ async def _relay(
         response.touch()
         events = relay.feed(chunk)
         if relay.error is not None:
-            failure = failure_inside(call.plan.upstreams[permit.deployment], relay.error)
-            await _end_body(call, _last_words(call, permit, _told(translator, events)))
-            raise failure
+            await _failed_inside(call, permit, relay, translation, events or b"")
         if relay.too_large:
             raise _too_large()
+        if translation is not None and events:
+            events = translation.feed(events)
         if relay.terminal:
-            await _last(call, permit, relay, _told(translator, events))
+            await _last(call, permit, relay, _closed(translation, events))
             await _drain(response)
             return
     events = relay.finish()
@@ -140,13 +140,26 @@ async def _relay(
         raise UpstreamError(
             Outcome.TRUNCATED, "the upstream closed the stream early", code="upstream_truncated", status=200
         )
-    await _last(call, permit, relay, _told(translator, events))
+    if translation is not None and events:
+        events = translation.feed(events)
+    await _last(call, permit, relay, _closed(translation, events))
 
 
-def _told(translator: Translator | None, events: bytes | None) -> bytes:
-    if not events:
-        return b""
-    return events if translator is None else translated(translator.feed, events)
+def _closed(translation: Translation | None, events: bytes | None) -> bytes:
+    """The last events, with what is due after them."""
+    return (events or b"") if translation is None else (events or b"") + translation.close()
+
+
+async def _failed_inside(
+    call: Call, permit: Permit, relay: Relay, translation: Translation | None, events: bytes
+) -> NoReturn:
+    """The upstream told of its failure inside its stream. Where its bytes pass through, its own words
+    are the last ones; elsewhere the dialect has words for it."""
+    assert relay.error is not None
+    failure = failure_inside(call.plan.upstreams[permit.deployment], relay.error)
+    if translation is None:
+        await _end_body(call, _last_words(call, permit, events))
+    raise failure
 
 
 def _last_words(call: Call, permit: Permit, events: bytes) -> bytes:
@@ -204,21 +217,24 @@ def _too_large() -> UpstreamError:
     return UpstreamError(Outcome.MALFORMED, "an event of the upstream is larger than 16 MiB", status=200)
 
 
-async def _whole_as_stream(call: Call, permit: Permit, stream: Relay, translator: Translator | None) -> None:
+async def _whole_as_stream(
+    call: Call, permit: Permit, stream: Relay, translation: Translation | None
+) -> None:
     """A backend that answers a request for a stream with one JSON object: its answer is told as
     events, an error in it is an error, and anything else (an HTML page) is no answer."""
     upstream = call.plan.upstreams[permit.deployment]
-    relay = Relay(exchange_of(call, upstream).shape, False, upstream.deployment.repairs)
+    exchange = exchange_of(call, upstream)
+    relay = Relay(exchange.shape, False, upstream.deployment.repairs)
     body = observed(relay, stream.take_body())
     if relay.error is not None:
-        raise failure_inside(call.plan.upstreams[permit.deployment], relay.error)
+        raise failure_inside(upstream, relay.error)
     call.back(time.monotonic_ns())
     decision = call.decision
     assert decision is not None
-    if translator is not None:
-        body = translated(translator.whole, body)
-    as_events = partial(
-        completion_as_events, chat=call.route is Route.CHAT, include_usage=decision.include_usage
-    )
-    events = translated(as_events, body)
+    if translation is not None:
+        events = translation.whole_as_stream(body)
+    elif exchange.shape <= Shape.COMPLETIONS:
+        events = as_stream(body, call, decision.include_usage)
+    else:
+        raise UpstreamError(Outcome.MALFORMED, "the upstream answered a stream with one object", status=200)
     await _last(call, permit, relay, events)

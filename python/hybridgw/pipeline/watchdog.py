@@ -101,7 +101,7 @@ async def _beat(call: Call) -> None:
             call.head_sent = True
             call.status = 200
             await call.send(stream_head(call))
-        await call.send({"type": "http.response.body", "body": call.dialect.heartbeat, "more_body": True})
+        await call.send({"type": "http.response.body", "body": call.heartbeat, "more_body": True})
         call.last_sent_ns = now
     finally:
         call.sending_since_ns = 0

@@ -6,8 +6,9 @@ from hybridgw.core import Outcome
 from hybridgw.errors import UpstreamError
 from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
-from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange, translated
+from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange
 from hybridgw.pipeline.head import whole_head
+from hybridgw.pipeline.translation import translation_of
 
 _SUCCESS = int(Outcome.SUCCESS)
 _ANSWER_LIMIT = 256 * 1024 * 1024
@@ -17,8 +18,8 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     """One attempt at a complete JSON answer. Raises UpstreamError while nothing was sent."""
     upstream = call.plan.upstreams[permit.deployment]
     exchange = exchange_of(call, upstream)
-    translator = exchange.translator() if exchange.translator is not None else None
-    response = await open_exchange(call, decision, permit, upstream, exchange.target, translator)
+    translation = translation_of(call, upstream, exchange)
+    response = await open_exchange(call, decision, permit, upstream, exchange, translation)
     body = await response.read_all(_ANSWER_LIMIT)
     now = time.monotonic_ns()
     call.back(now)
@@ -26,8 +27,8 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     answer = observed(relay, body)
     if relay.error is not None:
         raise failure_inside(upstream, relay.error)
-    if translator is not None:
-        answer = translated(translator.whole, answer)
+    if translation is not None:
+        answer = translation.whole(answer)
     call.content_sent = True
     # Settled before the last byte leaves: what a client has seen complete is never missing from
     # the journal.
@@ -35,7 +36,7 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     call.status = 200
     call.head_sent = call.ended = True
     call.sending_since_ns = now
-    await call.send(whole_head(decision, permit, upstream, len(answer)))
+    await call.send(whole_head(call, decision, permit, upstream, len(answer)))
     await call.send({"type": "http.response.body", "body": answer, "more_body": False})
     call.sending_since_ns = 0
 

@@ -1,18 +1,24 @@
 """What every provider offers: an exchange per route.
 
-An `Exchange` says how one route of one backend is served: the path to post to, the shape of the
-events that come back, and a translator where the backend's wire is not the client's. Without a
-translator the bytes are spliced by the native side and pass through; with one, the translator
-sees whole bodies or whole events, never fragments. Translators are sans-I/O, so they are tested
-without a socket.
+An `Exchange` says how one route of one backend is served: the path to post to, the shape of what
+comes back, and how it is translated where the backend's wire is not the client's. Without any the
+bytes are spliced by the native side and pass through. There are two kinds of translation: between
+two particular wires (`translator`: legacy completions from a chat backend, embeddings), and through
+the hub of `hybridgw.wire` (`outbound`), for which `routing` puts the client's dialect before it.
+
+Both are sans-I/O and see whole bodies or whole events, never fragments; so they are tested without a
+socket.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
-from hybridgw.core import Route
+from hybridgw.core import Route, Shape
+from hybridgw.wire import Ask, Event
+
+Header = tuple[bytes, bytes]
 
 
 class Translator(Protocol):
@@ -28,15 +34,66 @@ class Translator(Protocol):
         """Complete events of the backend as complete events for the client; may be empty."""
 
 
+class Backend(msgspec.Struct, frozen=True, kw_only=True):
+    """What an `Outbound` has to know of its deployment."""
+
+    model: str = ""
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    """Sent where the backend demands a limit and the client gave none."""
+    num_ctx: int | None = None
+    """Ollama: the one window that this model is always run with."""
+    sampling: bool = False
+    """Anthropic: the model still takes temperature and top_p."""
+    thinking: bool | None = None
+    """Whether the model thinks; None when nobody said."""
+    vision: bool | None = None
+    """Whether the model sees images; None when nobody said."""
+    ask_usage: bool = True
+    renames: Mapping[str, str] = {}
+    drops: tuple[str, ...] = ()
+    defaults: Mapping[str, object] = {}
+    """Members used when the client set none, by their Chat names."""
+    force: Mapping[str, object] = {}
+    """Members that replace the client's."""
+    query: str = ""
+    """Behind every path: `?api-version=…`."""
+
+
+class Outbound(Protocol):
+    """One exchange with a backend through the hub."""
+
+    def path(self, ask: Ask) -> str:
+        """Path below the base URL, query included."""
+
+    def headers(self, ask: Ask) -> tuple[Header, ...]:
+        """Headers of this request beside those of the deployment."""
+
+    def request(self, ask: Ask) -> bytes:
+        """The body. Adds to `ask.dropped` what the backend is not told; never drops user content: a
+        RequestError (`unsupported_content`) names what the backend cannot take."""
+
+    def whole(self, body: bytes) -> list[Event]:
+        """A complete answer."""
+
+    def feed(self, events: bytes) -> list[Event]:
+        """Complete events of a stream, in the backend's framing, as the native relay cuts them."""
+
+    def close(self) -> list[Event]:
+        """What is due when the stream has ended properly."""
+
+
 class Exchange(msgspec.Struct, frozen=True):
     """How one route of one backend is served."""
 
     target: str
-    """Path to post to, base path included."""
-    shape: Route
+    """Path to post to, base path included; with an `outbound` the base path alone."""
+    shape: Shape
     """What the native relay has to expect in the answer: the backend's own shape."""
     translator: Callable[[], Translator] | None = None
     """Makes the translator of one exchange; None where the bytes pass through."""
+    outbound: Callable[[Backend], Outbound] | None = None
+    """Makes the far half of a translation through the hub."""
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,9 +105,15 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     routes: frozenset[Route]
-    """Routes that the backend serves itself."""
+    """Routes that the backend serves itself, in the client's own bytes."""
     translated: Mapping[Route, tuple[Route, Callable[[], Translator]]] = {}
-    """Routes served through another one."""
+    """Routes served through another one of the backend's."""
+    outbound: Callable[[Backend], Outbound] | None = None
+    """Serves all other conversations through the hub."""
+    shape: Shape = Shape.CHAT
+    """Of what `outbound` reads."""
+    paths: Mapping[Route, str] = {}
+    """Where `PATHS` does not hold."""
     renames: Mapping[str, str] = {}
     """Request members under another name, e.g. max_completion_tokens -> max_tokens."""
     drops: tuple[str, ...] = ()
@@ -61,26 +124,62 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the native relay's repairs for the answers of this backend."""
     max_parallel: int = 0
     """Requests at once that the backend can bear; 0 = many."""
+    key_header: Literal["authorization", "x-api-key", "api-key", "x-goog-api-key"] = "authorization"
+    """Where the key goes; with `Bearer` before it in the first."""
+    headers: tuple[Header, ...] = ()
+    """Sent with every request, unless the configuration has its own."""
+    forwards: Mapping[bytes, bytes | None] = {}
+    """Client headers that are passed on where bytes pass through, with the value used when the client
+    sent none; the query goes with them."""
+    inline_images: bool = False
+    """Whether the gateway fetches remote images for it: the backend cannot, or must not (it stands
+    inside the network, and would fetch whatever a client names)."""
     probe: str | None = "{base}/models"
     """Path that answers quickly while the backend is well, costs nothing and wakes nothing up;
     `{base}` is the path of the base URL. None: only a connection may be made."""
 
     def served(self) -> frozenset[Route]:
         """All routes, native and translated."""
-        return self.routes | frozenset(self.translated)
+        hub = CONVERSATIONS if self.outbound is not None else frozenset()
+        return self.routes | frozenset(self.translated) | hub
 
     def exchange(self, route: Route, base_path: str) -> Exchange | None:
         """How to serve `route` at a base URL with this path (`/v1` included), or None."""
         if route in self.routes:
-            return Exchange(base_path + PATHS[route], route)
+            return Exchange(base_path + self._path(route), SHAPES[route])
         if route in self.translated:
             through, translator = self.translated[route]
-            return Exchange(base_path + PATHS[through], through, translator)
+            return Exchange(base_path + self._path(through), SHAPES[through], translator)
+        if self.outbound is not None and route in CONVERSATIONS:
+            return Exchange(base_path, self.shape, outbound=self.outbound)
         return None
 
+    def _path(self, route: Route) -> str:
+        return self.paths.get(route) or PATHS[route]
+
+
+CONVERSATIONS = frozenset(
+    {Route.CHAT, Route.RESPONSES, Route.MESSAGES, Route.OLLAMA_CHAT, Route.OLLAMA_GENERATE}
+)
+"""Routes whose dialects read and write the hub."""
 
 PATHS = {
     Route.CHAT: "/chat/completions",
     Route.COMPLETIONS: "/completions",
     Route.EMBEDDINGS: "/embeddings",
+    Route.RESPONSES: "/responses",
+    Route.MESSAGES: "/messages",
+    Route.OLLAMA_CHAT: "/api/chat",
+    Route.OLLAMA_GENERATE: "/api/generate",
+    Route.OLLAMA_EMBED: "/api/embed",
+}
+SHAPES = {
+    Route.CHAT: Shape.CHAT,
+    Route.COMPLETIONS: Shape.COMPLETIONS,
+    Route.EMBEDDINGS: Shape.EMBEDDINGS,
+    Route.RESPONSES: Shape.RESPONSES,
+    Route.MESSAGES: Shape.MESSAGES,
+    Route.OLLAMA_CHAT: Shape.OLLAMA,
+    Route.OLLAMA_GENERATE: Shape.OLLAMA,
+    Route.OLLAMA_EMBED: Shape.EMBEDDINGS,
 }

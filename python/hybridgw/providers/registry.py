@@ -12,7 +12,7 @@ from hybridgw.providers.base import Provider
 from hybridgw.providers.completions_over_chat import CompletionsOverChat
 from hybridgw.providers.embeddings import Embeddings
 
-_ALL = frozenset(Route)
+_ALL = frozenset({Route.CHAT, Route.COMPLETIONS, Route.EMBEDDINGS, Route.RESPONSES})
 _TEXT = frozenset({Route.CHAT, Route.COMPLETIONS})
 _EMBEDDINGS = {Route.EMBEDDINGS: (Route.EMBEDDINGS, Embeddings)}
 _OVER_CHAT = {Route.COMPLETIONS: (Route.CHAT, CompletionsOverChat), **_EMBEDDINGS}

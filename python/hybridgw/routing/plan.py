@@ -11,6 +11,7 @@ with its reason, listed, and never tried.
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from hybridgw.config.privacy import scan_config
 from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal, catalogue
-from hybridgw.providers import Exchange, Provider, provider_named
+from hybridgw.providers import CONVERSATIONS, Backend, Exchange, Provider, provider_named
 
 # Members of a request body that belong to the gateway and never travel upstream. `hybridgw` is
 # ours; the others are what clients of a LiteLLM Proxy put at the top level through `extra_body`.
@@ -41,9 +42,9 @@ _BOUNDARIES = {
     "external": Boundary.EXTERNAL,
 }
 _MODES = {
-    "chat": frozenset({Route.CHAT, Route.COMPLETIONS}),
-    "completion": frozenset({Route.COMPLETIONS, Route.CHAT}),
-    "embedding": frozenset({Route.EMBEDDINGS}),
+    "chat": CONVERSATIONS | {Route.COMPLETIONS},
+    "completion": CONVERSATIONS | {Route.COMPLETIONS},
+    "embedding": frozenset({Route.EMBEDDINGS, Route.OLLAMA_EMBED}),
 }
 
 
@@ -58,6 +59,10 @@ class Upstream(msgspec.Struct, frozen=True):
     """For an answer that is not a stream: its first byte is its last, so `total` rules."""
     response_headers: tuple[tuple[bytes, bytes], ...]
     """Which deployment answered, for the client."""
+    backend: Backend
+    """What a translation has to know of it."""
+    forwards: Mapping[bytes, bytes | None]
+    """Client headers that it is to see, with the value used when the client sent none."""
     secrets: tuple[str, ...]
     """Never to appear in what a client reads."""
 
@@ -103,9 +108,9 @@ def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
         target = Target.parse(entry.base_url)
     except ValueError:
         target = Target("http", "unresolved.invalid", 80, "")
-    headers = []
+    headers = list(provider.headers) if provider else []
     if entry.api_key:
-        headers.append((b"authorization", b"Bearer " + entry.api_key.encode()))
+        headers.append(_key_header(provider, entry.api_key))
     own = {
         name.lower().encode("latin-1"): value.encode("latin-1") for name, value in entry.extra_headers.items()
     }
@@ -145,7 +150,31 @@ def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
             (b"x-hybridgw-tier", entry.tier.encode("utf-8", "replace")),
             (b"x-hybridgw-boundary", boundary.name.lower().encode()),
         ),
+        backend=_backend(provider, entry),
+        forwards=provider.forwards if provider else {},
         secrets=_secrets(entry),
+    )
+
+
+def _key_header(provider: Provider | None, key: str) -> tuple[bytes, bytes]:
+    name = provider.key_header if provider else "authorization"
+    return name.encode(), (b"Bearer " if name == "authorization" else b"") + key.encode()
+
+
+def _backend(provider: Provider | None, entry: DeploymentSettings) -> Backend:
+    return Backend(
+        model=entry.model,
+        context_window=entry.context_window,
+        max_output_tokens=entry.max_output_tokens,
+        num_ctx=entry.num_ctx,
+        sampling=entry.sampling,
+        thinking=entry.thinking,
+        vision=entry.vision,
+        ask_usage=provider.ask_usage if provider else False,
+        renames=provider.renames if provider else {},
+        drops=(*(provider.drops if provider else ()), *entry.drop_params),
+        defaults={name: value for name, value in entry.defaults.items() if name != "stream"},
+        force=entry.extra_body,
     )
 
 

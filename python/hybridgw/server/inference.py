@@ -8,7 +8,7 @@ import asyncio
 import time
 
 from hybridgw.core import Route
-from hybridgw.dialects import OPENAI
+from hybridgw.dialects import DIALECTS
 from hybridgw.errors import GatewayError
 from hybridgw.pipeline import Call, Worker, answer
 from hybridgw.pipeline.call import Receive, Send
@@ -27,6 +27,7 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
     """Serve one inference request from its headers to its last byte."""
     begun = time.monotonic_ns()
     plan = worker.plan
+    dialect = DIALECTS[route]
     worker.state.request_started(worker.slot)
     try:
         principal = admit(plan, facts)
@@ -36,9 +37,9 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
         fault = rescue(error, plan.settings.error_catalogue)
         worker.state.request_finished(worker.slot, route, fault.status, 0)
         await discard_body(receive, plan.settings.server.max_body)
-        await send_fault(send, OPENAI, fault)
+        await send_fault(send, dialect, fault)
         return
-    call = Call(worker, route, OPENAI, principal, receive, send, begun)
+    call = Call(worker, route, dialect, principal, receive, send, begun)
     worker.active.add(call)
     try:
         await answer(call, await read_body(call, facts.content_length), facts.hints)
@@ -86,7 +87,7 @@ async def _end_with(call: Call, error: Exception) -> None:
         call.sending_since_ns = time.monotonic_ns()
         call.ended = True
         call.status = fault.status
-        event = call.dialect.error_event(fault)
+        event = call.error_event(fault)
         await call.send({"type": "http.response.body", "body": event, "more_body": False})
         return
     call.status = fault.status

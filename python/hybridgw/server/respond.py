@@ -50,4 +50,4 @@ async def send_fault(
     if fault.status in (408, 413, 431) or fault.code == "bad_request":
         # The rest of the request may still be on its way: this connection is of no use any more.
         extra.append((b"connection", b"close"))
-    await send_bytes(send, fault.status, dialect.error(fault), headers=tuple(extra))
+    await send_bytes(send, dialect.status(fault), dialect.error(fault), headers=tuple(extra))

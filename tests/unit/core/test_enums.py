@@ -2,10 +2,10 @@
 
 import pytest
 
-from hybridgw.core import Boundary, Level, Outcome, Route
+from hybridgw.core import Boundary, Level, Outcome, Route, Shape
 from hybridgw.native import catalogue
 
-MIRRORS = {"boundaries": Boundary, "levels": Level, "routes": Route, "outcomes": Outcome}
+MIRRORS = {"boundaries": Boundary, "levels": Level, "routes": Route, "outcomes": Outcome, "shapes": Shape}
 
 
 @pytest.mark.parametrize("name", MIRRORS)

@@ -36,6 +36,9 @@ pub(super) fn read(
         Field::MaxCompletionTokens => {
             outline.max_completion_tokens = limit(bytes, value, "max_completion_tokens")?;
         }
+        Field::MaxOutputTokens => {
+            outline.max_output_tokens = limit(bytes, value, "max_output_tokens")?;
+        }
         Field::Tools | Field::Functions => {
             let name = if member.field == Field::Tools {
                 "tools"

@@ -38,6 +38,7 @@ pub struct Outline {
     pub(super) n: Option<u64>,
     pub(super) max_tokens: Option<u64>,
     pub(super) max_completion_tokens: Option<u64>,
+    pub(super) max_output_tokens: Option<u64>,
     pub(super) has_tools: bool,
     pub(super) hints: Vec<(Text, Text)>,
     pub(super) tags: Vec<Text>,
@@ -181,6 +182,11 @@ impl<'a> Body<'a> {
         self.outline.max_tokens
     }
 
+    /// `max_output_tokens`; `None` when absent, null or negative.
+    pub fn max_output_tokens(&self) -> Option<u64> {
+        self.outline.max_output_tokens
+    }
+
     /// `max_completion_tokens`; `None` when absent, null or negative.
     pub fn max_completion_tokens(&self) -> Option<u64> {
         self.outline.max_completion_tokens
@@ -271,9 +277,14 @@ impl<'a> Body<'a> {
             return Err(BodyError::missing("model"));
         }
         let (field, name, kinds, wanted) = match route {
-            Route::Chat => (Field::Messages, "messages", &[Kind::Array][..], "an array"),
+            Route::Chat | Route::Messages | Route::OllamaChat => {
+                (Field::Messages, "messages", &[Kind::Array][..], "an array")
+            }
             Route::Completions => (Field::Prompt, "prompt", TEXTS, "a string or an array"),
-            Route::Embeddings => (Field::Input, "input", TEXTS, "a string or an array"),
+            Route::OllamaGenerate => (Field::Prompt, "prompt", &[Kind::String][..], "a string"),
+            Route::Embeddings | Route::Responses | Route::OllamaEmbed => {
+                (Field::Input, "input", TEXTS, "a string or an array")
+            }
         };
         match self.outline.field(field) {
             Some(member) if member.value.kind != Kind::Null => {

@@ -27,6 +27,8 @@ pub enum Field {
     MaxTokens,
     /// `max_completion_tokens`
     MaxCompletionTokens,
+    /// `max_output_tokens`
+    MaxOutputTokens,
     /// `tools`
     Tools,
     /// `functions`
@@ -51,6 +53,7 @@ impl Field {
             b"n" => Self::N,
             b"max_tokens" => Self::MaxTokens,
             b"max_completion_tokens" => Self::MaxCompletionTokens,
+            b"max_output_tokens" => Self::MaxOutputTokens,
             b"tools" => Self::Tools,
             b"functions" => Self::Functions,
             b"hybridgw" => Self::Hybridgw,

@@ -100,7 +100,7 @@ fn judge(
     if !demand.fallback {
         return Some(Reason::FallbackDisabled);
     }
-    if deployment.wildcard || demand.route == Route::Embeddings {
+    if deployment.wildcard || demand.route.embeds() {
         let name = upstream_name(plan, lineup, demand.asked, step);
         let same = |other: &Step| upstream_name(plan, lineup, demand.asked, other) == name;
         if deployment.wildcard
@@ -112,7 +112,7 @@ fn judge(
         }
         // Vectors of two models live in different spaces: mixing them corrupts an index silently.
         // Deployments of one group are declared interchangeable; across groups the name must match.
-        if demand.route == Route::Embeddings
+        if demand.route.embeds()
             && !allowed
                 .iter()
                 .take_while(|other| other.group == first.group)

@@ -194,7 +194,7 @@ impl Decision {
 
     /// Whether the client asked for a stream.
     pub fn stream(&self) -> bool {
-        self.request.facts.outline.stream() == Some(true)
+        self.request.facts.stream()
     }
 
     /// Whether the client itself asked for the usage event.
@@ -287,7 +287,7 @@ impl Request {
     pub(super) fn over(&self, now: Now, delay_ms: u64) -> bool {
         let hints = &self.facts.hints;
         let limit = match (
-            self.facts.outline.stream() == Some(true),
+            self.facts.stream(),
             hints.stream_timeout_ms,
         ) {
             (true, limit) if limit > 0 => limit,

@@ -49,7 +49,7 @@ pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError>
         "model": facts.model,
         "served_by": model.name,
         "route": facts.route.name(),
-        "stream": facts.outline.stream() == Some(true),
+        "stream": facts.stream(),
         "level": facts.level.name(),
         "tokens": { "prompt": facts.length.tokens, "exact": facts.length.exact, "vocabulary": facts.length.encoding.name() },
         "complexity": facts.placed.map(|placed| json!({

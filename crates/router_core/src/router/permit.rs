@@ -99,7 +99,7 @@ impl Permit {
                 route: request.facts.route,
                 level: request.facts.level,
                 ceiling: request.facts.ceiling,
-                stream: request.facts.outline.stream() == Some(true),
+                stream: request.facts.stream(),
                 key: request.key,
                 model: Cow::Borrowed(&request.facts.model),
                 deployment: deployment.id,

@@ -51,6 +51,12 @@ impl Facts {
         }
     }
 
+    /// Whether the client wants its answer as a stream.
+    pub(super) fn stream(&self) -> bool {
+        let unsaid = self.route.streams_unasked();
+        self.outline.stream().unwrap_or(unsaid)
+    }
+
     /// Why the first attempt is at this step.
     pub(super) fn first_reason(&self, step: &Step) -> Reason {
         if self.is_fallback(step) {
@@ -90,7 +96,12 @@ impl Facts {
         if !deployment.splice {
             return None;
         }
-        let edits = &core.edits[position];
+        let [chat, other] = &core.edits[position];
+        let edits = if self.route.has_chat_names() {
+            chat
+        } else {
+            other
+        };
         Some(if deployment.wildcard {
             let named = edits
                 .clone()
@@ -143,6 +154,7 @@ pub(super) fn prepare_with(
         let limit = body
             .max_completion_tokens()
             .or(body.max_tokens())
+            .or(body.max_output_tokens())
             .unwrap_or(0);
         let mut facts = Facts {
             route: ask.route,

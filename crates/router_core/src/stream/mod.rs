@@ -39,14 +39,44 @@ pub enum Shape {
     Completions = 1,
     /// A list of embeddings; never streamed.
     Embeddings = 2,
+    /// A `response` and its events.
+    Responses = 3,
+    /// A `message` and its events.
+    Messages = 4,
+    /// Ollama's `/api/chat` and `/api/generate`: a JSON object a line.
+    Ollama = 5,
+    /// Gemini's `GenerateContentResponse`, one or many.
+    Gemini = 6,
 }
 
 impl Shape {
-    /// The shape with this number (the number of the route that is answered).
+    /// All shapes in the order of their numbers.
+    pub const ALL: [Self; 7] = [
+        Self::Chat,
+        Self::Completions,
+        Self::Embeddings,
+        Self::Responses,
+        Self::Messages,
+        Self::Ollama,
+        Self::Gemini,
+    ];
+
+    /// The shape with this number.
     pub fn from_u8(value: u8) -> Option<Self> {
-        [Self::Chat, Self::Completions, Self::Embeddings]
-            .get(usize::from(value))
-            .copied()
+        Self::ALL.get(usize::from(value)).copied()
+    }
+
+    /// The name that both languages use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Completions => "completions",
+            Self::Embeddings => "embeddings",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::Ollama => "ollama",
+            Self::Gemini => "gemini",
+        }
     }
 }
 

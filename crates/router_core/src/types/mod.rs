@@ -49,6 +49,16 @@ pub enum Route {
     Completions = 1,
     /// `/v1/embeddings`
     Embeddings = 2,
+    /// `/v1/responses`
+    Responses = 3,
+    /// `/v1/messages`
+    Messages = 4,
+    /// Ollama's `/api/chat`
+    OllamaChat = 5,
+    /// Ollama's `/api/generate`
+    OllamaGenerate = 6,
+    /// Ollama's `/api/embed`
+    OllamaEmbed = 7,
 }
 
 impl Boundary {
@@ -91,7 +101,16 @@ impl Level {
 
 impl Route {
     /// All routes in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Chat, Self::Completions, Self::Embeddings];
+    pub const ALL: [Self; 8] = [
+        Self::Chat,
+        Self::Completions,
+        Self::Embeddings,
+        Self::Responses,
+        Self::Messages,
+        Self::OllamaChat,
+        Self::OllamaGenerate,
+        Self::OllamaEmbed,
+    ];
 
     /// The route with this number.
     pub fn from_u8(value: u8) -> Option<Self> {
@@ -104,7 +123,28 @@ impl Route {
             Self::Chat => "chat",
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::OllamaChat => "ollama_chat",
+            Self::OllamaGenerate => "ollama_generate",
+            Self::OllamaEmbed => "ollama_embed",
         }
+    }
+
+    /// Whether it answers with vectors, which no other model can stand in for.
+    pub fn embeds(self) -> bool {
+        matches!(self, Self::Embeddings | Self::OllamaEmbed)
+    }
+
+    /// Whether a client that says nothing wants a stream.
+    pub fn streams_unasked(self) -> bool {
+        matches!(self, Self::OllamaChat | Self::OllamaGenerate)
+    }
+
+    /// Whether parameters have the names of Chat Completions, under which a configuration sets,
+    /// renames and removes them.
+    pub fn has_chat_names(self) -> bool {
+        matches!(self, Self::Chat | Self::Completions | Self::Embeddings)
     }
 }
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hybridgw.errors import RequestError
-from hybridgw.pipeline.exchange import _asked
+from hybridgw.pipeline.translation import asked
 from hybridgw.providers.completions_over_chat import CompletionsOverChat
 
 
@@ -12,5 +12,5 @@ from hybridgw.providers.completions_over_chat import CompletionsOverChat
 )
 def test_a_body_that_cannot_be_translated_is_refused(prompt: bytes) -> None:
     with pytest.raises(RequestError) as caught:
-        _asked(CompletionsOverChat(), b'{"model":"m","prompt":%b}' % prompt)
+        asked(CompletionsOverChat().request, b'{"model":"m","prompt":%b}' % prompt)
     assert caught.value.code == "invalid_value"

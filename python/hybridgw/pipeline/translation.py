@@ -1,0 +1,157 @@
+"""Between two wires: what an attempt does to a request and its answer when bytes do not pass through.
+
+`Direct` wraps a translator between two particular wires. `Through` joins the client's dialect and the
+provider's outbound at the hub; neither knows the other. The writer belongs to the client and lives as
+long as its answer: an attempt that got no further than heartbeats may be followed by another.
+
+An answer that a translator cannot read is the upstream's failure: somebody else may be asked, and the
+client is told of a bad gateway rather than of a bug.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from hybridgw.core import Outcome, Route
+from hybridgw.dialects.base import Writer
+from hybridgw.dialects.openai import completion_as_events
+from hybridgw.errors import RequestError, UpstreamError
+from hybridgw.pipeline.call import Call
+from hybridgw.providers.base import Exchange, Translator
+from hybridgw.routing.plan import Upstream
+from hybridgw.transport.seam import Headers
+from hybridgw.wire import Ask, Event, Failure
+
+T = TypeVar("T")
+
+
+class Translation(Protocol):
+    """One attempt between two wires."""
+
+    async def request(self, body: bytes) -> tuple[str, Headers, bytes]:
+        """Target, headers and body for the backend."""
+
+    def whole(self, body: bytes) -> bytes:
+        """A complete answer, for a client that wants one."""
+
+    def whole_as_stream(self, body: bytes) -> bytes:
+        """A complete answer, for a client that wants a stream, and all of it."""
+
+    def feed(self, events: bytes) -> bytes:
+        """The next complete events."""
+
+    def close(self) -> bytes:
+        """What is due once the stream has ended properly."""
+
+
+def translation_of(call: Call, upstream: Upstream, exchange: Exchange) -> Translation | None:
+    """How this attempt is translated; None where bytes pass through."""
+    if exchange.outbound is not None:
+        return _Through(call, upstream, exchange)
+    call.writer = None
+    if exchange.translator is not None:
+        return _Direct(call, exchange, exchange.translator())
+    return None
+
+
+class _Direct:
+    def __init__(self, call: Call, exchange: Exchange, translator: Translator) -> None:
+        self._call = call
+        self._exchange = exchange
+        self._translator = translator
+
+    async def request(self, body: bytes) -> tuple[str, Headers, bytes]:
+        return self._exchange.target, (), asked(self._translator.request, body)
+
+    def whole(self, body: bytes) -> bytes:
+        return _told(self._translator.whole, body)
+
+    def whole_as_stream(self, body: bytes) -> bytes:
+        decision = self._call.decision
+        return as_stream(self.whole(body), self._call, decision is not None and decision.include_usage)
+
+    def feed(self, events: bytes) -> bytes:
+        return _told(self._translator.feed, events)
+
+    def close(self) -> bytes:
+        return b""
+
+
+class _Through:
+    def __init__(self, call: Call, upstream: Upstream, exchange: Exchange) -> None:
+        assert exchange.outbound is not None
+        self._call = call
+        self._upstream = upstream
+        self._exchange = exchange
+        self._outbound = exchange.outbound(upstream.backend)
+
+    async def request(self, body: bytes) -> tuple[str, Headers, bytes]:
+        call = self._call
+        ask: Ask = asked(call.dialect.read, body)
+        target = self._exchange.target + self._outbound.path(ask)
+        headers = self._outbound.headers(ask)
+        data = asked(lambda _: self._outbound.request(ask), b"")
+        if ask.dropped and call.plan.settings.translation.unsupported == "error":
+            name = ask.dropped[0]
+            raise RequestError(
+                "unsupported_parameter",
+                f"`{name}` cannot be carried to the backend of this model",
+                field=name,
+            )
+        call.dropped = tuple(ask.dropped)
+        if call.writer is None:
+            call.writer = call.dialect.writer(ask)
+        return target, headers, data
+
+    @property
+    def _writer(self) -> Writer:
+        assert self._call.writer is not None
+        return self._call.writer
+
+    def whole(self, body: bytes) -> bytes:
+        return self._writer.whole(self._checked(_told(self._outbound.whole, body)))
+
+    def whole_as_stream(self, body: bytes) -> bytes:
+        events = self._checked(_told(self._outbound.whole, body))
+        return self._writer.feed(events) + self._writer.close()
+
+    def feed(self, events: bytes) -> bytes:
+        return self._writer.feed(self._checked(_told(self._outbound.feed, events)))
+
+    def close(self) -> bytes:
+        return self._writer.feed(self._outbound.close()) + self._writer.close()
+
+    def _checked(self, events: list[Event]) -> list[Event]:
+        """The events; a failure among them ends the attempt. The relay sees most of them before."""
+        if events and isinstance(events[-1], Failure):
+            raise UpstreamError(Outcome.STREAM_ERROR, events[-1].message or "the upstream failed", status=200)
+        return events
+
+
+def as_stream(body: bytes, call: Call, include_usage: bool) -> bytes:
+    """A complete answer in OpenAI's wire as the events of a stream."""
+    return _told(
+        lambda it: completion_as_events(it, chat=call.route is Route.CHAT, include_usage=include_usage), body
+    )
+
+
+def asked(read: Callable[[bytes], T], body: bytes) -> T:
+    """`read(body)`, where what cannot be read is the request's fault."""
+    try:
+        return read(body)
+    except (msgspec.MsgspecError, RecursionError):
+        # It was read once already, by rules that let half a surrogate pair pass where it is only carried
+        # and that have a limit of their own for nesting.
+        raise RequestError(
+            "invalid_value", "the body holds text that cannot be translated for the backend of this model"
+        ) from None
+
+
+def _told(read: Callable[[bytes], T], answer: bytes) -> T:
+    try:
+        return read(answer)
+    except (msgspec.MsgspecError, RecursionError):
+        raise UpstreamError(
+            Outcome.MALFORMED, "the upstream's answer cannot be translated", status=200
+        ) from None
