@@ -24,6 +24,8 @@ class Fault(msgspec.Struct, frozen=True):
     """Seconds; rendered as a header by the server."""
     should_retry: bool | None = None
     """What the official SDKs are told through `x-should-retry`; None leaves it to the status."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """What HTTP wants said beside it (`allow`, `accept-encoding`); added by the server."""
 
 
 class Writer(Protocol):

@@ -1,14 +1,15 @@
 """The ASGI application: one table of routes, and nothing that a request has to wait for.
 
 Pure ASGI: no framework, no middleware stack, no task per request. A path is looked up as the
-server dispatched it, with and without `/v1`; a path that is not in the table is a 404 in the error
-shape of the API, never a redirect, and is never relayed to anybody.
+server dispatched it, with and without `/v1`, and only if that finds nothing in its plain form
+(`speaks.plain`). A path that is not in the table then is a 404 in the error shape of its API, never a
+redirect, and is never relayed to anybody.
 """
 
 from collections.abc import Awaitable, Callable
 
 from hybridgw.core import Route
-from hybridgw.dialects import OPENAI
+from hybridgw.dialects import DIALECTS, Dialect
 from hybridgw.errors import GatewayError, RequestError
 from hybridgw.native import warm_tokens
 from hybridgw.pipeline.call import Message, Receive, Send
@@ -19,6 +20,7 @@ from hybridgw.server.lifecycle import Lifecycle
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
 from hybridgw.server.respond import send_fault
+from hybridgw.server.speaks import dialect_of, plain
 
 Page = Callable[[Lifecycle, Facts, Message, Send], Awaitable[None]]
 
@@ -37,6 +39,13 @@ PAGES: dict[str, Page] = {
     "/metrics": pages.metrics,
 }
 COUNTERS = frozenset({"/utils/token_counter", "/v1/utils/token_counter"})
+_AT_THE_ROOT = ("/api/", "/health", "/metrics")
+"""Begins of paths that clients call without `/v1`."""
+
+
+def public(path: str) -> str:
+    """The name under which clients call a path; it is found with and without `/v1`."""
+    return path if path.startswith(_AT_THE_ROOT) else "/v1" + path
 
 
 class Application:
@@ -44,10 +53,12 @@ class Application:
 
     def __init__(self) -> None:
         self.lifecycle = Lifecycle()
+        self.lifecycle.endpoints = tuple(public(path) for path in (*INFERENCE, *PAGES) if path != "/")
         self._inference = {
             prefix + path: route for path, route in INFERENCE.items() for prefix in ("", "/v1")
         }
         self._pages = {prefix + path: page for path, page in PAGES.items() for prefix in ("", "/v1")}
+        self._pages["/v1"] = PAGES["/"]
 
     def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         # Not itself a coroutine, and inference leaves from here: each coroutine in between would
@@ -61,15 +72,22 @@ class Application:
         if facts.origin is not None:
             send = cors.allowing(worker.plan, facts.origin, send)
         route = self._inference.get(scope["path"])
+        if facts.forwarded is not None and b"beta=true" in scope["query_string"].split(b"&"):
+            facts.query = "?beta=true"
         if route is not None and scope["method"] == "POST" and not facts.oversized:
             return infer(worker, route, facts, receive, send)
-        return self._answer_page(scope, facts, route, receive, send)
+        return self._answer_page(scope, facts, receive, send)
 
-    async def _answer_page(
-        self, scope: Message, facts: Facts, route: Route | None, receive: Receive, send: Send
-    ) -> None:
+    async def _answer_page(self, scope: Message, facts: Facts, receive: Receive, send: Send) -> None:
         plan = self.lifecycle.worker.plan
         method: str = scope["method"]
+        path: str = scope["path"]
+        if path not in self._inference and path not in self._pages:
+            path = plain(path)
+        route = self._inference.get(path)
+        if route is not None and method == "POST" and not facts.oversized:
+            await infer(self.lifecycle.worker, route, facts, receive, send)
+            return
         try:
             if facts.oversized:
                 raise RequestError("headers_too_large", "the request headers are larger than 64 KiB")
@@ -78,16 +96,17 @@ class Application:
             if method == "OPTIONS" and facts.origin is not None:
                 await cors.preflight(plan, facts, send)
                 return
-            if method == "POST" and scope["path"] in COUNTERS:
+            if method == "POST" and path in COUNTERS:
                 await token_counter.count(self.lifecycle.worker, facts, receive, send)
                 return
-            await self._page(scope["path"], method, route)(self.lifecycle, facts, scope, send)
+            await self._page(path, method, route)(self.lifecycle, facts, scope, send)
         except GatewayError as error:
             if facts.content_length > 0 or method not in ("GET", "HEAD"):
                 await discard_body(receive, plan.settings.server.max_body)
-            await send_fault(send, OPENAI, rescue(error, plan.settings.error_catalogue))
+            fault = rescue(error, plan.settings.error_catalogue)
+            await send_fault(send, _dialect(path, route), fault, head_only=method == "HEAD")
         except Exception as error:
-            await send_fault(send, OPENAI, rescue(error))
+            await send_fault(send, _dialect(path, route), rescue(error), head_only=method == "HEAD")
 
     def _page(self, path: str, method: str, route: Route | None) -> Page:
         page = self._pages.get(path)
@@ -96,9 +115,15 @@ class Application:
         if route is None and page is None and path not in COUNTERS:
             raise RequestError("unknown_url", f"no such path: {method} {path[:200]}")
         if page is None or method not in ("GET", "HEAD"):
-            takes = "POST" if route is not None or path in COUNTERS else "GET"
-            raise RequestError("method_not_allowed", f"{path[:200]} takes {takes}")
+            takes = "POST" if route is not None or path in COUNTERS else "GET, HEAD"
+            raise RequestError(
+                "method_not_allowed", f"{path[:200]} takes {takes}", headers=((b"allow", takes.encode()),)
+            )
         return page
+
+
+def _dialect(path: str, route: Route | None) -> Dialect:
+    return dialect_of(path) if route is None else DIALECTS[route]
 
 
 async def _refuse_websocket(receive: Receive, send: Send) -> None:

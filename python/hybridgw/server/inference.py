@@ -17,7 +17,7 @@ from hybridgw.server.auth import admit
 from hybridgw.server.body import discard_body, read_body
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
-from hybridgw.server.respond import send_fault
+from hybridgw.server.respond import request_ids, send_fault
 
 _CLIENT_LEFT = 499
 """Counted, never sent: the status that proxies log for a client that did not wait."""
@@ -40,9 +40,12 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
         await send_fault(send, dialect, fault)
         return
     call = Call(worker, route, dialect, principal, receive, send, begun)
+    if facts.forwarded is not None:
+        call.forwarded, call.query = facts.forwarded, facts.query
     worker.active.add(call)
     try:
-        await answer(call, await read_body(call, facts.content_length), facts.hints)
+        # No name for the body here: it would keep a second copy for as long as the answer takes.
+        await answer(call, await read_body(call, facts.content_length, facts.content_encoding), facts.hints)
     except ClientGone:
         call.status = _CLIENT_LEFT
     except asyncio.CancelledError:
@@ -92,5 +95,5 @@ async def _end_with(call: Call, error: Exception) -> None:
         return
     call.status = fault.status
     decision = call.decision
-    facts = ((b"x-request-id", decision.id.encode()),) if decision is not None else ()
-    await send_fault(call.send, call.dialect, fault, facts)
+    ids = request_ids(decision.id.encode()) if decision is not None else ()
+    await send_fault(call.send, call.dialect, fault, ids)

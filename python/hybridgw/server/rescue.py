@@ -59,4 +59,5 @@ def rescue(error: BaseException, catalogue: str = "native") -> Fault:
         param=error.field,
         retry_after=retry_after,
         should_retry=should_retry,
+        headers=error.headers,
     )
