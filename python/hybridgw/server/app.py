@@ -23,6 +23,7 @@ from hybridgw.server.respond import send_fault
 from hybridgw.server.speaks import dialect_of, plain
 
 Page = Callable[[Lifecycle, Facts, Message, Send], Awaitable[None]]
+Post = Callable[[Lifecycle, Facts, Receive, Send], Awaitable[None]]
 
 INFERENCE = {
     "/chat/completions": Route.CHAT,
@@ -38,7 +39,10 @@ PAGES: dict[str, Page] = {
     "/health/readiness": pages.readiness,
     "/metrics": pages.metrics,
 }
-COUNTERS = frozenset({"/utils/token_counter", "/v1/utils/token_counter"})
+POSTS: dict[str, Post] = {
+    "/utils/token_counter": lambda lifecycle, *rest: token_counter.count(lifecycle.worker, *rest),
+}
+"""Questions with a body that no upstream is asked."""
 _AT_THE_ROOT = ("/api/", "/health", "/metrics")
 """Begins of paths that clients call without `/v1`."""
 
@@ -53,12 +57,13 @@ class Application:
 
     def __init__(self) -> None:
         self.lifecycle = Lifecycle()
-        self.lifecycle.endpoints = tuple(public(path) for path in (*INFERENCE, *PAGES) if path != "/")
+        self.lifecycle.endpoints = tuple(public(path) for path in (*INFERENCE, *POSTS, *PAGES) if path != "/")
         self._inference = {
             prefix + path: route for path, route in INFERENCE.items() for prefix in ("", "/v1")
         }
         self._pages = {prefix + path: page for path, page in PAGES.items() for prefix in ("", "/v1")}
         self._pages["/v1"] = PAGES["/"]
+        self._posts = {prefix + path: post for path, post in POSTS.items() for prefix in ("", "/v1")}
 
     def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         # Not itself a coroutine, and inference leaves from here: each coroutine in between would
@@ -96,8 +101,9 @@ class Application:
             if method == "OPTIONS" and facts.origin is not None:
                 await cors.preflight(plan, facts, send)
                 return
-            if method == "POST" and path in COUNTERS:
-                await token_counter.count(self.lifecycle.worker, facts, receive, send)
+            post = self._posts.get(path) if method == "POST" else None
+            if post is not None:
+                await post(self.lifecycle, facts, receive, send)
                 return
             await self._page(path, method, route)(self.lifecycle, facts, scope, send)
         except GatewayError as error:
@@ -112,10 +118,11 @@ class Application:
         page = self._pages.get(path)
         if page is None and path.startswith(("/v1/models/", "/models/")):
             page = pages.model
-        if route is None and page is None and path not in COUNTERS:
+        takes_body = route is not None or path in self._posts
+        if page is None and not takes_body:
             raise RequestError("unknown_url", f"no such path: {method} {path[:200]}")
         if page is None or method not in ("GET", "HEAD"):
-            takes = "POST" if route is not None or path in COUNTERS else "GET, HEAD"
+            takes = "POST" if takes_body else "GET, HEAD"
             raise RequestError(
                 "method_not_allowed", f"{path[:200]} takes {takes}", headers=((b"allow", takes.encode()),)
             )

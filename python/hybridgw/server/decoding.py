@@ -24,7 +24,7 @@ _ALIASES = {"x-gzip": "gzip"}
 _MEMBERS = 32
 _WINDOW_LOG = 23
 """8 MiB, the most that RFC 9659 lets an encoder of HTTP content ask for."""
-_STEP = 1024 * 1024
+_STEP = 256 * 1024
 
 
 class Larger(Exception):
@@ -112,14 +112,14 @@ class _Brotli:
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         process, finished = self._decompressor.process, self._decompressor.is_finished
-        out = bytearray(process(data, output_buffer_limit=min(_STEP, max_length)))
-        while len(out) < max_length and not finished():
-            piece = process(b"", output_buffer_limit=_STEP)
-            if not piece:
-                break  # cut off: there is nothing left to decode, and it was not the end
-            out += piece
+        pieces = [process(data, output_buffer_limit=_STEP)]
+        left = max_length - len(pieces[0])
+        # An empty piece before the end: the body was cut off, there is nothing left to decode.
+        while left > 0 and pieces[-1] and not finished():
+            pieces.append(process(b"", output_buffer_limit=_STEP))
+            left -= len(pieces[-1])
         self.eof = finished()
-        return bytes(out)
+        return b"".join(pieces)
 
 
 def _deflate(body: bytes) -> _Machine:

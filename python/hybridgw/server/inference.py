@@ -17,7 +17,7 @@ from hybridgw.server.auth import admit
 from hybridgw.server.body import discard_body, read_body
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
-from hybridgw.server.respond import request_ids, send_fault
+from hybridgw.server.respond import send_fault
 
 _CLIENT_LEFT = 499
 """Counted, never sent: the status that proxies log for a client that did not wait."""
@@ -78,7 +78,8 @@ async def _tell(call: Call, error: Exception) -> None:
 async def _end_with(call: Call, error: Exception) -> None:
     """Tell the client: with a status while the head can carry one, else as the stream's last
     event, without the mark that clients take for success."""
-    fault = rescue(error, call.plan.settings.error_catalogue)
+    decision = call.decision
+    fault = rescue(error, call.plan.settings.error_catalogue, decision.id if decision is not None else None)
     if call.ended:
         call.status = fault.status
         return
@@ -94,6 +95,4 @@ async def _end_with(call: Call, error: Exception) -> None:
         await call.send({"type": "http.response.body", "body": event, "more_body": False})
         return
     call.status = fault.status
-    decision = call.decision
-    ids = request_ids(decision.id.encode()) if decision is not None else ()
-    await send_fault(call.send, call.dialect, fault, ids)
+    await send_fault(call.send, call.dialect, fault)

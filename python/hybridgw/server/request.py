@@ -92,7 +92,7 @@ class Facts:
                 elif name == b"upgrade":
                     self.upgrade = True
                 elif name == b"content-encoding":
-                    first = self.content_encoding
+                    first: bytes | None = self.content_encoding
                     self.content_encoding = value if first is None else b"%b, %b" % (first, value)
                 elif name == key_header:
                     own = _bare(value)

@@ -6,6 +6,7 @@ something to quote; where there is a decision it is the id under which the journ
 
 import secrets
 
+import msgspec
 import orjson
 
 from hybridgw.dialects import Dialect, Fault
@@ -14,9 +15,13 @@ from hybridgw.pipeline.call import Send
 JSON = b"application/json"
 
 
-def request_ids(name: bytes) -> tuple[tuple[bytes, bytes], ...]:
+def _new_id() -> str:
+    return "req-" + secrets.token_hex(12)
+
+
+def _ids(name: str) -> tuple[tuple[bytes, bytes], ...]:
     """A request's id under the names that OpenAI's and Anthropic's SDKs read."""
-    return ((b"x-request-id", name), (b"request-id", name))
+    return ((b"x-request-id", name.encode()), (b"request-id", name.encode()))
 
 
 async def send_bytes(
@@ -30,7 +35,7 @@ async def send_bytes(
 ) -> None:
     """One complete answer."""
     if not any(name == b"x-request-id" for name, _ in headers):
-        headers = (*request_ids(b"req-" + secrets.token_hex(12).encode()), *headers)
+        headers = (*_ids(_new_id()), *headers)
     await send(
         {
             "type": "http.response.start",
@@ -59,7 +64,11 @@ async def send_fault(
     head_only: bool = False,
 ) -> None:
     """An error in the caller's dialect, with the headers that the SDKs obey."""
-    extra = [*headers, *fault.headers]
+    name = fault.request_id
+    if name is None:
+        name = _new_id()
+        fault = msgspec.structs.replace(fault, request_id=name)
+    extra = [*_ids(name), *headers, *fault.headers]
     if fault.retry_after is not None:
         # Whole seconds, rounded up: a client that comes too early is refused again.
         extra.append((b"retry-after", b"%d" % max(1, -int(-fault.retry_after // 1))))
