@@ -16,7 +16,6 @@ import orjson
 from hybridgw.core import Outcome
 from hybridgw.errors import UpstreamError
 
-_SERVER_ERRORS = frozenset({500, 502, 503, 504, 529})
 _MONEY_CODES = frozenset(
     {
         "insufficient_quota",
@@ -103,7 +102,10 @@ def _judge(status: int, error: _Error) -> tuple[Outcome, str]:
         return Outcome.CREDENTIAL_REJECTED, "upstream_auth"
     if status == 408:
         return Outcome.SERVER_ERROR, "upstream_timeout"
-    if status in _SERVER_ERRORS or status >= 500:
+    if status in (503, 529):
+        # To the breaker it is down; to the client it is worth another try in a while.
+        return Outcome.SERVER_ERROR, "overloaded"
+    if status >= 500:
         return Outcome.SERVER_ERROR, "upstream_error"
     if status in (400, 413, 422):
         said = error.message.lower()

@@ -40,9 +40,12 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
         await send_fault(send, dialect, fault)
         return
     call = Call(worker, route, dialect, principal, receive, send, begun)
+    if facts.forwarded is not None:
+        call.forwarded, call.query = facts.forwarded, facts.query
     worker.active.add(call)
     try:
-        await answer(call, await read_body(call, facts.content_length), facts.hints)
+        # No name for the body here: it would keep a second copy for as long as the answer takes.
+        await answer(call, await read_body(call, facts.content_length, facts.content_encoding), facts.hints)
     except ClientGone:
         call.status = _CLIENT_LEFT
     except asyncio.CancelledError:
@@ -75,7 +78,8 @@ async def _tell(call: Call, error: Exception) -> None:
 async def _end_with(call: Call, error: Exception) -> None:
     """Tell the client: with a status while the head can carry one, else as the stream's last
     event, without the mark that clients take for success."""
-    fault = rescue(error, call.plan.settings.error_catalogue)
+    decision = call.decision
+    fault = rescue(error, call.plan.settings.error_catalogue, decision.id if decision is not None else None)
     if call.ended:
         call.status = fault.status
         return
@@ -91,6 +95,4 @@ async def _end_with(call: Call, error: Exception) -> None:
         await call.send({"type": "http.response.body", "body": event, "more_body": False})
         return
     call.status = fault.status
-    decision = call.decision
-    facts = ((b"x-request-id", decision.id.encode()),) if decision is not None else ()
-    await send_fault(call.send, call.dialect, fault, facts)
+    await send_fault(call.send, call.dialect, fault)
