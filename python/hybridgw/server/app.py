@@ -8,14 +8,14 @@ shape of the API, never a redirect, and is never relayed to anybody.
 from collections.abc import Awaitable, Callable
 
 from hybridgw.core import Route
-from hybridgw.dialects import OPENAI
 from hybridgw.errors import GatewayError, RequestError
 from hybridgw.native import warm_tokens
 from hybridgw.pipeline.call import Message, Receive, Send
-from hybridgw.server import cors, pages, token_counter
+from hybridgw.server import cors, ollama_pages, pages, token_counter
 from hybridgw.server.body import discard_body
 from hybridgw.server.inference import infer
 from hybridgw.server.lifecycle import Lifecycle
+from hybridgw.server.ollama_embeddings import embed_one
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
 from hybridgw.server.respond import send_fault
@@ -26,6 +26,9 @@ INFERENCE = {
     "/chat/completions": Route.CHAT,
     "/completions": Route.COMPLETIONS,
     "/embeddings": Route.EMBEDDINGS,
+    "/api/chat": Route.OLLAMA_CHAT,
+    "/api/generate": Route.OLLAMA_GENERATE,
+    "/api/embed": Route.OLLAMA_EMBED,
 }
 PAGES: dict[str, Page] = {
     "/": pages.root,
@@ -35,7 +38,11 @@ PAGES: dict[str, Page] = {
     "/health/liveness": pages.liveliness,
     "/health/readiness": pages.readiness,
     "/metrics": pages.metrics,
+    "/api/tags": ollama_pages.tags,
+    "/api/ps": ollama_pages.ps,
+    "/api/version": ollama_pages.version,
 }
+OLLAMA_POSTS = frozenset({"/api/show", "/api/embeddings"})
 COUNTERS = frozenset({"/utils/token_counter", "/v1/utils/token_counter"})
 
 
@@ -81,22 +88,30 @@ class Application:
             if method == "POST" and scope["path"] in COUNTERS:
                 await token_counter.count(self.lifecycle.worker, facts, receive, send)
                 return
+            if method == "POST" and scope["path"] == "/api/show":
+                await ollama_pages.show(self.lifecycle, facts, receive, send)
+                return
+            if method == "POST" and scope["path"] == "/api/embeddings":
+                await embed_one(self.lifecycle.worker, facts, receive, send)
+                return
             await self._page(scope["path"], method, route)(self.lifecycle, facts, scope, send)
         except GatewayError as error:
             if facts.content_length > 0 or method not in ("GET", "HEAD"):
                 await discard_body(receive, plan.settings.server.max_body)
-            await send_fault(send, OPENAI, rescue(error, plan.settings.error_catalogue))
+            dialect = ollama_pages.dialect_of(scope["path"])
+            await send_fault(send, dialect, rescue(error, plan.settings.error_catalogue))
         except Exception as error:
-            await send_fault(send, OPENAI, rescue(error))
+            await send_fault(send, ollama_pages.dialect_of(scope["path"]), rescue(error))
 
     def _page(self, path: str, method: str, route: Route | None) -> Page:
         page = self._pages.get(path)
         if page is None and path.startswith(("/v1/models/", "/models/")):
             page = pages.model
-        if route is None and page is None and path not in COUNTERS:
+        takes_post = route is not None or path in COUNTERS or path in OLLAMA_POSTS
+        if page is None and not takes_post:
             raise RequestError("unknown_url", f"no such path: {method} {path[:200]}")
         if page is None or method not in ("GET", "HEAD"):
-            takes = "POST" if route is not None or path in COUNTERS else "GET"
+            takes = "POST" if takes_post else "GET"
             raise RequestError("method_not_allowed", f"{path[:200]} takes {takes}")
         return page
 
