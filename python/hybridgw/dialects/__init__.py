@@ -8,12 +8,16 @@ from collections.abc import Mapping
 
 from hybridgw.core import Route
 from hybridgw.dialects.base import Dialect, Fault, Writer
+from hybridgw.dialects.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
 from hybridgw.dialects.openai import OPENAI
 
 DIALECTS: Mapping[Route, Dialect] = {
     Route.CHAT: OPENAI,
     Route.COMPLETIONS: OPENAI,
     Route.EMBEDDINGS: OPENAI,
+    Route.OLLAMA_CHAT: OLLAMA_CHAT,
+    Route.OLLAMA_GENERATE: OLLAMA_GENERATE,
+    Route.OLLAMA_EMBED: OLLAMA_GENERATE,
 }
 """By the route that was called."""
 

@@ -33,6 +33,7 @@ _CONTEXT_CODES = frozenset(
 _CONTEXT_PHRASES = (
     "maximum context length",
     "exceeds the available context size",
+    "exceeds the context length",
     "exceed context limit",
     "exceed context window",
     "exceeds the maximum number of tokens",
@@ -42,6 +43,8 @@ _CONTEXT_PHRASES = (
     "exceed the configured limit",
     "context window",
 )
+_BUSY_PHRASE = "maximum pending requests exceeded"
+"""Ollama's queue is full: nothing is broken, and somebody else may have room."""
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 _LONGEST_MESSAGE = 2000
 _LONGEST_PARAM = 200
@@ -98,6 +101,8 @@ def _judge(status: int, error: _Error) -> tuple[Outcome, str]:
         return Outcome.OUT_OF_CREDIT, "upstream_quota"
     if status == 429:
         return Outcome.THROTTLED, "rate_limit_exceeded"
+    if status == 503 and _BUSY_PHRASE in error.message:
+        return Outcome.THROTTLED, "overloaded"
     if status in (401, 403):
         return Outcome.CREDENTIAL_REJECTED, "upstream_auth"
     if status == 408:

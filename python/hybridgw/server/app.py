@@ -13,10 +13,11 @@ from hybridgw.dialects import DIALECTS, Dialect
 from hybridgw.errors import GatewayError, RequestError
 from hybridgw.native import warm_tokens
 from hybridgw.pipeline.call import Message, Receive, Send
-from hybridgw.server import cors, pages, token_counter
+from hybridgw.server import cors, ollama_pages, pages, token_counter
 from hybridgw.server.body import discard_body
 from hybridgw.server.inference import infer
 from hybridgw.server.lifecycle import Lifecycle
+from hybridgw.server.ollama_embeddings import embed_one
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
 from hybridgw.server.respond import send_fault
@@ -29,6 +30,9 @@ INFERENCE = {
     "/chat/completions": Route.CHAT,
     "/completions": Route.COMPLETIONS,
     "/embeddings": Route.EMBEDDINGS,
+    "/api/chat": Route.OLLAMA_CHAT,
+    "/api/generate": Route.OLLAMA_GENERATE,
+    "/api/embed": Route.OLLAMA_EMBED,
 }
 PAGES: dict[str, Page] = {
     "/": pages.root,
@@ -38,11 +42,16 @@ PAGES: dict[str, Page] = {
     "/health/liveness": pages.liveliness,
     "/health/readiness": pages.readiness,
     "/metrics": pages.metrics,
+    "/api/tags": ollama_pages.tags,
+    "/api/ps": ollama_pages.ps,
+    "/api/version": ollama_pages.version,
 }
 POSTS: dict[str, Post] = {
     "/utils/token_counter": lambda lifecycle, *rest: token_counter.count(lifecycle.worker, *rest),
+    "/api/show": ollama_pages.show,
+    "/api/embeddings": lambda lifecycle, *rest: embed_one(lifecycle.worker, *rest),
 }
-"""Questions with a body that no upstream is asked."""
+"""Questions with a body that is not an inference request in its own words."""
 _AT_THE_ROOT = ("/api/", "/health", "/metrics")
 """Begins of paths that clients call without `/v1`."""
 

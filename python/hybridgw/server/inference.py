@@ -15,6 +15,7 @@ from hybridgw.pipeline.call import Receive, Send
 from hybridgw.pipeline.run import ClientGone
 from hybridgw.server.auth import admit
 from hybridgw.server.body import discard_body, read_body
+from hybridgw.server.ollama_load import LOADS, load_or_answer
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
 from hybridgw.server.respond import send_fault
@@ -45,7 +46,8 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
     worker.active.add(call)
     try:
         # No name for the body here: it would keep a second copy for as long as the answer takes.
-        await answer(call, await read_body(call, facts.content_length, facts.content_encoding), facts.hints)
+        respond = load_or_answer if route in LOADS else answer
+        await respond(call, await read_body(call, facts.content_length, facts.content_encoding), facts.hints)
     except ClientGone:
         call.status = _CLIENT_LEFT
     except asyncio.CancelledError:
