@@ -260,7 +260,8 @@ class Relay:
     def __new__(cls, shape: int, strip_usage: bool, repairs: int, max_event: int = ...) -> Relay:
         """`shape` is a Shape, `repairs` a sum of `catalogue()["repairs"]`, `max_event` bytes (16 MiB).
 
-        `strip_usage` drops the usage event that the client did not ask for. ValueError for an unknown
+        `strip_usage` drops the usage event that the client did not ask for; like the repairs it
+        concerns Chat Completions alone. ValueError for an unknown
         shape or repair.
         """
 
@@ -282,11 +283,11 @@ class Relay:
 
     @property
     def terminal(self) -> bool:
-        """Whether `[DONE]` was seen."""
+        """Whether the event was seen that ends an answer in this shape."""
 
     @property
     def after_terminal(self) -> bool:
-        """Whether data arrived after `[DONE]`."""
+        """Whether data arrived after the event that ends an answer."""
 
     @property
     def finished(self) -> bool:
@@ -294,7 +295,7 @@ class Relay:
 
     @property
     def not_sse(self) -> bool:
-        """Whether the bytes are no event stream; `take_body` has them."""
+        """Whether the bytes are no stream of this shape; `take_body` has them."""
 
     @property
     def too_large(self) -> bool:
