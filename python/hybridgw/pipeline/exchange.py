@@ -5,11 +5,11 @@ import time
 import msgspec
 
 from hybridgw.core import Boundary, Outcome
-from hybridgw.errors import Refused, UpstreamError
+from hybridgw.errors import Refused, RequestError, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.translation import Translation
-from hybridgw.providers import Exchange
+from hybridgw.providers import Exchange, provider_named
 from hybridgw.providers.failures import failure, hide
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, UpstreamRequest, UpstreamResponse
@@ -25,6 +25,18 @@ def exchange_of(call: Call, upstream: Upstream) -> Exchange:
     exchange = upstream.exchanges[call.route]
     if exchange is None:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
+    if call.astray and exchange.outbound is None:
+        return _apart(upstream)
+    return exchange
+
+
+def _apart(upstream: Upstream) -> Exchange:
+    """The exchange for a body that stands on another route than it was sent to."""
+    provider = provider_named(upstream.deployment.provider)
+    exchange = provider.through_hub(upstream.deployment.target.path) if provider else None
+    if exchange is None:
+        message = "the backend of this model takes `messages` here; send `input` to /v1/responses"
+        raise RequestError("unsupported_parameter", message, field="input")
     return exchange
 
 

@@ -26,6 +26,7 @@ INFERENCE = {
     "/chat/completions": Route.CHAT,
     "/completions": Route.COMPLETIONS,
     "/embeddings": Route.EMBEDDINGS,
+    "/responses": Route.RESPONSES,
 }
 PAGES: dict[str, Page] = {
     "/": pages.root,
