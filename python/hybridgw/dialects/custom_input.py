@@ -55,9 +55,9 @@ class CustomInput:
     def close(self) -> str:
         """What is left when the call is complete, or was cut off: an undecided beginning is the input."""
         left, self._held = self._held, ""
-        return "" if self._inside else left
+        return self._decode(left, last=True) if self._inside else left
 
-    def _decode(self, held: str) -> str:
+    def _decode(self, held: str, *, last: bool = False) -> str:
         said = ""
         while True:
             found = _COMPLETE(held)
@@ -67,7 +67,7 @@ class CustomInput:
             if held[:1] == '"':
                 self.complete = True
                 held = ""
-            elif len(held) > _ESCAPE:
+            elif len(held) > _ESCAPE or (held and last):
                 # An escape that JSON does not know: said as it stands.
                 said, held = said + held[0], held[1:]
                 continue
