@@ -33,11 +33,10 @@ def exchange_of(call: Call, upstream: Upstream) -> Exchange:
 def _apart(upstream: Upstream) -> Exchange:
     """The exchange for a body that stands on another route than it was sent to."""
     provider = provider_named(upstream.deployment.provider)
-    exchange = provider.through_hub(upstream.deployment.target.path) if provider else None
-    if exchange is None:
+    if provider is None or provider.outbound is None:
         message = "the backend of this model takes `messages` here; send `input` to /v1/responses"
         raise RequestError("unsupported_parameter", message, field="input")
-    return exchange
+    return Exchange(upstream.deployment.target.path, provider.shape, outbound=provider.outbound)
 
 
 async def open_exchange(

@@ -150,11 +150,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         if route in self.translated:
             through, translator = self.translated[route]
             return Exchange(base_path + self._path(through), SHAPES[through], translator)
-        return self.through_hub(base_path) if route in CONVERSATIONS else None
-
-    def through_hub(self, base_path: str) -> Exchange | None:
-        """How to serve a conversation whose bytes cannot pass through, or None."""
-        return None if self.outbound is None else Exchange(base_path, self.shape, outbound=self.outbound)
+        if self.outbound is not None and route in CONVERSATIONS:
+            return Exchange(base_path, self.shape, outbound=self.outbound)
+        return None
 
     def _path(self, route: Route) -> str:
         return self.paths.get(route) or PATHS[route]
