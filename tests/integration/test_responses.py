@@ -28,10 +28,18 @@ through_the_hub = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def serving(demo: Demo, player: Player) -> Iterator[Gateway]:
-    models = [{"name": "m", "deployments": ["local/m"], "retries": 0}]
+    models = [
+        {"name": "m", "deployments": ["local/m"], "retries": 0},
+        {"name": "native", "deployments": ["local/native"], "retries": 0},
+        {"name": "both", "deployments": ["local/m", "private/native"], "retries": 0},
+    ]
     server = {"heartbeat": "100ms", "commit_after": "100ms", "drain": "5s"}
     timeouts = {"first_token": "2s", "idle": "2s", "total": "5s", "connect": "1s"}
-    deployments = [player.deployment()]
+    deployments = [
+        player.deployment(),
+        player.deployment("local/native", provider="openai"),
+        player.deployment("private/native", provider="openai"),
+    ]
     with Gateway(
         config(demo, deployments=deployments, models=models, server=server, timeouts=timeouts)
     ) as running:
@@ -134,6 +142,91 @@ def test_a_tool_round_trip(client: openai.OpenAI, player: Player) -> None:
     messages = json.loads(player.requests[-1])["messages"]
     assert [message["role"] for message in messages] == ["user", "assistant", "tool"]
     assert messages[2]["tool_call_id"] == "call_A"
+
+
+@through_the_hub
+def test_a_custom_tool_is_a_function_to_the_backend_and_its_text_to_the_client(
+    client: openai.OpenAI, player: Player
+) -> None:
+    fragments = ['{"inp', 'ut":"*** Begin\\n', '+x"}']
+    player.plays(STREAM_HEAD + b"".join(map(tool_chunk, fragments)) + chunk("", '"tool_calls"') + sse.DONE)
+    tools: Any = [{"type": "custom", "name": "apply_patch", "description": "d"}]
+    with client.responses.stream(model="m", input="patch it", tools=tools) as stream:
+        seen = [event.type for event in stream]
+        final = stream.get_final_response()
+    (item,) = final.output
+    assert item.type == "custom_tool_call"
+    assert item.input == "*** Begin\n+x"
+    assert seen.count("response.custom_tool_call_input.delta") == 2
+    assert seen.count("response.custom_tool_call_input.done") == 1
+    (tool,) = json.loads(player.requests[-1])["tools"]
+    assert (tool["type"], tool["function"]["name"]) == ("function", "apply_patch")
+    assert tool["function"]["parameters"]["properties"].keys() == {"input"}
+
+
+def tool_chunk(arguments: str) -> bytes:
+    """One fragment of a call of `apply_patch`; the first names it."""
+    named = {"id": "call_p", "type": "function"} if arguments.startswith("{") else {}
+    function = {"arguments": arguments, **({"name": "apply_patch"} if named else {})}
+    delta = {"tool_calls": [{"index": 0, **named, "function": function}]}
+    choices = [{"index": 0, "delta": delta, "finish_reason": None}]
+    return sse.event(json.dumps({"id": "c", "created": 1, "choices": choices}).encode())
+
+
+@through_the_hub
+def test_the_shape_of_an_answer_is_nested_for_chat(client: openai.OpenAI, player: Player) -> None:
+    player.plays(whole(ANSWER))
+    schema = {"type": "object", "properties": {}}
+    form: Any = {"format": {"type": "json_schema", "name": "n", "schema": schema, "strict": True}}
+    answer = client.responses.create(model="m", input="hi", text=form, max_output_tokens=9)
+    assert answer.text is not None
+    sent = json.loads(player.requests[-1])
+    assert sent["response_format"]["json_schema"] == {"name": "n", "schema": schema, "strict": True}
+    assert 9 in (sent.get("max_tokens"), sent.get("max_completion_tokens"))
+
+
+@through_the_hub
+def test_a_stand_in_goes_on_with_the_answer_that_a_heartbeat_began(
+    client: openai.OpenAI, player: Player
+) -> None:
+    """The stand-in speaks Responses itself; its own bytes would begin a second response."""
+    player.plays(STREAM_HEAD, 0.4, "reset")
+    player.plays(STREAM_HEAD + chunk("from the other") + END)
+    with client.responses.stream(model="both", input="hi") as stream:
+        seen = [event.type for event in stream]
+        final = stream.get_final_response()
+    assert seen.count("response.created") == 1
+    assert final.output_text == "from the other"
+
+
+@through_the_hub
+def test_cursors_body_passes_through_to_no_backend(serving: Gateway, player: Player) -> None:
+    """It would be answered as Responses by a backend that speaks both."""
+    player.plays(whole(ANSWER))
+    answer = serving.post(CHAT, {**ASK, "model": "native"})
+    assert answer.json["choices"][0]["message"]["content"] == "played"
+    assert "messages" in json.loads(player.requests[-1])
+
+
+@through_the_hub
+def test_what_is_sensitive_in_items_and_instructions_is_found(serving: Gateway, player: Player) -> None:
+    """On either route, before anything is sent; all of these deployments are this device's."""
+    card = "4111 1111 1111 1111"
+    bodies: list[dict[str, Any]] = [
+        {"instructions": f"my card is {card}"},
+        {"input": [{"role": "user", "content": [{"type": "input_text", "text": card}]}]},
+        {"input": [
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": json.dumps({"q": card})},
+            {"type": "function_call_output", "call_id": "c", "output": "1"}]},
+        {"input": [
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": card}]}]},
+    ]  # fmt: skip
+    for path in (PATH, CHAT):
+        for body in bodies:
+            player.plays(whole(ANSWER))
+            answer = serving.post(path, {**ASK, **body})
+            assert (answer.status, answer.headers["x-hybridgw-level"]) == (200, "regulated"), body
 
 
 @through_the_hub

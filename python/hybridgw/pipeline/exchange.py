@@ -4,7 +4,7 @@ import time
 
 import msgspec
 
-from hybridgw.core import Boundary, Outcome
+from hybridgw.core import Boundary, Outcome, Route
 from hybridgw.errors import Refused, RequestError, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
@@ -25,17 +25,30 @@ def exchange_of(call: Call, upstream: Upstream) -> Exchange:
     exchange = upstream.exchanges[call.route]
     if exchange is None:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
-    if call.astray and exchange.outbound is None:
-        return _apart(upstream)
+    if exchange.outbound is None and (call.astray or _begun(call)):
+        apart = _apart(upstream)
+        if apart is not None:
+            return apart
+        if call.astray:
+            message = "the backend of this model takes `messages` here; send `input` to /v1/responses"
+            raise RequestError("unsupported_parameter", message, field="input")
     return exchange
 
 
-def _apart(upstream: Upstream) -> Exchange:
-    """The exchange for a body that stands on another route than it was sent to."""
+def _begun(call: Call) -> bool:
+    """Whether a heartbeat of an earlier attempt has begun an answer that only its writer can go on with:
+    the bytes of a backend would begin another one, with another id."""
+    return call.writer is not None and call.head_sent and call.route in _BEGUN_BY_HEARTBEATS
+
+
+_BEGUN_BY_HEARTBEATS = frozenset({Route.RESPONSES, Route.MESSAGES})
+
+
+def _apart(upstream: Upstream) -> Exchange | None:
+    """The exchange of a backend for conversations whose bytes may not pass through."""
     provider = provider_named(upstream.deployment.provider)
     if provider is None or provider.outbound is None:
-        message = "the backend of this model takes `messages` here; send `input` to /v1/responses"
-        raise RequestError("unsupported_parameter", message, field="input")
+        return None
     return Exchange(upstream.deployment.target.path, provider.shape, outbound=provider.outbound)
 
 
