@@ -220,7 +220,8 @@ def test_what_is_sensitive_in_items_and_instructions_is_found(serving: Gateway, 
             {"type": "function_call_output", "call_id": "c", "output": "1"}]},
         {"input": [
             {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
-            {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": card}]}]},
+            {"type": "function_call_output", "call_id": "c",
+             "output": [{"type": "input_text", "text": card}]}]},
     ]  # fmt: skip
     for path in (PATH, CHAT):
         for body in bodies:
