@@ -238,6 +238,7 @@ class _Turns:
         if isinstance(items, str):
             self._ask.messages.append(Message("user", [Text(items)]))
             return
+        before = len(self._ask.messages)
         for index, item in enumerate(items):
             kind = item.type or "message"
             handler = _HANDLERS.get(kind)
@@ -245,7 +246,7 @@ class _Turns:
                 self._ask.drop("input." + word(kind))
             else:
                 handler(self, item, f"input[{index}]")
-        if not self._ask.messages:
+        if len(self._ask.messages) == before:
             raise RequestError("invalid_value", "`input` holds no message", field="input")
 
     @staticmethod

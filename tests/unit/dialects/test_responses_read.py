@@ -325,6 +325,10 @@ def test_wrong_items_are_named(input_: object, code: str, field: str) -> None:
     assert refused(input_) == (code, field)
 
 
+def test_instructions_alone_are_no_request() -> None:
+    assert refused([], instructions="Be brief.") == ("invalid_value", "input")
+
+
 @pytest.mark.parametrize(
     ("members", "code", "field"),
     [
