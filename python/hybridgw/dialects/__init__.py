@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from hybridgw.core import Route
 from hybridgw.dialects.base import Dialect, Fault, Writer
+from hybridgw.dialects.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
 from hybridgw.dialects.openai import OPENAI
 from hybridgw.dialects.responses import RESPONSES, ResponsesAsChat
 
@@ -16,6 +17,9 @@ DIALECTS: Mapping[Route, Dialect] = {
     Route.COMPLETIONS: OPENAI,
     Route.EMBEDDINGS: OPENAI,
     Route.RESPONSES: RESPONSES,
+    Route.OLLAMA_CHAT: OLLAMA_CHAT,
+    Route.OLLAMA_GENERATE: OLLAMA_GENERATE,
+    Route.OLLAMA_EMBED: OLLAMA_GENERATE,
 }
 """By the route that was called."""
 

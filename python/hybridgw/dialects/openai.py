@@ -5,6 +5,7 @@ message is lost; in a chat stream only comment lines are safe as heartbeats; a s
 must end without `[DONE]`, because clients take that for success.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -53,7 +54,8 @@ def model_object(name: str, *, created: int, context_window: int | None) -> dict
     """One entry of `GET /v1/models` that OpenAI's and Anthropic's SDK both parse.
 
     They call the same path and expect different members; both keep the ones they do not know.
-    `max_model_len` is what vLLM's clients look for, `context_length` what OpenRouter's do.
+    `max_model_len` is what vLLM's clients look for, `context_length` what OpenRouter's do. Clouds
+    number a model's life in stages; here one that is listed is in use.
     """
     entry: dict[str, Any] = {
         "id": name,
@@ -62,20 +64,22 @@ def model_object(name: str, *, created: int, context_window: int | None) -> dict
         "owned_by": "hybridgw",
         "type": "model",
         "display_name": name,
+        "created_at": datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lifecycle": "active",
     }
     if context_window:
         entry["max_model_len"] = entry["context_length"] = entry["max_input_tokens"] = context_window
     return entry
 
 
-def model_list(entries: list[dict[str, Any]]) -> bytes:
-    """The whole answer of `GET /v1/models`."""
+def model_list(entries: list[dict[str, Any]], *, has_more: bool = False) -> bytes:
+    """The whole answer of `GET /v1/models`, or one page of it."""
     ids = [entry["id"] for entry in entries]
     return orjson.dumps(
         {
             "object": "list",
             "data": entries,
-            "has_more": False,
+            "has_more": has_more,
             "first_id": ids[0] if ids else None,
             "last_id": ids[-1] if ids else None,
         }

@@ -5,7 +5,7 @@ import time
 import msgspec
 
 from hybridgw.core import Boundary, Outcome, Route
-from hybridgw.errors import Refused, RequestError, UpstreamError
+from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.translation import Translation
@@ -18,6 +18,13 @@ from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, Upstr
 _BOUNDARIES = tuple(Boundary)
 _ERROR_BODY_LIMIT = 1024 * 1024
 _LEAST = 0.001
+
+
+class _Named(msgspec.Struct):
+    model: str = ""
+
+
+_named = msgspec.json.Decoder(_Named)
 
 
 def exchange_of(call: Call, upstream: Upstream) -> Exchange:
@@ -62,6 +69,12 @@ async def open_exchange(
 ) -> UpstreamResponse:
     """Send the request of this permit. A status other than 200 is read and raised."""
     body = permit.body()
+    if upstream.relays is not None and upstream.relays(_named.decode(body).model):
+        raise BoundaryRefused(
+            Outcome.BOUNDARY_REFUSED,
+            "the backend would pass this model on to a cloud; it needs a deployment of its own, which counts "
+            "as external",
+        )
     headers: Headers
     if translation is not None:
         target, headers, body = await translation.request(body)

@@ -131,6 +131,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     forwards: Mapping[bytes, bytes | None] = {}
     """Client headers that are passed on where bytes pass through, with the value used when the client
     sent none; the query goes with them."""
+    beside_v1: bool = False
+    """The paths of its own wire stand beside the `/v1` of a base URL, not below it."""
+    relays: Callable[[str], bool] | None = None
+    """Whether the backend would itself pass a model of this name on to computers further away."""
     inline_images: bool = False
     """Whether the gateway fetches remote images for it: the backend cannot, or must not (it stands
     inside the network, and would fetch whatever a client names)."""
@@ -146,13 +150,17 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     def exchange(self, route: Route, base_path: str) -> Exchange | None:
         """How to serve `route` at a base URL with this path (`/v1` included), or None."""
         if route in self.routes:
-            return Exchange(base_path + self._path(route), SHAPES[route])
+            return Exchange(self._base(route, base_path) + self._path(route), SHAPES[route])
         if route in self.translated:
             through, translator = self.translated[route]
             return Exchange(base_path + self._path(through), SHAPES[through], translator)
         if self.outbound is not None and route in CONVERSATIONS:
-            return Exchange(base_path, self.shape, outbound=self.outbound)
+            base = base_path.removesuffix("/v1") if self.beside_v1 else base_path
+            return Exchange(base, self.shape, outbound=self.outbound)
         return None
+
+    def _base(self, route: Route, base_path: str) -> str:
+        return base_path.removesuffix("/v1") if PATHS[route].startswith("/api/") else base_path
 
     def _path(self, route: Route) -> str:
         return self.paths.get(route) or PATHS[route]

@@ -7,14 +7,19 @@ dropped, nothing repaired but the errors that no SDK can read.
 
 from typing import Any
 
-from hybridgw.core import Route
+from hybridgw.config.providers import is_hosted_ollama
+from hybridgw.core import Route, Shape
 from hybridgw.providers.base import Provider
 from hybridgw.providers.completions_over_chat import CompletionsOverChat
 from hybridgw.providers.embeddings import Embeddings
+from hybridgw.providers.ollama import Ollama
+from hybridgw.providers.ollama_embed import OllamaEmbed
 
 _ALL = frozenset({Route.CHAT, Route.COMPLETIONS, Route.EMBEDDINGS, Route.RESPONSES})
 _TEXT = frozenset({Route.CHAT, Route.COMPLETIONS})
-_EMBEDDINGS = {Route.EMBEDDINGS: (Route.EMBEDDINGS, Embeddings)}
+_OLLAMA = frozenset({Route.OLLAMA_CHAT, Route.OLLAMA_GENERATE, Route.OLLAMA_EMBED})
+_OLLAMA_EMBED = {Route.OLLAMA_EMBED: (Route.EMBEDDINGS, OllamaEmbed)}
+_EMBEDDINGS = {Route.EMBEDDINGS: (Route.EMBEDDINGS, Embeddings), **_OLLAMA_EMBED}
 _OVER_CHAT = {Route.COMPLETIONS: (Route.CHAT, CompletionsOverChat), **_EMBEDDINGS}
 
 # Errors that are strings or flat objects, or carry an integer code, are unreadable to the SDKs:
@@ -32,10 +37,20 @@ _OLD_LIMIT = {"max_completion_tokens": "max_tokens"}
 _NEW_LIMIT = {"max_tokens": "max_completion_tokens"}
 
 _ROWS = (
-    Provider(name="openai", routes=_ALL),
+    Provider(name="openai", routes=_ALL, translated=_OLLAMA_EMBED),
     # Answers 200 with an error inside.
     Provider(name="openrouter", routes=_TEXT, repairs=_ERRORS),
-    _engine("ollama", renames=_OLD_LIMIT, probe="/api/version"),
+    _engine(
+        "ollama",
+        routes=_OLLAMA | {Route.COMPLETIONS},
+        outbound=Ollama,
+        shape=Shape.OLLAMA,
+        beside_v1=True,
+        relays=is_hosted_ollama,
+        inline_images=True,
+        renames=_OLD_LIMIT,
+        probe="/api/version",
+    ),
     _engine("llama_server", probe="/health"),
     _engine("llama_cpp_python", renames=_OLD_LIMIT),
     _engine("vllm", probe="/health"),
@@ -51,7 +66,7 @@ _ROWS = (
         probe=None,
     ),
     _engine("openai_compatible"),
-    Provider(name="demo", routes=_ALL),
+    Provider(name="demo", routes=_ALL, translated=_OLLAMA_EMBED),
 )
 
 PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in _ROWS}

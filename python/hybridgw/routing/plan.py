@@ -11,7 +11,7 @@ with its reason, listed, and never tried.
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -63,6 +63,8 @@ class Upstream(msgspec.Struct, frozen=True):
     """What a translation has to know of it."""
     forwards: Mapping[bytes, bytes | None]
     """Client headers that it is to see, with the value used when the client sent none."""
+    relays: Callable[[str], bool] | None
+    """Whether a name that a client may choose takes the request further than the boundary says."""
     secrets: tuple[str, ...]
     """Never to appear in what a client reads."""
 
@@ -152,6 +154,7 @@ def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
         ),
         backend=_backend(provider, entry),
         forwards=provider.forwards if provider else {},
+        relays=provider.relays if provider and "*" in entry.model and boundary < Boundary.EXTERNAL else None,
         secrets=_secrets(entry),
     )
 

@@ -54,6 +54,15 @@ def test_a_file_that_is_not_there(tmp_path: Path, config: str) -> None:
         assert result.stderr.count("\n") == 1
 
 
+def test_check_names_who_answers_each_path(config: str) -> None:
+    served = json.loads(call("check", "--no-resolve", "--json", config).stdout)["endpoints"]
+    assert "local/a" in served["/v1/chat/completions"]
+    assert "cloud/b" not in served["/v1/chat/completions"], "it has no key"
+    shown = call("check", "--no-resolve", config).stdout
+    (line,) = [line for line in shown.splitlines() if "/v1/chat/completions " in line]
+    assert "local/a" in line
+
+
 def test_check_without_looking_up(config: str) -> None:
     result = call("check", "--no-resolve", "--json", config)
     rows = json.loads(result.stdout)["rows"]

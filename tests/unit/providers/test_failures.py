@@ -13,8 +13,9 @@ from hybridgw.providers.failures import failure, hide, retry_after
 CASES = [
     (500, b"", Outcome.SERVER_ERROR, "upstream_error"),
     (503, b'{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}',
-     Outcome.SERVER_ERROR, "upstream_error"),
-    (529, b"{}", Outcome.SERVER_ERROR, "upstream_error"),
+     Outcome.SERVER_ERROR, "overloaded"),
+    (529, b"{}", Outcome.SERVER_ERROR, "overloaded"),
+    (504, b"", Outcome.SERVER_ERROR, "upstream_error"),
     (408, b"", Outcome.SERVER_ERROR, "upstream_timeout"),
     (429, b'{"error":{"message":"slow down","code":"rate_limit_exceeded"}}',
      Outcome.THROTTLED, "rate_limit_exceeded"),

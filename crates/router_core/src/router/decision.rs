@@ -286,10 +286,7 @@ impl Request {
     /// Whether the client's time is over at `delay_ms` after `now`.
     pub(super) fn over(&self, now: Now, delay_ms: u64) -> bool {
         let hints = &self.facts.hints;
-        let limit = match (
-            self.facts.stream(),
-            hints.stream_timeout_ms,
-        ) {
+        let limit = match (self.facts.stream(), hints.stream_timeout_ms) {
             (true, limit) if limit > 0 => limit,
             _ => hints.timeout_ms,
         };
