@@ -30,6 +30,7 @@ INFERENCE = {
     "/chat/completions": Route.CHAT,
     "/completions": Route.COMPLETIONS,
     "/embeddings": Route.EMBEDDINGS,
+    "/responses": Route.RESPONSES,
     "/api/chat": Route.OLLAMA_CHAT,
     "/api/generate": Route.OLLAMA_GENERATE,
     "/api/embed": Route.OLLAMA_EMBED,
