@@ -8,11 +8,12 @@ from collections.abc import Mapping
 
 from hybridgw.core import Route
 from hybridgw.dialects.base import Dialect, Fault, Writer
+from hybridgw.dialects.completions import COMPLETIONS
 from hybridgw.dialects.openai import OPENAI
 
 DIALECTS: Mapping[Route, Dialect] = {
     Route.CHAT: OPENAI,
-    Route.COMPLETIONS: OPENAI,
+    Route.COMPLETIONS: COMPLETIONS,
     Route.EMBEDDINGS: OPENAI,
 }
 """By the route that was called."""
