@@ -202,18 +202,17 @@ class ChatWriter:
     def _call(self, out: list[bytes], event: ToolStart) -> None:
         choice = self._choices.get(event.choice) or self._begun(out, event.choice, b"null")
         call = choice.calls[event.index] = _Call(event, event.name in self._custom)
-        if call.custom:
-            return
         name = _encode(event.name)
         if self._functions:
             if event.index == 0:
                 self._delta(out, choice, b'"function_call":{"name":%b,"arguments":""}' % name)
             return
+        kind, given = (b"custom", b"input") if call.custom else (b"function", b"arguments")
         self._delta(
             out,
             choice,
-            b'"tool_calls":[{"index":%d,"id":%b,"type":"function","function":{"name":%b,"arguments":""}}]'
-            % (event.index, _encode(event.id), name),
+            b'"tool_calls":[{"index":%d,"id":%b,"type":"%b","%b":{"name":%b,"%b":""}}]'
+            % (event.index, _encode(event.id), kind, kind, name, given),
         )
 
     def _arguments(self, out: list[bytes], event: ToolDelta) -> None:
@@ -239,8 +238,8 @@ class ChatWriter:
         for index, call in choice.calls.items():
             # Its text is known only now: it came inside JSON.
             if call.custom:
-                told = {"index": index, **_custom_call(call)}
-                self._delta(out, choice, b'"tool_calls":' + _encode([told]))
+                told = _encode(call.input())
+                self._delta(out, choice, b'"tool_calls":[{"index":%d,"custom":{"input":%b}}]' % (index, told))
         choice.finished = self._reason(choice, reason)
         self._chunk(out, choice.index, b"", b'},"finish_reason":"%b"' % choice.finished.encode())
 

@@ -288,7 +288,7 @@ def _arguments(said: Raw) -> str:
     text = bytes(said)
     if text[:1] == b'"':
         return _string.decode(said)
-    return "" if text in _NOTHING else text.decode()
+    return "" if text in _NOTHING else text.decode("utf-8", "replace")
 
 
 def _inside(text: str) -> str:
@@ -324,5 +324,5 @@ def _failure(said: Raw) -> Failure:
         return Failure("")
     if isinstance(error, str):
         return Failure(error)
-    code = bytes(error.code).strip(b'"').decode()
+    code = bytes(error.code).strip(b'"').decode("utf-8", "replace")
     return Failure(error.message or "", error.type or "", "" if code == "null" else code)

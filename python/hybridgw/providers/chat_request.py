@@ -251,7 +251,10 @@ def _identity(ask: Ask, can: Capabilities, out: Json) -> None:
     if ask.user is not None:
         # An address of a person is nobody's business.
         fit = can.user and "@" not in ask.user and len(ask.user) <= _LONGEST_USER
-        _put(ask, out, can.user or "user", ask.user, bool(fit))
+        if fit:
+            out[can.user] = ask.user
+        else:
+            ask.drop("user")
     _put(ask, out, "verbosity", ask.verbosity, can.verbosity)
     _put(ask, out, "service_tier", ask.service_tier, can.service_tier)
 

@@ -73,7 +73,7 @@ def test_parts() -> None:
                 {"type": "input_audio", "input_audio": {"data": "UklG", "format": "wav"}},
                 {
                     "type": "file",
-                    "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JV"},
+                    "file": {"filename": "a.pdf", "file_data": "data:text/csv;base64,JV"},
                 },
                 {"type": "file", "file": {"file_id": "file-1"}},
             ],
