@@ -16,7 +16,8 @@ import orjson
 from hybridgw.core import Outcome
 from hybridgw.errors import UpstreamError
 
-_SERVER_ERRORS = frozenset({500, 502, 503, 504, 529})
+# TGI says 424 where its model failed.
+_SERVER_ERRORS = frozenset({424, 500, 502, 503, 504, 529})
 _MONEY_CODES = frozenset(
     {
         "insufficient_quota",
@@ -42,7 +43,10 @@ _CONTEXT_PHRASES = (
     "longer than the maximum model length",
     "exceed the configured limit",
     "context window",
+    "`inputs` must have less than",
+    "`inputs` tokens + `max_new_tokens` must be",
 )
+_TGI_REFUSALS = frozenset({"validation", "template_error", "tool_error"})
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 _LONGEST_MESSAGE = 2000
 _LONGEST_PARAM = 200
@@ -71,7 +75,8 @@ def failure(
         outcome,
         hide(message, secrets)[:_LONGEST_MESSAGE],
         code=code,
-        status=status,
+        # Clients of this protocol know such a fault as a 400.
+        status=400 if status == 422 and error.type in _TGI_REFUSALS else status,
         retry_after=retry_after(headers, time.time()),
     )
     if error.param is not None:

@@ -100,6 +100,13 @@ TWO = [
     ToolDelta(1, "[1]"),
 ]
 
+MADE = [
+    ToolStart(0, "made_0", "f"),
+    ToolDelta(0, "{}"),
+    ToolStart(1, "made_1", "f"),
+    ToolDelta(1, "[1]"),
+]
+
 
 @pytest.mark.parametrize(
     ("calls", "events"),
@@ -125,12 +132,12 @@ TWO = [
         ),
         pytest.param(
             [call(0, "f", "{}"), call(1, "f", "[1]")],
-            [ToolStart(0, "made_0", "f"), ToolDelta(0, "{}"), ToolStart(1, "made_1", "f"), ToolDelta(1, "[1]")],
+            MADE,
             id="no id",
         ),
         pytest.param(
             [call(None, "f", "{}"), call(None, "f", "[1]")],
-            [ToolStart(0, "made_0", "f"), ToolDelta(0, "{}"), ToolStart(1, "made_1", "f"), ToolDelta(1, "[1]")],
+            MADE,
             id="neither id nor index",
         ),
         pytest.param(
