@@ -8,13 +8,14 @@ from collections.abc import Mapping
 
 from hybridgw.core import Route
 from hybridgw.dialects.base import Dialect, Fault, Writer
+from hybridgw.dialects.completions import COMPLETIONS
 from hybridgw.dialects.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
 from hybridgw.dialects.openai import OPENAI
 from hybridgw.dialects.responses import RESPONSES, ResponsesAsChat
 
 DIALECTS: Mapping[Route, Dialect] = {
     Route.CHAT: OPENAI,
-    Route.COMPLETIONS: OPENAI,
+    Route.COMPLETIONS: COMPLETIONS,
     Route.EMBEDDINGS: OPENAI,
     Route.RESPONSES: RESPONSES,
     Route.OLLAMA_CHAT: OLLAMA_CHAT,

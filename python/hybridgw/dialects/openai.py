@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 import orjson
 
+from hybridgw.dialects import chat
 from hybridgw.dialects.base import Fault, Writer
+from hybridgw.dialects.chat_writer import ChatWriter, error_body
 from hybridgw.wire import Ask
 
 
@@ -24,7 +26,7 @@ class OpenAI:
 
     def error(self, fault: Fault) -> bytes:
         """`{"error": {message, type, param, code}}`, all four always present."""
-        return orjson.dumps({"error": self._error(fault)})
+        return error_body(fault)
 
     def status(self, fault: Fault) -> int:
         """As the catalogue has it."""
@@ -32,19 +34,15 @@ class OpenAI:
 
     def read(self, body: bytes) -> Ask:
         """A Chat request."""
-        raise NotImplementedError
+        return chat.read(body)
 
     def writer(self, ask: Ask) -> Writer:
         """A Chat answer."""
-        raise NotImplementedError
+        return ChatWriter(ask)
 
     def error_event(self, fault: Fault) -> bytes:
         """The same object as an event without a name, which both SDKs raise on."""
-        return b"data: " + orjson.dumps({"error": self._error(fault)}) + b"\n\n"
-
-    @staticmethod
-    def _error(fault: Fault) -> dict[str, Any]:
-        return {"message": fault.message, "type": fault.type, "param": fault.param, "code": fault.code}
+        return b"data: " + error_body(fault) + b"\n\n"
 
 
 OPENAI = OpenAI()

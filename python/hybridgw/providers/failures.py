@@ -42,9 +42,12 @@ _CONTEXT_PHRASES = (
     "longer than the maximum model length",
     "exceed the configured limit",
     "context window",
+    "`inputs` must have less than",
+    "`inputs` tokens + `max_new_tokens` must be",
 )
 _BUSY_PHRASE = "maximum pending requests exceeded"
 """Ollama's queue is full: nothing is broken, and somebody else may have room."""
+_TGI_REFUSALS = frozenset({"validation", "template_error", "tool_error"})
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 _LONGEST_MESSAGE = 2000
 _LONGEST_PARAM = 200
@@ -73,7 +76,8 @@ def failure(
         outcome,
         hide(message, secrets)[:_LONGEST_MESSAGE],
         code=code,
-        status=status,
+        # Clients of this protocol know such a fault as a 400.
+        status=400 if status == 422 and error.type in _TGI_REFUSALS else status,
         retry_after=retry_after(headers, time.time()),
     )
     if error.param is not None:
@@ -110,7 +114,8 @@ def _judge(status: int, error: _Error) -> tuple[Outcome, str]:
     if status in (503, 529):
         # To the breaker it is down; to the client it is worth another try in a while.
         return Outcome.SERVER_ERROR, "overloaded"
-    if status >= 500:
+    # TGI says 424 where its model failed.
+    if status >= 500 or status == 424:
         return Outcome.SERVER_ERROR, "upstream_error"
     if status in (400, 413, 422):
         said = error.message.lower()

@@ -138,7 +138,8 @@ def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
     return Upstream(
         deployment=deployment,
         exchanges=tuple(
-            provider.exchange(route, target.path) if provider and route in routes else None for route in Route
+            provider.exchange(route, target.path, _query(entry)) if provider and route in routes else None
+            for route in Route
         ),
         stream_timeouts=times,
         whole_timeouts=Timeouts(
@@ -178,7 +179,12 @@ def _backend(provider: Provider | None, entry: DeploymentSettings) -> Backend:
         drops=(*(provider.drops if provider else ()), *entry.drop_params),
         defaults={name: value for name, value in entry.defaults.items() if name != "stream"},
         force=entry.extra_body,
+        query=_query(entry),
     )
+
+
+def _query(entry: DeploymentSettings) -> str:
+    return f"?api-version={entry.api_version}" if entry.api_version else ""
 
 
 def _secrets(entry: DeploymentSettings) -> tuple[str, ...]:
