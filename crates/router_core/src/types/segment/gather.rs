@@ -309,8 +309,9 @@ impl<'a> Gatherer<'a> {
         }
         let class = self.open.last().map_or(Class::Text, |(_, class)| *class);
         let chosen = class == Class::Choice || self.part == Part::Tools;
-        self.text.token_ids |=
-            self.part == Part::Prompt || class == Class::TokenIds || (count >= MANY && !chosen);
+        // Inside of an item a number is a place in a text or on a screen, as in a message.
+        let prompt = self.part == Part::Prompt && self.message == Mark::NO_MESSAGE;
+        self.text.token_ids |= prompt || class == Class::TokenIds || (count >= MANY && !chosen);
         let all = (ROW..MANY).contains(&count);
         while at < end {
             if !self.body[at].is_ascii_digit() {

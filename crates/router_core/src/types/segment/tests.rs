@@ -276,7 +276,10 @@ fn token_ids_are_told() {
         let body = format!(r#"{{"{name}":[5],"model":"m"}}"#);
         assert!(gathered(&body).token_ids(), "{name}");
     }
+    let item = r#"{"role":"assistant","content":[{"type":"output_text","text":"x","annotations":[{"start_index":0,"end_index":1}]}]}"#;
+    assert!(gathered(&format!(r#"{{"input":[{item},{item}]}}"#)).complete());
     let many = vec!["7"; 40].join(", ");
+    assert!(gathered(&format!(r#"{{"input":[{{"content":[{many}]}}]}}"#)).token_ids());
     assert!(gathered(&format!(r#"{{"unheard_of":[[{many}]]}}"#)).token_ids());
     assert!(!gathered(&format!(r#"{{"stop_token_ids":[{many}]}}"#)).token_ids());
     assert!(!gathered(&format!(r#"{{"tools":[{{"enum":[{many}]}}]}}"#)).token_ids());
