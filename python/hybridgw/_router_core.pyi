@@ -160,6 +160,11 @@ class Decision:
         """Tokens of the prompt as estimated before anything was sent; exact up to 16 KB of text."""
 
     @property
+    def remote_media(self) -> bool:
+        """Whether the request refers to images, audio or files that have to be fetched from somewhere.
+        References to anything but http(s), `gs:` and inline data are refused by `decide`."""
+
+    @property
     def level(self) -> int:
         """The Level of the content, as far as it is known."""
 

@@ -222,6 +222,11 @@ impl Decision {
         self.request.facts.level
     }
 
+    /// Whether the request refers to media that have to be fetched from somewhere.
+    pub fn remote_media(&self) -> bool {
+        self.request.facts.remote_media
+    }
+
     /// Tokens of the prompt, counted or sampled before anything was sent.
     pub fn prompt_tokens(&self) -> u64 {
         self.request.facts.length.tokens
