@@ -43,6 +43,8 @@ _CONTEXT_PHRASES = (
     "exceed the configured limit",
     "context window",
 )
+_KEY_CODES = frozenset({"api_key_invalid"})
+"""Google answers a bad key with 400."""
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 _LONGEST_MESSAGE = 2000
 _LONGEST_PARAM = 200
@@ -55,6 +57,8 @@ class _Error(msgspec.Struct):
     type: str = ""
     code: str = ""
     param: str | None = None
+    retry_after: float | None = None
+    """As Google has it: inside the body."""
 
 
 def failure(
@@ -72,7 +76,7 @@ def failure(
         hide(message, secrets)[:_LONGEST_MESSAGE],
         code=code,
         status=status,
-        retry_after=retry_after(headers, time.time()),
+        retry_after=_either(retry_after(headers, time.time()), error.retry_after),
     )
     if error.param is not None:
         built.field = hide(error.param, secrets)[:_LONGEST_PARAM]
@@ -99,7 +103,7 @@ def _judge(status: int, error: _Error) -> tuple[Outcome, str]:
         return Outcome.OUT_OF_CREDIT, "upstream_quota"
     if status == 429:
         return Outcome.THROTTLED, "rate_limit_exceeded"
-    if status in (401, 403):
+    if status in (401, 403) or (status == 400 and codes & _KEY_CODES):
         return Outcome.CREDENTIAL_REJECTED, "upstream_auth"
     if status == 408:
         return Outcome.SERVER_ERROR, "upstream_timeout"
@@ -133,12 +137,30 @@ def _read(body: bytes) -> _Error:
     if not isinstance(inner, dict):
         return _Error()
     param = inner.get("param")
+    reason, wait = _google(inner.get("details"))
     return _Error(
         message=_text(inner.get("message") or inner.get("detail")),
         type=_text(inner.get("type")),
-        code=_text(inner.get("code")),
+        code=reason or _text(inner.get("code")),
         param=param if isinstance(param, str) else None,
+        retry_after=wait,
     )
+
+
+def _google(details: object) -> tuple[str, float | None]:
+    """Reason and wait from the list of details that Google's errors carry."""
+    reason, wait = "", None
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict):
+            reason = reason or _text(detail.get("reason"))
+            delay = detail.get("retryDelay")
+            if isinstance(delay, str) and delay.endswith("s"):
+                wait = _number(delay[:-1].encode(), 1.0)
+    return reason, wait
+
+
+def _either(said: float | None, inside: float | None) -> float | None:
+    return said if said is not None or inside is None else min(inside, 86400.0)
 
 
 def _text(value: object) -> str:

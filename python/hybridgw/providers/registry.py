@@ -1,16 +1,17 @@
 """The backends we know, one row each.
 
-All of them speak the OpenAI dialect on their own compatibility layer; each row holds what was
+Most of them speak the OpenAI dialect on their own compatibility layer; each row holds what was
 found to differ. A backend that nobody listed is `openai_compatible`: nothing renamed, nothing
 dropped, nothing repaired but the errors that no SDK can read.
 """
 
 from typing import Any
 
-from hybridgw.core import Route
+from hybridgw.core import Route, Shape
 from hybridgw.providers.base import Provider
 from hybridgw.providers.completions_over_chat import CompletionsOverChat
 from hybridgw.providers.embeddings import Embeddings
+from hybridgw.providers.gemini import Gemini
 
 _ALL = frozenset({Route.CHAT, Route.COMPLETIONS, Route.EMBEDDINGS, Route.RESPONSES})
 _TEXT = frozenset({Route.CHAT, Route.COMPLETIONS})
@@ -49,6 +50,15 @@ _ROWS = (
         # Single-threaded: a second request would block even its health answers.
         max_parallel=1,
         probe=None,
+    ),
+    # Asked by its own methods, of which the model is part of the path.
+    Provider(
+        name="gemini",
+        routes=frozenset(),
+        outbound=Gemini,
+        shape=Shape.GEMINI,
+        key_header="x-goog-api-key",
+        inline_images=True,
     ),
     _engine("openai_compatible"),
     Provider(name="demo", routes=_ALL),
