@@ -18,6 +18,7 @@ from hybridgw.dialects.base import Writer
 from hybridgw.dialects.openai import completion_as_events
 from hybridgw.errors import RequestError, UpstreamError
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.images import inline_images
 from hybridgw.providers.base import Exchange, Translator
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import Headers
@@ -89,6 +90,8 @@ class _Through:
     async def request(self, body: bytes) -> tuple[str, Headers, bytes]:
         call = self._call
         ask: Ask = asked(call.dialect.read, body)
+        if self._upstream.inline_images:
+            await inline_images(call, ask, self._upstream.own_media)
         target = self._exchange.target + self._outbound.path(ask)
         headers = self._outbound.headers(ask)
         data = asked(lambda _: self._outbound.request(ask), b"")

@@ -12,6 +12,7 @@ from hybridgw.providers.base import Provider
 from hybridgw.providers.completions_over_chat import CompletionsOverChat
 from hybridgw.providers.embeddings import Embeddings
 from hybridgw.providers.gemini import Gemini
+from hybridgw.providers.gemini_request import HOSTED
 
 _ALL = frozenset({Route.CHAT, Route.COMPLETIONS, Route.EMBEDDINGS, Route.RESPONSES})
 _TEXT = frozenset({Route.CHAT, Route.COMPLETIONS})
@@ -36,11 +37,11 @@ _ROWS = (
     Provider(name="openai", routes=_ALL),
     # Answers 200 with an error inside.
     Provider(name="openrouter", routes=_TEXT, repairs=_ERRORS),
-    _engine("ollama", renames=_OLD_LIMIT, probe="/api/version"),
-    _engine("llama_server", probe="/health"),
-    _engine("llama_cpp_python", renames=_OLD_LIMIT),
-    _engine("vllm", probe="/health"),
-    _engine("tgi", translated={}, renames=_OLD_LIMIT, probe="/health"),
+    _engine("ollama", renames=_OLD_LIMIT, probe="/api/version", inline_images=True),
+    _engine("llama_server", probe="/health", inline_images=True),
+    _engine("llama_cpp_python", renames=_OLD_LIMIT, inline_images=True),
+    _engine("vllm", probe="/health", inline_images=True),
+    _engine("tgi", translated={}, renames=_OLD_LIMIT, probe="/health", inline_images=True),
     _engine(
         "litert_lm",
         routes=frozenset({Route.CHAT}),
@@ -50,6 +51,7 @@ _ROWS = (
         # Single-threaded: a second request would block even its health answers.
         max_parallel=1,
         probe=None,
+        inline_images=True,
     ),
     # Asked by its own methods, of which the model is part of the path.
     Provider(
@@ -59,8 +61,9 @@ _ROWS = (
         shape=Shape.GEMINI,
         key_header="x-goog-api-key",
         inline_images=True,
+        own_media=(HOSTED,),
     ),
-    _engine("openai_compatible"),
+    _engine("openai_compatible", inline_images="inside"),
     Provider(name="demo", routes=_ALL),
 )
 
