@@ -1,8 +1,8 @@
 """Google's Gemini API, natively: what its layer for OpenAI's clients lacks are signatures of calls,
 thoughts, and usage that adds up.
 
-One exchange: the request knows names that Gemini cannot spell and tools that take text, and the answer
-needs them to give them back. Reading and writing stand beside it (`gemini_request`, `gemini_answer`).
+One exchange: the request knows names that Gemini cannot spell, and the answer needs them to give them
+back. Reading and writing stand beside it (`gemini_request`, `gemini_answer`).
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class Gemini:
     def __init__(self, backend: Backend, make_id: Callable[[], str] = new_id) -> None:
         self._backend = backend
         self._make_id = make_id
-        self._reader = Reader({}, frozenset(), make_id)
+        self._reader = Reader({}, make_id)
 
     def path(self, ask: Ask) -> str:
         """The model and the method stand in the path."""
@@ -43,11 +43,7 @@ class Gemini:
         """`GenerateContentRequest`."""
         configured.apply(ask, self._backend)
         if ask.tools:
-            self._reader = Reader(
-                renamed(tool.name for tool in ask.tools),
-                frozenset(tool.name for tool in ask.tools if tool.custom),
-                self._make_id,
-            )
+            self._reader = Reader(renamed(tool.name for tool in ask.tools), self._make_id)
         return body_of(ask, self._backend.thinking)
 
     def whole(self, body: bytes) -> list[Event]:

@@ -96,7 +96,6 @@ class _Answer(msgspec.Struct, rename="camel"):
 
 _answer = msgspec.json.Decoder(_Answer)
 _answers = msgspec.json.Decoder(list[_Answer])
-_input = msgspec.json.Decoder(dict[str, str])
 
 _FILTERED = frozenset(
     {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "MODEL_ARMOR", "NO_IMAGE"}
@@ -121,15 +120,11 @@ def new_id() -> str:
 class Reader:
     """One answer."""
 
-    __slots__ = ("_calls", "_custom", "_finish", "_make_id", "_names", "_started", "_usage")
+    __slots__ = ("_calls", "_finish", "_make_id", "_names", "_started", "_usage")
 
-    def __init__(
-        self, names: dict[str, str], custom: frozenset[str], make_id: Callable[[], str] = new_id
-    ) -> None:
+    def __init__(self, names: dict[str, str], make_id: Callable[[], str] = new_id) -> None:
         self._names = names
         """Names as they were sent, to the client's, where these differ."""
-        self._custom = custom
-        """The client's names of tools that take text."""
         self._make_id = make_id
         self._started = False
         self._calls: dict[int, int] = {}
@@ -243,23 +238,16 @@ class Reader:
         if signature:
             call_id = signed_id(call_id, signature)
         events.append(ToolStart(index, call_id, name, choice, signature))
-        events.append(ToolDelta(index, self._arguments(call.args, name), choice))
+        events.append(ToolDelta(index, _arguments(call.args), choice))
 
-    def _arguments(self, args: msgspec.Raw, name: str) -> str:
-        raw = bytes(args)
-        if raw == b"null":
-            raw = b"{}"
-        elif b"\n" in raw:
-            raw = msgspec.json.format(raw, indent=-1)
-        if name in self._custom:
-            # What was wrapped for the model is unwrapped; what it wrote otherwise is left as it is.
-            try:
-                members = _input.decode(raw)
-            except msgspec.MsgspecError:
-                members = {}
-            if members.keys() == {"input"}:
-                return members["input"]
-        return raw.decode()
+
+def _arguments(args: msgspec.Raw) -> str:
+    raw = bytes(args)
+    if raw == b"null":
+        return "{}"
+    if b"\n" in raw:
+        raw = msgspec.json.format(raw, indent=-1)
+    return raw.decode()
 
 
 def _logprobs(result: _Logprobs) -> msgspec.Raw:

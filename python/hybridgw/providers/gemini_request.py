@@ -320,14 +320,17 @@ def _tools(ask: Ask, body: dict[str, Any]) -> None:
 
 def _declaration(tool: Tool, ask: Ask) -> dict[str, Any]:
     said: dict[str, Any] = {"name": sent_name(tool.name)}
-    if tool.description:
-        said["description"] = tool.description
+    description = tool.description
     if tool.custom:
         said["parametersJsonSchema"] = _TEXT_INPUT
         if tool.format is not None:
-            ask.drop("tools.custom.format")
+            # Nobody enforces the grammar here, but it can be followed.
+            grammar = f"The input must follow this format: {bytes(tool.format).decode()}"
+            description = f"{description}\n\n{grammar}" if description else grammar
     elif tool.parameters is not None:
         said["parametersJsonSchema"] = tool.parameters
+    if description:
+        said["description"] = description
     if tool.strict:
         ask.drop("tools.function.strict")
     return said

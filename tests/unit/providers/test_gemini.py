@@ -461,11 +461,17 @@ def test_arguments_lose_their_line_breaks_and_nothing_else() -> None:
     assert delta.arguments == '{"n":1.0,"big":12345678901234567890123}'
 
 
-def test_a_custom_tool_gets_its_text() -> None:
-    outbound = gemini()
-    outbound.request(ask(tools=[Tool("note", custom=True)]))
-    events = outbound.whole(answer(call("note", {"input": "a\nb"})))
-    assert ToolDelta(0, "a\nb") in events
+def test_a_custom_tool_is_a_function_with_one_text() -> None:
+    tool = Tool("note", "Notes.", custom=True, format=Raw(b'{"type":"text"}'))
+    history = (user("x"), assistant(ToolCall("c", "note", 'a "b"', custom=True)), result("c", Text("ok")))
+    body = sent(ask(*history, tools=[tool]))
+    (declared,) = body["tools"][0]["functionDeclarations"]
+    assert declared["parametersJsonSchema"]["required"] == ["input"]
+    assert declared["description"] == 'Notes.\n\nThe input must follow this format: {"type":"text"}'
+    assert body["contents"][1]["parts"][0]["functionCall"]["args"] == {"input": 'a "b"'}
+    # Unwrapped by whoever writes for the client.
+    events = gemini().whole(answer(call("note", {"input": "a\nb"})))
+    assert ToolDelta(0, '{"input": "a\\nb"}') in events
 
 
 def test_a_blocked_prompt_is_an_empty_answer() -> None:
