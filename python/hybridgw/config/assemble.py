@@ -74,7 +74,7 @@ def clean_url(text: str, vendor: Vendor) -> str:
             path = path[: -len(tail)]
             break
     if not path or (vendor.engine and not path.endswith("/v1")):
-        path = f"{path}/v1"
+        path = f"{path}{vendor.version}"
     return f"{target.scheme}://{target.authority}{path}"
 
 

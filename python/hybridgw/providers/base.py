@@ -138,9 +138,11 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """The paths of its own wire stand beside the `/v1` of a base URL, not below it."""
     relays: Callable[[str], bool] | None = None
     """Whether the backend would itself pass a model of this name on to computers further away."""
-    inline_images: bool = False
+    inline_images: bool | Literal["inside"] = False
     """Whether the gateway fetches remote images for it: the backend cannot, or must not (it stands
-    inside the network, and would fetch whatever a client names)."""
+    inside the network, and would fetch whatever a client names). `inside`: unless it is external."""
+    own_media: tuple[str, ...] = ()
+    """Beginnings of URLs of what the backend itself keeps; never fetched for it."""
     probe: str | None = "{base}/models"
     """Path that answers quickly while the backend is well, costs nothing and wakes nothing up;
     `{base}` is the path of the base URL. None: only a connection may be made."""

@@ -12,6 +12,8 @@ from hybridgw.core import Route, Shape
 from hybridgw.providers.base import Provider
 from hybridgw.providers.chat_wire import over_chat
 from hybridgw.providers.embeddings import Embeddings
+from hybridgw.providers.gemini import Gemini
+from hybridgw.providers.gemini_request import HOSTED
 from hybridgw.providers.litert_lm import LiteRT
 from hybridgw.providers.ollama import Ollama
 from hybridgw.providers.ollama_embed import OllamaEmbed
@@ -98,8 +100,19 @@ _ROWS = (
         max_parallel=1,
         queue=True,
         probe=None,
+        inline_images=True,
     ),
-    _engine("openai_compatible", inline_images=False),
+    # Asked by its own methods, of which the model is part of the path.
+    Provider(
+        name="gemini",
+        routes=frozenset(),
+        outbound=Gemini,
+        shape=Shape.GEMINI,
+        key_header="x-goog-api-key",
+        inline_images=True,
+        own_media=(HOSTED,),
+    ),
+    _engine("openai_compatible", inline_images="inside"),
     Provider(name="demo", routes=_OPENAI, translated=_OLLAMA_EMBED, outbound=over_chat("demo")),
 )
 

@@ -67,6 +67,10 @@ class Upstream(msgspec.Struct, frozen=True):
     """Whether a name that a client may choose takes the request further than the boundary says."""
     secrets: tuple[str, ...]
     """Never to appear in what a client reads."""
+    inline_images: bool
+    """Whether remote images are fetched for it."""
+    own_media: tuple[str, ...]
+    """Beginnings of URLs that are not."""
 
 
 class Plan:
@@ -157,7 +161,15 @@ def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
         forwards=provider.forwards if provider else {},
         relays=provider.relays if provider and "*" in entry.model and boundary < Boundary.EXTERNAL else None,
         secrets=_secrets(entry),
+        inline_images=_inlines(provider, boundary),
+        own_media=provider.own_media if provider else (),
     )
+
+
+def _inlines(provider: Provider | None, boundary: Boundary) -> bool:
+    if provider is None or provider.inline_images != "inside":
+        return bool(provider and provider.inline_images)
+    return boundary < Boundary.EXTERNAL
 
 
 def _key_header(provider: Provider | None, key: str) -> tuple[bytes, bytes]:
