@@ -8,7 +8,7 @@ A turn of a user may hold results of tools beside text. In the hub these are mes
 right after the turn that made the calls, whatever stands between.
 """
 
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -209,7 +209,7 @@ class _Turns:
             if parts:
                 self._messages.append(Message("system", parts))
             return
-        if role != "user" and role != "assistant":
+        if role not in ("user", "assistant"):
             _refuse(field + ".role", "the role is none of user, assistant, system")
         results: list[Part] = []
         if isinstance(content, str):
@@ -223,18 +223,17 @@ class _Turns:
             self._after += 1
         if parts:
             self._append(role, parts)
-        elif not results and not (content and role == "assistant"):
+        elif not results and (role == "user" or not (content or last)):
             # A last, empty turn of the assistant asks for nothing else than its absence does; one that
             # held what nobody else can read has nothing left.
-            if not (last and role == "assistant"):
-                _refuse(field + ".content", "the message is empty")
+            _refuse(field + ".content", "the message is empty")
 
-    def _append(self, role: Literal["user", "assistant"], parts: list[Part]) -> None:
+    def _append(self, role: str, parts: list[Part]) -> None:
         messages = self._messages
         if messages and messages[-1].role == role:
             messages[-1].parts.extend(parts)
         else:
-            messages.append(Message(role, parts))
+            messages.append(Message("assistant" if role == "assistant" else "user", parts))
             if role == "assistant":
                 self._after = len(messages)
 
@@ -370,9 +369,10 @@ class _Turns:
 def _inside(block: _Block, field: str) -> str | list[_Block] | None:
     """What stands in `content` of a block."""
     try:
-        return _inner.decode(block.content)
+        content: str | list[_Block] | None = _inner.decode(block.content)
     except msgspec.ValidationError as error:
         raise mistyped(error, field + ".content") from None
+    return content
 
 
 def _tools(ask: Ask, asked: _Body) -> None:
@@ -473,7 +473,7 @@ def mistyped(error: msgspec.ValidationError, inside: str = "") -> RequestError:
     """The error of a decoder in the client's terms: it says where, in its own way of writing paths."""
     said, _, where = str(error).partition(" - at `$")
     path = (inside + where.rstrip("`")).lstrip(".")
-    missing, _, name = said.partition("Object missing required field `")[2].partition("`")
+    missing, _, _ = said.partition("Object missing required field `")[2].partition("`")
     if missing:
         path = f"{path}.{missing}".lstrip(".")
         return RequestError("missing_field", "it is missing", field=path)

@@ -183,7 +183,7 @@ class MessagesWriter:
                 model = event.model
             elif isinstance(event, Usage):
                 usage = event
-        message = {
+        message: dict[str, Any] = {
             "id": self._name,
             "type": "message",
             "role": "assistant",

@@ -94,6 +94,8 @@ class Exchange(msgspec.Struct, frozen=True):
     """Makes the translator of one exchange; None where the bytes pass through."""
     outbound: Callable[[Backend], Outbound] | None = None
     """Makes the far half of a translation through the hub."""
+    edit: Callable[[bytes], bytes] | None = None
+    """Takes out of a body that passes through what this backend alone must not see."""
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +114,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Serves all other conversations through the hub."""
     shape: Shape = Shape.CHAT
     """Of what `outbound` reads."""
+    edits: Mapping[Route, Callable[[bytes], bytes]] = {}
+    """See `Exchange.edit`; by native route."""
     paths: Mapping[Route, str] = {}
     """Where `PATHS` does not hold."""
     renames: Mapping[str, str] = {}
@@ -146,7 +150,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     def exchange(self, route: Route, base_path: str) -> Exchange | None:
         """How to serve `route` at a base URL with this path (`/v1` included), or None."""
         if route in self.routes:
-            return Exchange(base_path + self._path(route), SHAPES[route])
+            return Exchange(base_path + self._path(route), SHAPES[route], edit=self.edits.get(route))
         if route in self.translated:
             through, translator = self.translated[route]
             return Exchange(base_path + self._path(through), SHAPES[through], translator)

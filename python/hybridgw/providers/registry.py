@@ -7,7 +7,9 @@ dropped, nothing repaired but the errors that no SDK can read.
 
 from typing import Any
 
-from hybridgw.core import Route
+from hybridgw.core import Route, Shape
+from hybridgw.providers.anthropic import Anthropic
+from hybridgw.providers.anthropic_replay import without_own_thoughts
 from hybridgw.providers.base import Provider
 from hybridgw.providers.completions_over_chat import CompletionsOverChat
 from hybridgw.providers.embeddings import Embeddings
@@ -35,6 +37,15 @@ _ROWS = (
     Provider(name="openai", routes=_ALL),
     # Answers 200 with an error inside.
     Provider(name="openrouter", routes=_TEXT, repairs=_ERRORS),
+    Provider(
+        name="anthropic",
+        routes=frozenset({Route.MESSAGES}),
+        edits={Route.MESSAGES: without_own_thoughts},
+        outbound=Anthropic,
+        shape=Shape.MESSAGES,
+        key_header="x-api-key",
+        forwards={b"anthropic-version": b"2023-06-01", b"anthropic-beta": None},
+    ),
     _engine("ollama", renames=_OLD_LIMIT, probe="/api/version"),
     _engine("llama_server", probe="/health"),
     _engine("llama_cpp_python", renames=_OLD_LIMIT),

@@ -43,6 +43,7 @@ CATALOGUE: dict[str, Row] = {
     "invalid_value": _bad_request("A member has a value that is not allowed."),
     "missing_field": _bad_request("A required member is missing.", "missing_required_parameter"),
     "unknown_hint": _bad_request("A routing hint, or its value, does not exist."),
+    "unsupported_content": _bad_request("The chosen backend cannot take a part of the content."),
     "unsupported_parameter": _bad_request("The chosen backend cannot do what a member asks for."),
     "context_length_exceeded": _bad_request("The prompt is longer than any allowed model takes."),
     "content_filter": _bad_request("The upstream's content filter refused."),
