@@ -30,6 +30,8 @@ from hybridgw.wire import (
 )
 
 Raw = msgspec.Raw
+_NULL = Raw(b"null")
+"""A member that was not given: the decoder knows no `Raw | None`."""
 
 _ATTRIBUTION = "x-anthropic-billing-header"
 """How the first line of Claude Code's prompt begins: whom to bill. It differs per session, and so
@@ -45,9 +47,9 @@ class _Block(msgspec.Struct):
 
     type: str
     text: str | None = None
-    cache_control: Raw | None = None
+    cache_control: Raw = _NULL
     source: "_Source | str | None" = None
-    content: Raw = Raw(b"null")
+    content: Raw = _NULL
     id: str | None = None
     name: str | None = None
     input: Raw = Raw(b"{}")
@@ -79,9 +81,9 @@ class _Tool(msgspec.Struct):
     name: str
     type: str | None = None
     description: str | None = None
-    input_schema: Raw | None = None
+    input_schema: Raw = _NULL
     strict: bool | None = None
-    cache_control: Raw | None = None
+    cache_control: Raw = _NULL
 
 
 class _Choice(msgspec.Struct):
@@ -98,7 +100,7 @@ class _Thinks(msgspec.Struct):
 
 class _Format(msgspec.Struct):
     type: str
-    schema: Raw | None = None
+    schema: Raw = _NULL
 
 
 class _Output(msgspec.Struct):
@@ -121,9 +123,9 @@ class _Body(msgspec.Struct):
     output_config: _Output | None = None
     output_format: _Format | None = None
     stop_sequences: list[str] | None = None
-    temperature: Raw | None = None
-    top_p: Raw | None = None
-    top_k: Raw | None = None
+    temperature: Raw = _NULL
+    top_p: Raw = _NULL
+    top_k: Raw = _NULL
     metadata: _Metadata | None = None
     service_tier: str | None = None
     stream: bool | None = None
@@ -168,7 +170,7 @@ def read_messages(body: bytes) -> Ask:
     if form is not None:
         if form.type != "json_schema":
             _refuse("output_config.format.type", "only json_schema is known")
-        ask.format = Format("json_schema", schema=form.schema)
+        ask.format = Format("json_schema", schema=_given(form.schema))
     if asked.service_tier is not None:
         ask.service_tier = _TIERS.get(asked.service_tier, asked.service_tier)
     members = _members.decode(body)
@@ -247,7 +249,7 @@ class _Turns:
             if block.type != "text":
                 _refuse(f"{field}[{at}].type", "instructions are text")
             if block.text:
-                parts.append(Text(block.text, block.cache_control))
+                parts.append(Text(block.text, _given(block.cache_control)))
         return parts
 
     def _asked(self, blocks: list[_Block], field: str, results: list[Part]) -> list[Part]:
@@ -256,7 +258,7 @@ class _Turns:
             kind = block.type
             if kind == "text":
                 if block.text:
-                    parts.append(Text(block.text, block.cache_control))
+                    parts.append(Text(block.text, _given(block.cache_control)))
             elif kind == "tool_result":
                 results.append(self._result(block, f"{field}[{at}]"))
             elif not self._shown(block, f"{field}[{at}]", parts):
@@ -269,7 +271,7 @@ class _Turns:
             kind = block.type
             if kind == "text":
                 if block.text:
-                    parts.append(Text(block.text, block.cache_control))
+                    parts.append(Text(block.text, _given(block.cache_control)))
             elif kind == "tool_use":
                 where = f"{field}[{at}]"
                 call = _needed(block.id, where + ".id")
@@ -278,7 +280,7 @@ class _Turns:
                     raise RequestError("wrong_type", "the input is no object", field=where + ".input")
                 self._calls.add(call)
                 name = _needed(block.name, where + ".name")
-                parts.append(ToolCall(call, name, arguments.decode(), cache=block.cache_control))
+                parts.append(ToolCall(call, name, arguments.decode(), cache=_given(block.cache_control)))
             elif kind == "thinking":
                 signature = block.signature
                 if signature is not None and signature.startswith(OWN_SIGNATURE):
@@ -306,12 +308,12 @@ class _Turns:
             for at, inner in enumerate(content or ()):
                 where = f"{field}.content[{at}]"
                 if inner.type == "text":
-                    parts.append(Text(inner.text or "", inner.cache_control))
+                    parts.append(Text(inner.text or "", _given(inner.cache_control)))
                 elif inner.type == "tool_reference":
                     self._ask.drop("tool_reference")
                 elif not self._shown(inner, where, parts):
                     _unknown(inner.type, where, "a tool's")
-        return ToolResult(call, parts, block.is_error is True, cache=block.cache_control)
+        return ToolResult(call, parts, block.is_error is True, cache=_given(block.cache_control))
 
     def _shown(self, block: _Block, field: str, parts: list[Any]) -> bool:
         """Add an image, a document or a search result; False if it is none."""
@@ -320,9 +322,9 @@ class _Turns:
             if not isinstance(source, _Source):
                 raise RequestError("missing_field", "an image needs a source", field=field + ".source")
             if source.type == "base64" and source.data is not None:
-                parts.append(Image(source.media_type, source.data, cache=block.cache_control))
+                parts.append(Image(source.media_type, source.data, cache=_given(block.cache_control)))
             elif source.type == "url" and source.url is not None:
-                parts.append(Image(url=source.url, cache=block.cache_control))
+                parts.append(Image(url=source.url, cache=_given(block.cache_control)))
             else:
                 _no_source(source, field)
             return True
@@ -337,12 +339,12 @@ class _Turns:
             head = [word for word in (block.title, source) if isinstance(word, str) and word]
             found = _inside(block, field)
             texts = [found] if isinstance(found, str) else [inner.text or "" for inner in found or ()]
-            parts.append(Text("\n".join([*head, *texts]), block.cache_control))
+            parts.append(Text("\n".join([*head, *texts]), _given(block.cache_control)))
             return True
         return False
 
     def _document(self, block: _Block, source: _Source, field: str, parts: list[Any]) -> None:
-        cache, title = block.cache_control, block.title
+        cache, title = _given(block.cache_control), block.title
         if source.type == "base64" and source.data is not None:
             media = source.media_type or "application/pdf"
             parts.append(File(media, title, data=source.data, cache=cache))
@@ -359,7 +361,7 @@ class _Turns:
             for at, inner in enumerate(source.content):
                 where = f"{field}.source.content[{at}]"
                 if inner.type == "text":
-                    parts.append(Text(inner.text or "", inner.cache_control))
+                    parts.append(Text(inner.text or "", _given(inner.cache_control)))
                 elif inner.type != "image" or not self._shown(inner, where, parts):
                     _unknown(inner.type, where, "a document's")
         else:
@@ -386,7 +388,7 @@ def _tools(ask: Ask, asked: _Body) -> None:
         if len(tool.name) > _LONGEST_NAME:
             _refuse(f"tools[{at}].name", f"the name is longer than {_LONGEST_NAME} characters")
         ask.tools.append(
-            Tool(tool.name, tool.description, tool.input_schema, tool.strict, cache=tool.cache_control)
+            Tool(tool.name, tool.description, _given(tool.input_schema), tool.strict, cache=_given(tool.cache_control))
         )
     choice = asked.tool_choice
     if choice is None:
@@ -432,13 +434,14 @@ def _thinking(ask: Ask, asked: _Body) -> None:
     ask.show_thinking = wanted.display != "omitted"
 
 
-def _number(value: Raw | None, field: str) -> Raw | None:
-    if value is None:
+def _given(value: Raw) -> Raw | None:
+    return None if value is _NULL or bytes(value) == b"null" else value
+
+
+def _number(value: Raw, field: str) -> Raw | None:
+    if value is _NULL or bytes(value) == b"null":
         return None
-    text = bytes(value)
-    if text == b"null":
-        return None
-    if text[:1] not in b"-0123456789":
+    if bytes(value)[:1] not in b"-0123456789":
         raise RequestError("wrong_type", "it is no number", field=field)
     return value
 

@@ -26,6 +26,7 @@ INFERENCE = {
     "/chat/completions": Route.CHAT,
     "/completions": Route.COMPLETIONS,
     "/embeddings": Route.EMBEDDINGS,
+    "/messages": Route.MESSAGES,
 }
 PAGES: dict[str, Page] = {
     "/": pages.root,
@@ -36,7 +37,12 @@ PAGES: dict[str, Page] = {
     "/health/readiness": pages.readiness,
     "/metrics": pages.metrics,
 }
-COUNTERS = frozenset({"/utils/token_counter", "/v1/utils/token_counter"})
+COUNTERS = {
+    "/utils/token_counter": token_counter.count,
+    "/v1/utils/token_counter": token_counter.count,
+    "/messages/count_tokens": token_counter.count_messages,
+    "/v1/messages/count_tokens": token_counter.count_messages,
+}
 
 
 class Application:
@@ -79,7 +85,7 @@ class Application:
                 await cors.preflight(plan, facts, send)
                 return
             if method == "POST" and scope["path"] in COUNTERS:
-                await token_counter.count(self.lifecycle.worker, facts, receive, send)
+                await COUNTERS[scope["path"]](self.lifecycle.worker, facts, receive, send)
                 return
             await self._page(scope["path"], method, route)(self.lifecycle, facts, scope, send)
         except GatewayError as error:
