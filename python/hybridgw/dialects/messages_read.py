@@ -388,7 +388,13 @@ def _tools(ask: Ask, asked: _Body) -> None:
         if len(tool.name) > _LONGEST_NAME:
             _refuse(f"tools[{at}].name", f"the name is longer than {_LONGEST_NAME} characters")
         ask.tools.append(
-            Tool(tool.name, tool.description, _given(tool.input_schema), tool.strict, cache=_given(tool.cache_control))
+            Tool(
+                tool.name,
+                tool.description,
+                _given(tool.input_schema),
+                tool.strict,
+                cache=_given(tool.cache_control),
+            )
         )
     choice = asked.tool_choice
     if choice is None:

@@ -159,8 +159,9 @@ class Answer:
                 out.append(TextDelta(block.text))
         elif kind == "tool_use":
             tool = self._tools[index] = len(self._tools)
-            arguments = bytes(block.input)
-            self._silent[index] = arguments.decode() if arguments.startswith(b"{") else "{}"
+            # Unlike text it was not decoded yet: bytes that are none must not end the answer.
+            arguments = bytes(block.input).decode(errors="replace")
+            self._silent[index] = arguments if arguments.startswith("{") else "{}"
             out.append(ToolStart(tool, block.id or f"toolu_{tool}", self._names.meant(block.name)))
         elif kind == "thinking":
             if block.thinking:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hybridgw.dialects import MESSAGES
 from hybridgw.errors import RequestError
 from hybridgw.pipeline.translation import asked
-from hybridgw.wire import Ask, File, Image, Message, Text, Thinking, ToolCall, ToolResult
+from hybridgw.wire import Ask, File, Image, Text, Thinking, ToolCall, ToolResult
 
 CALL = {"type": "tool_use", "id": "t1", "name": "lookup", "input": {"q": "x"}}
 RESULT = {"type": "tool_result", "tool_use_id": "t1", "content": "42"}
@@ -72,16 +72,21 @@ def test_claude_code() -> None:
         ([text("a"), text(""), text("b")], ["a", "b"]),
         ([text("x-anthropic-billing-header: v")], []),
         ([text("x-anthropic-billing-header: v\nBe brief."), text("b")], ["Be brief.", "b"]),
-        ([text("b"), text("x-anthropic-billing-header: quoted")], ["b", "x-anthropic-billing-header: quoted"]),
+        (
+            [text("b"), text("x-anthropic-billing-header: quoted")],
+            ["b", "x-anthropic-billing-header: quoted"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_instructions(system: Any, kept: list[str]) -> None:
     first = read(system=system).messages[0]
     assert ([part.text for part in first.parts] if first.role == "system" else []) == kept  # type: ignore[union-attr]
 
 
 def test_numbers_keep_their_text() -> None:
-    body = b'{"model":"m","messages":[{"role":"user","content":"x"}],"temperature":0.10,"top_p":1.0,"top_k":5}'
+    body = (
+        b'{"model":"m","messages":[{"role":"user","content":"x"}],"temperature":0.10,"top_p":1.0,"top_k":5}'
+    )
     ask = MESSAGES.read(body)
     assert [bytes(raw or b"") for raw in (ask.temperature, ask.top_p, ask.top_k)] == [b"0.10", b"1.0", b"5"]
 
@@ -105,9 +110,14 @@ def test_results_are_messages_of_their_own_before_other_content() -> None:
         user(
             text("and this"),
             RESULT,
-            {**RESULT, "tool_use_id": "t2", "is_error": True, "content": [text("no"), {"type": "image", "source": PNG}]},
+            {
+                **RESULT,
+                "tool_use_id": "t2",
+                "is_error": True,
+                "content": [text("no"), {"type": "image", "source": PNG}],
+            },
         ),
-    )  # fmt: skip
+    )
     assert turns(ask)[2:] == [
         (
             "tool",
@@ -139,9 +149,16 @@ def test_consecutive_messages_of_a_role_are_one_turn() -> None:
     ("block", "part"),
     [
         ({"type": "image", "source": PNG}, Image("image/png", "iVBO")),
-        ({"type": "image", "source": {"type": "url", "url": "https://x/y.png"}}, Image(url="https://x/y.png")),
         (
-            {"type": "document", "title": "a.pdf", "source": {"type": "base64", "media_type": "application/pdf", "data": "JV"}},
+            {"type": "image", "source": {"type": "url", "url": "https://x/y.png"}},
+            Image(url="https://x/y.png"),
+        ),
+        (
+            {
+                "type": "document",
+                "title": "a.pdf",
+                "source": {"type": "base64", "media_type": "application/pdf", "data": "JV"},
+            },
             File("application/pdf", "a.pdf", data="JV"),
         ),
         (
@@ -159,7 +176,7 @@ def test_consecutive_messages_of_a_role_are_one_turn() -> None:
             Text("T\nhttps://x\nfound"),
         ),
     ],
-)  # fmt: skip
+)
 def test_content_of_users(block: dict[str, Any], part: Any) -> None:
     assert read(user(block)).messages[0].parts == [part]
 
@@ -175,8 +192,11 @@ def test_thoughts_lose_the_signature_that_is_ours() -> None:
         ),
     )
     assert ask.messages[1].parts == [
-        Thinking("hm"), Thinking("so", "EqQB"), Thinking(redacted="xyz"), Text("a"),
-    ]  # fmt: skip
+        Thinking("hm"),
+        Thinking("so", "EqQB"),
+        Thinking(redacted="xyz"),
+        Text("a"),
+    ]
 
 
 def test_tools_of_the_api_are_left_out_and_named() -> None:
@@ -187,7 +207,11 @@ def test_tools_of_the_api_are_left_out_and_named() -> None:
     assert ask.dropped == ["web_search_20260209", "tool_choice"]
     history = assistant(
         {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}},
-        {"type": "web_search_tool_result", "tool_use_id": "s", "content": {"type": "error", "error_code": "x"}},
+        {
+            "type": "web_search_tool_result",
+            "tool_use_id": "s",
+            "content": {"type": "error", "error_code": "x"},
+        },
     )
     ask = read(user("q"), history, user("more"))
     assert ask.dropped == ["server_tool_use", "web_search_tool_result"]
@@ -235,8 +259,10 @@ def test_the_rest() -> None:
     assert ask.stop == ["END"]
     assert ask.format is not None
     assert (ask.format.kind, ask.format.name, bytes(ask.format.schema or b"")) == (
-        "json_schema", "output", b'{"type": "object"}',
-    )  # fmt: skip
+        "json_schema",
+        "output",
+        b'{"type": "object"}',
+    )
     assert ask.service_tier == "default"
 
 
@@ -258,26 +284,51 @@ def test_a_last_empty_turn_of_the_assistant_is_none() -> None:
         ({"messages": [user("a"), assistant(""), user("b")]}, "invalid_value", "messages[1].content"),
         ({"messages": [user({"text": "x"})]}, "missing_field", "messages[0].content[0].type"),
         ({"messages": [user({"type": "video"})]}, "invalid_value", "messages[0].content[0].type"),
-        ({"messages": [user(text("x"), {"type": "text", "text": 5})]}, "wrong_type", "messages[0].content[1].text"),
+        (
+            {"messages": [user(text("x"), {"type": "text", "text": 5})]},
+            "wrong_type",
+            "messages[0].content[1].text",
+        ),
         ({"messages": [user(CALL)]}, "invalid_value", "messages[0].content[0].type"),
         ({"messages": [user(RESULT)]}, "invalid_value", "messages[0].content[0].tool_use_id"),
         ({"messages": [user("q"), assistant(RESULT)]}, "invalid_value", "messages[1].content[0].type"),
-        ({"messages": [user("q"), assistant({**CALL, "id": ""})]}, "missing_field", "messages[1].content[0].id"),
-        ({"messages": [user("q"), assistant({**CALL, "input": "x"})]}, "wrong_type", "messages[1].content[0].input"),
+        (
+            {"messages": [user("q"), assistant({**CALL, "id": ""})]},
+            "missing_field",
+            "messages[1].content[0].id",
+        ),
+        (
+            {"messages": [user("q"), assistant({**CALL, "input": "x"})]},
+            "wrong_type",
+            "messages[1].content[0].input",
+        ),
         ({"messages": [user({"type": "image"})]}, "missing_field", "messages[0].content[0].source"),
-        ({"messages": [user({"type": "image", "source": {"type": "base64"}})]}, "invalid_value", "messages[0].content[0].source"),
+        (
+            {"messages": [user({"type": "image", "source": {"type": "base64"}})]},
+            "invalid_value",
+            "messages[0].content[0].source",
+        ),
         (
             {"messages": [user({"type": "image", "source": {"type": "file", "file_id": "f"}})]},
-            "unsupported_content", "messages[0].content[0].source",
+            "unsupported_content",
+            "messages[0].content[0].source",
         ),
         ({"messages": [user({"type": "container_upload"})]}, "unsupported_content", "messages[0].content[0]"),
         (
-            {"messages": [user("q"), assistant(CALL), user({**RESULT, "content": [{"type": "text", "text": 5}]})]},
-            "wrong_type", "messages[2].content[0].content[0].text",
+            {
+                "messages": [
+                    user("q"),
+                    assistant(CALL),
+                    user({**RESULT, "content": [{"type": "text", "text": 5}]}),
+                ]
+            },
+            "wrong_type",
+            "messages[2].content[0].content[0].text",
         ),
         (
             {"messages": [user("q"), assistant(CALL), user({**RESULT, "content": [CALL]})]},
-            "invalid_value", "messages[2].content[0].content[0].type",
+            "invalid_value",
+            "messages[2].content[0].content[0].type",
         ),
         ({"system": 5}, "wrong_type", "system"),
         ({"system": [{"type": "image"}]}, "invalid_value", "system[0].type"),
@@ -293,7 +344,7 @@ def test_a_last_empty_turn_of_the_assistant_is_none() -> None:
         ({"stop_sequences": [5]}, "wrong_type", "stop_sequences[0]"),
         ({"output_config": {"format": {"type": "xml"}}}, "invalid_value", "output_config.format.type"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named(more: dict[str, Any], code: str, field: str) -> None:
     body = {"model": "m", "messages": [user("hi")], **more}
     with pytest.raises(RequestError) as caught:
@@ -303,9 +354,12 @@ def test_what_is_wrong_is_named(more: dict[str, Any], code: str, field: str) -> 
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "text", "user", "assistant", "t1"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["type", "text", "role", "content", "source", "id", "name", "input", "data"]), inner
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["type", "text", "role", "content", "source", "id", "name", "input", "data"]),
+            inner,
+        )
     ),
     max_leaves=12,
 )
@@ -320,4 +374,4 @@ def test_any_json_is_read_or_refused_by_name(messages: Any, system: Any, tools: 
     except RequestError as error:
         assert error.field
     else:
-        assert all(isinstance(message, Message) and message.parts for message in ask.messages)
+        assert all(message.parts for message in ask.messages)

@@ -140,8 +140,8 @@ def test_the_exact_bytes_of_a_short_answer() -> None:
     out = written.feed([Start("x", "m"), TextDelta('é"\n'), Finish("stop"), Usage(3, 2)]) + written.close()
     assert out.decode() == (
         "event: message_start\n"
-        'data: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"m",'
-        '"content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":3,'
+        'data: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant",'
+        '"model":"m","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":3,'
         '"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":2,'
         '"output_tokens_details":{"thinking_tokens":0}}}}\n\n'
         "event: content_block_start\n"
@@ -161,10 +161,17 @@ def test_the_exact_bytes_of_a_short_answer() -> None:
 @pytest.mark.parametrize("one_by_one", [False, True])
 def test_calls_that_interleave_are_told_one_after_the_other(one_by_one: bool) -> None:
     events: list[Event] = [
-        ToolStart(0, "t0", "f"), ToolStart(1, "t1", "g"), ToolStart(2, "t2", "h"),
-        ToolDelta(1, '{"b"'), ToolDelta(0, '{"a":'), ToolDelta(2, "{}"), ToolDelta(1, ":2}"),
-        ToolDelta(0, "1}"), TextDelta("done"), Finish("tool_calls"),
-    ]  # fmt: skip
+        ToolStart(0, "t0", "f"),
+        ToolStart(1, "t1", "g"),
+        ToolStart(2, "t2", "h"),
+        ToolDelta(1, '{"b"'),
+        ToolDelta(0, '{"a":'),
+        ToolDelta(2, "{}"),
+        ToolDelta(1, ":2}"),
+        ToolDelta(0, "1}"),
+        TextDelta("done"),
+        Finish("tool_calls"),
+    ]
     client = told(events, one_by_one)
     assert [block.get("input") for block in client.message["content"]] == [{"a": 1}, {"b": 2}, {}, None]
     assert client.message["content"][3]["text"] == "done"
@@ -209,9 +216,14 @@ def test_thoughts_are_for_those_who_asked(
 @pytest.mark.parametrize("shown", [True, False])
 def test_signatures_of_the_maker_are_kept(shown: bool) -> None:
     events: list[Event] = [
-        ThinkingDelta("hm"), Signature("EqQB"), Signature(redacted="xyz"), Signature("Only"),
-        ThinkingDelta("so"), Signature("Last"), TextDelta("Hi"),
-    ]  # fmt: skip
+        ThinkingDelta("hm"),
+        Signature("EqQB"),
+        Signature(redacted="xyz"),
+        Signature("Only"),
+        ThinkingDelta("so"),
+        Signature("Last"),
+        TextDelta("Hi"),
+    ]
     asked: dict[str, Any] = {"thinking": "adaptive", "show_thinking": shown}
     expected = [
         {"type": "thinking", "thinking": "hm" if shown else "", "signature": "EqQB"},
@@ -256,8 +268,11 @@ def test_a_whole_answer() -> None:
     message = json.loads(writer().whole(CALLS))
     assert message["content"] == CALLED
     assert (message["type"], message["role"], message["id"], message["model"]) == (
-        "message", "assistant", "msg_1", "m",
-    )  # fmt: skip
+        "message",
+        "assistant",
+        "msg_1",
+        "m",
+    )
     assert message["usage"] == Usage(105, 7, 90, 5, 3).messages()
 
 
@@ -361,7 +376,9 @@ anything = st.one_of(
 
 
 @given(st.lists(anything, max_size=12), st.sampled_from([None, "adaptive"]), st.booleans())
-def test_whatever_comes_the_stream_is_well_formed(events: list[Event], thinking: Any, one_by_one: bool) -> None:
+def test_whatever_comes_the_stream_is_well_formed(
+    events: list[Event], thinking: Any, one_by_one: bool
+) -> None:
     client = told(events, one_by_one, thinking=thinking)
     said = "".join(block["text"] for block in client.message["content"] if block["type"] == "text")
     assert sorted(said) == sorted("".join(e.text for e in events if isinstance(e, TextDelta | Refusal)))

@@ -76,7 +76,10 @@ def test_messages(usage: dict[str, Any], hub: Usage) -> None:
     ("usage", "hub"),
     [
         # Case F15: thoughts stand beside the candidates.
-        ({"promptTokenCount": 10, "candidatesTokenCount": 5, "thoughtsTokenCount": 7}, Usage(10, 12, 0, 0, 7)),
+        (
+            {"promptTokenCount": 10, "candidatesTokenCount": 5, "thoughtsTokenCount": 7},
+            Usage(10, 12, 0, 0, 7),
+        ),
         ({"promptTokenCount": 10, "toolUsePromptTokenCount": 3, "candidatesTokenCount": 5}, Usage(13, 5)),
         # What was cached is inside the prompt already.
         ({"promptTokenCount": 10, "cachedContentTokenCount": 8}, Usage(10, 0, 8)),
@@ -87,9 +90,12 @@ def test_gemini(usage: dict[str, Any], hub: Usage) -> None:
 
 
 def test_totals() -> None:
-    assert gemini({"promptTokenCount": 10, "candidatesTokenCount": 5, "thoughtsTokenCount": 7}).chat()[
-        "total_tokens"
-    ] == 22
+    assert (
+        gemini({"promptTokenCount": 10, "candidatesTokenCount": 5, "thoughtsTokenCount": 7}).chat()[
+            "total_tokens"
+        ]
+        == 22
+    )
     assert Usage(3, 4).responses()["total_tokens"] == 7
 
 
