@@ -25,7 +25,7 @@ from hybridgw.config.providers import VENDORS, Vendor, is_hosted_ollama
 from hybridgw.config.schema import BoundaryName, DeploymentSettings, Notice, Problem, TierSettings
 from hybridgw.core import Target
 
-_PATH_TAILS = ("/chat/completions", "/completions", "/embeddings")
+_PATH_TAILS = ("/chat/completions", "/completions", "/embeddings", "/messages")
 _UNKNOWN = Vendor(provider=None)
 
 

@@ -122,7 +122,9 @@ VENDORS: dict[str, Vendor] = {
     "novita": _cloud(_COMPATIBLE, "https://api.novita.ai/v3/openai", "NOVITA_API_KEY"),
     "nebius": _cloud(_COMPATIBLE, "https://api.studio.nebius.ai/v1", "NEBIUS_API_KEY"),
     # Clouds with a dialect of their own.
-    "anthropic": _cloud(None, "https://api.anthropic.com", "ANTHROPIC_API_KEY"),
+    "anthropic": _cloud(
+        "anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", base_env="ANTHROPIC_API_BASE"
+    ),
     "gemini": Vendor(
         provider="gemini",
         base_url="https://generativelanguage.googleapis.com/v1beta",

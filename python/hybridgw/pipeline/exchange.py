@@ -86,6 +86,8 @@ async def open_exchange(
         if upstream.forwards:
             headers = _forwarded(call, upstream)
             target += call.query
+        if exchange.edit is not None:
+            body = exchange.edit(body)
     stream = decision.stream
     timeouts = upstream.stream_timeouts if stream else upstream.whole_timeouts
     asked = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms

@@ -9,6 +9,8 @@ from typing import Any
 
 from hybridgw.config.providers import is_hosted_ollama
 from hybridgw.core import Route, Shape
+from hybridgw.providers.anthropic import Anthropic
+from hybridgw.providers.anthropic_replay import without_own_thoughts
 from hybridgw.providers.base import Provider
 from hybridgw.providers.chat_wire import over_chat
 from hybridgw.providers.embeddings import Embeddings
@@ -65,6 +67,15 @@ _ROWS = (
     ),
     # Answers 200 with an error inside.
     Provider(name="openrouter", routes=_TEXT, repairs=_ERRORS, outbound=over_chat("openrouter")),
+    Provider(
+        name="anthropic",
+        routes=frozenset({Route.MESSAGES}),
+        edits={Route.MESSAGES: without_own_thoughts},
+        outbound=Anthropic,
+        shape=Shape.MESSAGES,
+        key_header="x-api-key",
+        forwards={b"anthropic-version": b"2023-06-01", b"anthropic-beta": None},
+    ),
     _engine(
         "ollama",
         routes=_OLLAMA | {Route.COMPLETIONS},
