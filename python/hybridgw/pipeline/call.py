@@ -14,6 +14,7 @@ from hybridgw.core import Route
 from hybridgw.dialects import Dialect
 from hybridgw.dialects.base import Fault, Writer
 from hybridgw.native import Decision, Permit, Principal, Router, StateFile
+from hybridgw.pipeline.line import Lines
 from hybridgw.routing.plan import Plan
 from hybridgw.transport.seam import Transport, UpstreamResponse
 
@@ -25,7 +26,18 @@ Send = Callable[[Message], Awaitable[None]]
 class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
-    __slots__ = ("active", "draining", "draw", "loop", "plan", "router", "slot", "state", "transport")
+    __slots__ = (
+        "active",
+        "draining",
+        "draw",
+        "lines",
+        "loop",
+        "plan",
+        "router",
+        "slot",
+        "state",
+        "transport",
+    )
 
     def __init__(self, plan: Plan, router: Router, state: StateFile, slot: int, transport: Transport) -> None:
         self.plan = plan
@@ -36,6 +48,7 @@ class Worker:
         self.loop = asyncio.get_running_loop()
         self.active: set[Call] = set()
         self.draining = False
+        self.lines = Lines()
         # Spreads load; guards nothing, so the fast generator is the right one.
         self.draw: Callable[[int], int] = random.Random().getrandbits
 
