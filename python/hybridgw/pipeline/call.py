@@ -14,6 +14,7 @@ from hybridgw.core import Route
 from hybridgw.dialects import Dialect
 from hybridgw.dialects.base import Fault, Writer
 from hybridgw.native import Decision, Permit, Principal, Router, StateFile
+from hybridgw.pipeline.line import Lines
 from hybridgw.routing.plan import Plan
 from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamResponse
 
@@ -26,7 +27,8 @@ class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "draining", "draw", "images", "loop", "plan", "router", "slot", "state", "transport",
+        "active", "draining", "draw", "images", "lines", "loop", "plan", "router", "slot", "state",
+        "transport",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +49,7 @@ class Worker:
         self.loop = asyncio.get_running_loop()
         self.active: set[Call] = set()
         self.draining = False
+        self.lines = Lines()
         # Spreads load; guards nothing, so the fast generator is the right one.
         self.draw: Callable[[int], int] = random.Random().getrandbits
 

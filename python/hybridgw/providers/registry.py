@@ -44,9 +44,8 @@ def _engine(name: str, **differs: Any) -> Provider:
     return Provider(name=name, **{**row, **differs})
 
 
-# Newer name -> the only one that the backend reads, and the other way round.
+# Newer name -> the only one that the backend reads.
 _OLD_LIMIT = {"max_completion_tokens": "max_tokens"}
-_NEW_LIMIT = {"max_tokens": "max_completion_tokens"}
 
 _ROWS = (
     Provider(
@@ -105,7 +104,6 @@ _ROWS = (
         "litert_lm",
         routes=frozenset(),
         outbound=LiteRT,
-        renames=_NEW_LIMIT,
         repairs=(*_ERRORS, "missing_done"),
         # Single-threaded: a second request would block even its health answers.
         max_parallel=1,

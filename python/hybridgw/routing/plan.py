@@ -76,7 +76,7 @@ class Upstream(msgspec.Struct, frozen=True):
 class Plan:
     """One generation. Immutable once built."""
 
-    __slots__ = ("generation", "key_digests", "listed", "native", "settings", "upstreams")
+    __slots__ = ("generation", "key_digests", "listed", "native", "queues", "settings", "upstreams")
 
     def __init__(self, settings: Settings, generation: int) -> None:
         self.settings = settings
@@ -84,6 +84,7 @@ class Plan:
         self.upstreams = tuple(_upstream(index, entry) for index, entry in enumerate(settings.deployments))
         self.native = orjson.dumps(_native(settings, self.upstreams, generation))
         self.listed = _listed(settings)
+        self.queues = _queues(settings)
         self.key_digests = _principals(settings)
 
     def principal(self, key: bytes) -> Principal | None:
@@ -220,6 +221,21 @@ def _repairs(provider: Provider | None) -> int:
     return mask
 
 
+def _queues(settings: Settings) -> dict[int, int]:
+    """Deployments for which requests wait when they are full, with how many each bears at once."""
+    rooms = {}
+    for index, entry in enumerate(settings.deployments):
+        provider = provider_named(entry.provider)
+        if provider is not None and provider.queue and (most := _most(entry, provider)):
+            rooms[index] = most
+    return rooms
+
+
+def _most(entry: DeploymentSettings, provider: Provider | None) -> int:
+    """Requests at once; 0 = any number."""
+    return entry.max_parallel or (provider.max_parallel if provider else 0)
+
+
 def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int) -> dict[str, Any]:
     breaker, retry = settings.breaker, settings.retry
     return {
@@ -284,7 +300,7 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "boundary": int(upstream.deployment.boundary),
         "weight": entry.weight,
         "order": entry.order,
-        "max_parallel": entry.max_parallel or (provider.max_parallel if provider else 0),
+        "max_parallel": _most(entry, provider),
         "routes": [int(route) for route, exchange in zip(Route, upstream.exchanges, strict=True) if exchange],
         "defaults": {name: value for name, value in entry.defaults.items() if name != "stream"},
         "renames": provider.renames if provider else {},
