@@ -2,7 +2,10 @@
 
 use std::mem;
 
-use super::names::{class_of, is_media, is_protocol, is_structure, reference, Class, Reference};
+use super::names::{
+    class_of, is_media, is_protocol, is_sealed, is_structure, reference, without_seal, Class,
+    Reference,
+};
 use super::{Kind, LocalReference, Mark, Role, Text};
 use crate::types::json::{Span, Text as Literal, MAX_DEPTH};
 
@@ -65,6 +68,8 @@ pub struct Gatherer<'a> {
     /// Open keys: depth and what the name says. Its length is bounded by the depth of a body.
     open: Vec<(u32, Class)>,
     message: u32,
+    /// The depth of an object that said it holds thoughts which only their maker can read.
+    redacted: Option<u32>,
     /// How many messages stand in the members before.
     before: u32,
 }
@@ -81,6 +86,7 @@ impl<'a> Gatherer<'a> {
             part: Part::Other,
             open: Vec::with_capacity(MAX_DEPTH as usize + 1),
             message: Mark::NO_MESSAGE,
+            redacted: None,
             before: 0,
         }
     }
@@ -110,6 +116,11 @@ impl<'a> Gatherer<'a> {
         while self.open.last().is_some_and(|(open, _)| *open >= depth) {
             self.open.pop();
         }
+        if self.redacted.is_some_and(|at| depth <= at)
+            && self.before(literal.span.start - 1) == Some(b'{')
+        {
+            self.redacted = None;
+        }
         let mut scratch = mem::take(&mut self.text.scratch);
         scratch.clear();
         let name = if literal.escaped {
@@ -129,6 +140,7 @@ impl<'a> Gatherer<'a> {
             {
                 Class::Remote
             }
+            Class::Blob if self.redacted == Some(depth) && name == b"data" => Class::Sealed,
             Class::System if depth != 1 => Class::Text,
             Class::Content if depth != 1 && name == b"input" => Class::Input,
             Class::NotContent if depth == MESSAGE_DEPTH && name == b"type" => Class::Item,
@@ -173,7 +185,13 @@ impl<'a> Gatherer<'a> {
             return;
         }
         if !literal.escaped {
-            let value = literal.span.of(self.body);
+            let mut value = literal.span.of(self.body);
+            if class == Class::NotContent {
+                value = without_seal(value);
+                if value == b"redacted_thinking" {
+                    self.redacted = Some(depth);
+                }
+            }
             let place = self.place(value, class, depth);
             self.count(&place);
             match place.to {
@@ -202,6 +220,7 @@ impl<'a> Gatherer<'a> {
     /// Where a value belongs, and what it says about the body.
     fn place(&self, value: &[u8], class: Class, depth: u32) -> Place {
         let media = is_media(value, class);
+        let sealed = class == Class::Sealed && is_sealed(value);
         let instructs = matches!(self.open.first(), Some((1, Class::System)));
         let kind = match (self.part, class) {
             (_, Class::System) => Kind::System,
@@ -213,12 +232,17 @@ impl<'a> Gatherer<'a> {
         let content = !media
             && !matches!(
                 class,
-                Class::NotContent | Class::Role | Class::Item | Class::Remote | Class::Stored
+                Class::NotContent
+                    | Class::Role
+                    | Class::Item
+                    | Class::Remote
+                    | Class::Stored
+                    | Class::Sealed
             );
         let aside = if media {
             value.len() <= READABLE_MEDIA
         } else {
-            !is_protocol(value)
+            !sealed && !is_protocol(value)
         };
         Place {
             to: match (content, aside) {

@@ -156,6 +156,7 @@ pub const PROTOCOL: &[&str] = &[
     "object",
     "output_text",
     "reasoning",
+    "redacted_thinking",
     "refusal",
     "required",
     "stop",
@@ -200,6 +201,9 @@ pub(super) enum Class {
     Source,
     /// Text in another spelling: token ids.
     TokenIds,
+    /// What a maker of models gave out, to be given back: signatures, thoughts that nobody else may
+    /// read.
+    Sealed,
     /// Numbers that choose tokens and tell nothing.
     Choice,
     /// The model asked for: a deployment's model is forwarded in its place.
@@ -216,6 +220,9 @@ pub(super) fn class_of(name: &[u8]) -> Class {
         b"image" | b"images" | b"video" | b"image_url" | b"video_url" | b"audio_url"
         | b"file_url" | b"file_uri" => Class::Remote,
         b"file_id" => Class::Stored,
+        b"signature" | b"thought_signature" | b"thoughtSignature" | b"encrypted_content" => {
+            Class::Sealed
+        }
         b"source" => Class::Source,
         b"context" | b"input_ids" | b"prompt_ids" | b"prompt_token_ids" | b"token_ids" => {
             Class::TokenIds
@@ -262,6 +269,54 @@ pub(super) fn is_media(value: &[u8], class: Class) -> bool {
                 && is_base64(value)
         }
     }
+}
+
+/// Ends what a Gemini call is called and begins its signature, in ids that carry both.
+const THOUGHT: &[u8] = b"__thought__";
+
+/// An identifier without the seal that it may carry.
+pub(super) fn without_seal(value: &[u8]) -> &[u8] {
+    match memchr::memmem::find(value, THOUGHT) {
+        Some(at) if is_sealed(&value[at + THOUGHT.len()..]) => &value[..at],
+        _ => value,
+    }
+}
+
+/// Whether a value is bytes in base64 (either alphabet) that do not begin as text: what a maker gave
+/// out sealed, to be given back. It tells nothing to anybody else, and it came from there; text under
+/// such a name is text.
+pub(super) fn is_sealed(value: &[u8]) -> bool {
+    const TRIED: usize = 32;
+    let end = value.iter().rposition(|byte| *byte != b'=');
+    let digits = &value[..end.map_or(0, |last| last + 1)];
+    let mut begin = [0; TRIED / 4 * 3];
+    let (mut bits, mut held, mut length) = (0u32, 0, 0);
+    for (at, byte) in digits.iter().enumerate() {
+        let sextet = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return false,
+        };
+        if at < TRIED {
+            bits = bits << 6 | u32::from(sextet);
+            held += 6;
+            if held >= 8 {
+                held -= 8;
+                begin[length] = (bits >> held) as u8;
+                length += 1;
+            }
+        }
+    }
+    // A character may be cut at the end.
+    let whole = match std::str::from_utf8(&begin[..length]) {
+        Ok(_) => length,
+        Err(error) => error.valid_up_to(),
+    };
+    let controls = |byte: &u8| *byte < b' ' && !matches!(byte, b'\n' | b'\r' | b'\t');
+    digits.len() >= TRIED && (whole + 3 < length || begin.iter().any(controls))
 }
 
 /// The standard alphabet only: the other one has dashes, with which a number is written.

@@ -286,6 +286,36 @@ fn token_ids_are_told() {
 }
 
 #[test]
+fn what_a_maker_sealed_is_neither_text_nor_unread() {
+    // Bytes from 0xf0 down, in both alphabets: certainly no text.
+    let sealed =
+        "8O_u7ezr6uno5-bl5OPi4eDf3t3c29rZ2NfW1dTT0tHQz87NzMvKycjHxsXEw8LBwAECAwQFBgcICQoLDA0ODxA";
+    let standard = sealed.replace('_', "/").replace('-', "+");
+    let body = format!(
+        r#"{{"messages":[{{"role":"assistant","content":[{{"type":"thinking","thinking":"hm","signature":"{standard}"}},
+        {{"type":"redacted_thinking","data":"{standard}"}},{{"type":"tool_use","id":"call_1__thought__{sealed}","name":"f"}}]}}],
+        "input":[{{"type":"reasoning","encrypted_content":"{sealed}"}}]}}"#
+    );
+    assert!(gathered(&body).complete());
+    let text = shown(&body);
+    assert!(
+        !text.contains(sealed) && !text.contains(&standard),
+        "{text}"
+    );
+    assert!(text.contains("hm") && text.contains("call_1"));
+    // Text under such names is text, encoded or not; and other data stays what it was.
+    let told = "bXkgY2FyZCBpcyA0MTExIDExMTEgMTExMSAxMTExIHRoYW5rcw==";
+    for value in ["my card is 4111 1111 1111 1111", told] {
+        let body = format!(r#"{{"messages":[{{"content":[{{"signature":"{value}"}}]}}]}}"#);
+        assert!(shown(&body).contains(value));
+    }
+    let body = format!(
+        r#"{{"messages":[{{"content":[{{"type":"redacted_thinking","x":1}},{{"data":"{standard}"}}]}}]}}"#
+    );
+    assert!(!gathered(&body).complete());
+}
+
+#[test]
 fn numbers_in_a_row_are_text() {
     assert_eq!(
         shown(r#"{"x":[4111, 1111,1111,1111],"y":[1,2,3],"stop_token_ids":[1,2]}"#),
