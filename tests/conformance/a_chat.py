@@ -1,5 +1,7 @@
 """A: Chat basics."""
 
+from typing import Any
+
 from tests.conformance import wire
 from tests.conformance.registry import case
 from tests.conformance.stage import CHAT, UPSTREAM_KEY, USER, Stage
@@ -119,7 +121,7 @@ def _(stage: Stage) -> None:
     pending=True,
 )
 def _(stage: Stage) -> None:
-    limits = {"max_completion_tokens": 5, "max_tokens": 9}
+    limits: Any = {"max_completion_tokens": 5, "max_tokens": 9}
     for model, member in (("litert_lm", "max_completion_tokens"), ("tgi", "max_tokens")):
         stage.stub(model).plays(whole(ANSWER))
         assert stage.chat(model, **limits).status == 200
@@ -181,9 +183,7 @@ def _(stage: Stage) -> None:
     assert roles[1:] == ["user"]
     assert "input" not in upstream.last.json
     upstream.plays(wire.STREAM_HEAD + wire.chunk("hi") + wire.END)
-    chunks = wire.payloads(
-        stage.post(CHAT, {"model": "openai_compatible", "input": USER, "stream": True})
-    )
+    chunks = wire.payloads(stage.post(CHAT, {"model": "openai_compatible", "input": USER, "stream": True}))
     assert wire.text(chunks) == "hi"
     assert chunks[-1] == "[DONE]"
 
@@ -211,7 +211,7 @@ def _(stage: Stage) -> None:
     pending=True,
 )
 def _(stage: Stage) -> None:
-    asked = {
+    asked: Any = {
         "functions": [{"name": "f", "parameters": {"type": "object", "properties": {}}}],
         "function_call": "auto",
     }
@@ -273,9 +273,8 @@ def _(stage: Stage) -> None:
     stage.stub().plays(wire.STREAM_HEAD + wire.chunk("hi") + wire.END)
     answer = stage.chat(stream=True, headers={"accept": "application/json"})
     assert wire.text(wire.payloads(answer)) == "hi"
-    for more in ({}, {"stream": False}):
+    empty: dict[str, Any] = {}
+    for more in (empty, {"stream": False}):
         stage.stub().plays(whole(ANSWER))
         answer = stage.chat(headers={"accept": "text/event-stream"}, **more)
         assert (answer.headers["content-type"], answer.body) == ("application/json", ANSWER)
-
-

@@ -57,7 +57,10 @@ def _(stage: Stage) -> None:
 
 
 @case(
-    "B02", "A character that is cut between two reads arrives whole", client="HTTP openai-python", feature="streams"
+    "B02",
+    "A character that is cut between two reads arrives whole",
+    client="HTTP openai-python",
+    feature="streams",
 )
 def _(stage: Stage) -> None:
     upstream = stage.stub()
@@ -105,7 +108,10 @@ def _(stage: Stage) -> None:
 
 
 @case(
-    "B04", "Comments of a backend are no first token, and reach the client as comments", backend="openrouter", feature="streams"
+    "B04",
+    "Comments of a backend are no first token, and reach the client as comments",
+    backend="openrouter",
+    feature="streams",
 )
 def _(stage: Stage) -> None:
     upstream = stage.stub("openrouter")
@@ -120,9 +126,7 @@ def _(stage: Stage) -> None:
     )
 
 
-@case(
-    "B05", "Usage that the client did not ask for is counted and kept from it", feature="usage"
-)
+@case("B05", "Usage that the client did not ask for is counted and kept from it", feature="usage")
 def _(stage: Stage) -> None:
     labels = {"deployment": "openai_compatible"}
     counts = [stage.metric("hybridgw_tokens_total", kind=kind, **labels) for kind in ("prompt", "completion")]
@@ -249,7 +253,10 @@ def _(stage: Stage) -> None:
         stage.stub().plays(STREAM_HEAD, events)
         with sdk.chat.completions.stream(**ASK, tools=TOOLS) as helper:
             made = helper.get_final_completion().choices[0].message.tool_calls or []
-        assert [(one.function.name, one.function.arguments) for one in made] == [("f", '{"q":"x"}'), ("g", "{}")]
+        assert [(one.function.name, one.function.arguments) for one in made] == [
+            ("f", '{"q":"x"}'),
+            ("g", "{}"),
+        ]
 
 
 def _raises(stage: Stage, events: bytes, words: str) -> None:
@@ -259,7 +266,7 @@ def _raises(stage: Stage, events: bytes, words: str) -> None:
         try:
             list(sdk.chat.completions.create(**ASK, stream=True))
         except openai.APIError as error:
-            assert words in error.message  # noqa: PT017
+            assert words in error.message
         else:
             raise AssertionError("openai-python took it for success")
     stage.stub().plays(STREAM_HEAD, events)
@@ -314,7 +321,9 @@ def _(stage: Stage) -> None:
     feature="errors in streams",
 )
 def _(stage: Stage) -> None:
-    failed = wire.event({"error": {"message": "out of memory", "type": "server_error", "param": None, "code": "oom"}})
+    failed = wire.event(
+        {"error": {"message": "out of memory", "type": "server_error", "param": None, "code": "oom"}}
+    )
     for gap in (0.0, 0.05):
         stage.stub().plays(STREAM_HEAD, chunk("hi"), 0.05, failed, gap, DONE)
         found = wire.payloads(stage.chat(stream=True))
@@ -394,7 +403,12 @@ def _(stage: Stage) -> None:
     until(lambda: stage.metric("hybridgw_client_aborts_total") == before + 1, 2)
 
 
-@case("B16", "A client that closes right after [DONE] was served", client="HTTP openai-python", feature="cancellation")
+@case(
+    "B16",
+    "A client that closes right after [DONE] was served",
+    client="HTTP openai-python",
+    feature="cancellation",
+)
 def _(stage: Stage) -> None:
     labels = {"deployment": "openai_compatible", "outcome": "success"}
     aborts = stage.metric("hybridgw_client_aborts_total")
@@ -414,7 +428,10 @@ def _(stage: Stage) -> None:
 
 
 @case(
-    "B17", "The body ends at most 50 ms after [DONE], however long the backend keeps it open", client="HTTP openai-node", feature="streams"
+    "B17",
+    "The body ends at most 50 ms after [DONE], however long the backend keeps it open",
+    client="HTTP openai-node",
+    feature="streams",
 )
 def _(stage: Stage) -> None:
     script = (STREAM_HEAD, PLAIN, 0.8)
@@ -452,7 +469,9 @@ def _pieces(data: bytes) -> list[bytes]:
 
 def _memory(pid: int) -> int:
     """The most memory that a process ever had, in bytes."""
-    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    (line,) = [
+        line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM:")
+    ]
     return int(line.split()[1]) * 1024
 
 
@@ -475,7 +494,9 @@ def _(stage: Stage) -> None:
     assert not any("usage" in one for one in found[:-1])
     with stage.python().openai as sdk:
         stage.stub().plays(answer)
-        with sdk.chat.completions.stream(**ASK, tools=TOOLS, stream_options={"include_usage": True}) as helper:
+        with sdk.chat.completions.stream(
+            **ASK, tools=TOOLS, stream_options={"include_usage": True}
+        ) as helper:
             final = helper.get_final_completion()
     assert final.choices[0].message.content == "hi"
     (made,) = final.choices[0].message.tool_calls or []
@@ -484,7 +505,9 @@ def _(stage: Stage) -> None:
     assert final.usage.total_tokens == 11
 
 
-@case("B20", "Clients that hardly read cost a bounded memory each and hold nobody up", feature="back-pressure")
+@case(
+    "B20", "Clients that hardly read cost a bounded memory each and hold nobody up", feature="back-pressure"
+)
 def _(stage: Stage) -> None:
     (worker,) = stage.gateway().pids()
     stage.stub().plays(wire.whole(wire.ANSWER))
@@ -530,7 +553,9 @@ def _slow(stage: Stage) -> socket.socket:
     return raw
 
 
-@case("B21", "Headers that keep proxies from collecting, on the wire before the first token", feature="streams")
+@case(
+    "B21", "Headers that keep proxies from collecting, on the wire before the first token", feature="streams"
+)
 def _(stage: Stage) -> None:
     stage.stub().plays(STREAM_HEAD, PLAIN)
     answer = stage.chat(stream=True, headers={"accept-encoding": "gzip, br"})
@@ -547,7 +572,9 @@ def _(stage: Stage) -> None:
     stage.stub().plays(STREAM_HEAD, 1.0, PLAIN)
     connection = stage.gateway("patient").connect()
     began = time.monotonic()
-    connection.request("POST", CHAT, json.dumps({**ASK, "stream": True}), {"content-type": "application/json"})
+    connection.request(
+        "POST", CHAT, json.dumps({**ASK, "stream": True}), {"content-type": "application/json"}
+    )
     response = connection.getresponse()
     assert time.monotonic() - began < 0.7
     assert response.getheader("x-accel-buffering") == "no"

@@ -9,6 +9,8 @@ from tests.conformance.registry import case
 from tests.conformance.stage import MESSAGES, UPSTREAM_KEY, USER, Stage
 from tests.conformance.wire import ANSWER, END, STREAM_HEAD, chunk, whole
 
+BUSY = "an upstream's 503 is told as 502 upstream_error; providers/failures.py knows no busy backend yet"
+
 
 def failed(status: str, *headers: str, **members: object) -> bytes:
     """An error in OpenAI's shape."""
@@ -19,7 +21,11 @@ def failed(status: str, *headers: str, **members: object) -> bytes:
 @case("C01", "A client is never told to wait for an hour", feature="errors")
 def _(stage: Stage) -> None:
     # By retry-after, retry-after-ms, and as a date.
-    for header in ("retry-after: 3600", "retry-after-ms: 3600000", "retry-after: Fri, 20 Nov 2099 08:00:00 GMT"):
+    for header in (
+        "retry-after: 3600",
+        "retry-after-ms: 3600000",
+        "retry-after: Fri, 20 Nov 2099 08:00:00 GMT",
+    ):
         stage.stub().plays(failed("429 Too Many Requests", header, code="rate_limit_exceeded"))
         answer = stage.chat()
         wire.error(answer, 429, "rate_limit_exceeded")
@@ -31,7 +37,10 @@ def _(stage: Stage) -> None:
 @case("C02", "A backend that fails is replaced by the next, and that is counted", feature="fallback")
 def _(stage: Stage) -> None:
     names = ("server_error", "success")
-    labels = [{"deployment": "openai_compatible", "outcome": names[0]}, {"deployment": "second", "outcome": names[1]}]
+    labels = [
+        {"deployment": "openai_compatible", "outcome": names[0]},
+        {"deployment": "second", "outcome": names[1]},
+    ]
     before = [stage.metric("hybridgw_attempts_total", **label) for label in labels]
     for stream in (False, True):
         stage.stub().plays(failed("500 Oops"))
@@ -58,22 +67,25 @@ def _(stage: Stage) -> None:
     assert not stage.stub("second").seen
 
 
-@case("C04", "When all backends are busy the client is told once, and when to come back", feature="errors")
+@case(
+    "C04",
+    "When all backends are busy the client is told once, and when to come back",
+    feature="errors",
+    pending=BUSY,
+)
 def _(stage: Stage) -> None:
     for name in ("openai_compatible", "second"):
         stage.stub(name).plays(failed("503 Busy"))
     answer = stage.chat("pair")
-    assert answer.status in (502, 503)
-    said = wire.error(answer, answer.status, answer.json["error"]["code"])
-    assert said["type"] == "server_error"
+    assert wire.error(answer, 503, "overloaded")["type"] == "server_error"
     assert [len(stage.stub(name).seen) for name in ("openai_compatible", "second")] == [1, 1]
-    if answer.status == 503:
-        assert said["code"] == "overloaded"
-        assert 1 <= int(answer.headers["retry-after"]) <= 60
-    assert "x-should-retry" in answer.headers or answer.status == 503
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    assert answer.headers["x-should-retry"] == "false", "the gateway has tried everybody"
 
 
-@case("C05", "Our own key that an upstream rejects is no 401 for the client", backend="openai", feature="errors")
+@case(
+    "C05", "Our own key that an upstream rejects is no 401 for the client", backend="openai", feature="errors"
+)
 def _(stage: Stage) -> None:
     for status in ("401 Unauthorized", "403 Forbidden"):
         stage.stub("openai").plays(failed(status, message=f"Incorrect API key provided: {UPSTREAM_KEY}"))
@@ -89,7 +101,10 @@ def _(stage: Stage) -> None:
     page = b"<html><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>"
     for status in (b"502 Bad Gateway", b"200 OK"):
         for stream in (False, True):
-            head = b"HTTP/1.1 %b\r\ncontent-type: text/html\r\ncontent-length: %d\r\n\r\n" % (status, len(page))
+            head = b"HTTP/1.1 %b\r\ncontent-type: text/html\r\ncontent-length: %d\r\n\r\n" % (
+                status,
+                len(page),
+            )
             stage.stub().plays(head + page)
             error = wire.error(stage.chat(stream=stream), 502, "upstream_error")
             assert "<" not in error["message"]
@@ -136,19 +151,30 @@ def _(stage: Stage) -> None:
     stage.stub().plays(failed("503 Busy"))
     with stage.python().anthropic as sdk:
         try:
-            sdk.messages.create(model="openai_compatible", max_tokens=16, messages=[{"role": "user", "content": "x"}])
+            sdk.messages.create(
+                model="openai_compatible", max_tokens=16, messages=[{"role": "user", "content": "x"}]
+            )
         except anthropic.InternalServerError as error:
-            assert error.status_code == 529  # noqa: PT017
-            assert type(error).__name__ == "OverloadedError"  # noqa: PT017
+            assert error.status_code == 529
+            assert type(error).__name__ == "OverloadedError"
         else:
             raise AssertionError("it was taken for success")
 
 
-@case("C10", "A prompt that is too long is told in the word that agents look for", backend="llama_server vllm openai", feature="errors")
+@case(
+    "C10",
+    "A prompt that is too long is told in the word that agents look for",
+    backend="llama_server vllm openai",
+    feature="errors",
+)
 def _(stage: Stage) -> None:
     said = {
         "llama_server": {"code": 400, "type": "exceed_context_size_error", "message": "too many tokens"},
-        "vllm": {"code": 400, "type": "BadRequestError", "message": "This model's maximum context length is 4096"},
+        "vllm": {
+            "code": 400,
+            "type": "BadRequestError",
+            "message": "This model's maximum context length is 4096",
+        },
         "openai": {"code": "context_length_exceeded", "type": "invalid_request_error", "message": "too long"},
     }
     for model, error in said.items():
@@ -156,8 +182,13 @@ def _(stage: Stage) -> None:
         wire.error(stage.chat(model), 400, "context_length_exceeded")
 
 
-@case("C11", "Text instead of an error object, by its status", backend="tgi", feature="errors",
-    pending="a 424 is told as the request's fault (400); it is the backend's")
+@case(
+    "C11",
+    "Text instead of an error object, by its status",
+    backend="tgi",
+    feature="errors",
+    pending="a 424 is told as the request's fault (400); it is the backend's",
+)
 def _(stage: Stage) -> None:
     def told(status: str, kind: str) -> tuple[int, str]:
         body = wire.encoded({"error": "text of the error", "error_type": kind})

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import warnings
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class Python:
     def __init__(self, url: str, key: str) -> None:
         self.url = url
         self.key = key
+        self._close: list[Callable[[], None]] = []
 
     @cached_property
     def openai(self) -> openai.OpenAI:
@@ -39,13 +41,30 @@ class Python:
     def ollama(self) -> ollama.Client:
         return ollama.Client(self.url, timeout=TIMEOUT)
 
-    def langchain(self, model: str, **more: Any) -> Any:
-        """A chat model of LangChain. Imported where it is used: it takes a second."""
+    @cached_property
+    def langchain(self) -> Callable[[str], Any]:
+        """Makes a chat model of LangChain. Imported where it is used: it takes a second."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from langchain_openai import ChatOpenAI
-        settings = {"base_url": f"{self.url}/v1", "api_key": self.key, "max_retries": 0, "timeout": TIMEOUT}
-        return ChatOpenAI(model=model, **settings, **more)
+        common: dict[str, Any] = {"max_retries": 0, "timeout": TIMEOUT, "api_key": self.key}
+
+        def model(name: str) -> Any:
+            made = ChatOpenAI(model=name, base_url=f"{self.url}/v1", **common)
+            self._close.append(made.root_client.close)
+            return made
+
+        return model
+
+    def close(self) -> None:
+        """Close what was made."""
+        for name in ("openai", "anthropic"):
+            if name in self.__dict__:
+                getattr(self, name).close()
+        if "ollama" in self.__dict__:
+            self.ollama._client.close()
+        for close in self._close:
+            close()
 
 
 class Node:

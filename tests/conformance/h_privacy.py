@@ -8,13 +8,15 @@ from tests.conformance import wire
 from tests.conformance.c_errors import failed
 from tests.conformance.registry import case
 from tests.conformance.stage import CHAT, MASTER_KEY, UPSTREAM_KEY, USER, Stage
-from tests.conformance.wire import ANSWER, END, STREAM_HEAD, chunk, whole
+from tests.conformance.wire import ANSWER, STREAM_HEAD, chunk, whole
 
 CARD = "4111 1111 1111 1111"
 PRIVATE = [{"role": "user", "content": f"please charge {CARD}"}]
 
 
-@case("H01", "A private request waits for its backend and does not travel", backend="openai", feature="privacy")
+@case(
+    "H01", "A private request waits for its backend and does not travel", backend="openai", feature="privacy"
+)
 def _(stage: Stage) -> None:
     for stream in (False, True):
         stage.stub().plays(failed("503 Busy"))
@@ -77,7 +79,12 @@ def _(stage: Stage) -> None:
     assert not stage.asked()
 
 
-@case("H04", "Prompts, keys and images are in no log, no metric and no journal", feature="privacy", backend="openai")
+@case(
+    "H04",
+    "Prompts, keys and images are in no log, no metric and no journal",
+    feature="privacy",
+    backend="openai",
+)
 def _(stage: Stage) -> None:
     secret = "the-quick-secret-4711"
     image = base64.b64encode(b"pixels-of-the-secret" * 3).decode()
@@ -85,7 +92,7 @@ def _(stage: Stage) -> None:
         {"type": "text", "text": f"{secret} {CARD}"},
         {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{image}"}},
     ]
-    ask = {"messages": [{"role": "user", "content": parts}], "user": secret}
+    ask: Any = {"messages": [{"role": "user", "content": parts}], "user": secret}
     gateway = stage.gateway("keyed")
     for script in (
         (whole(ANSWER),),
@@ -118,7 +125,11 @@ def _(stage: Stage) -> None:
         "x-stainless-os": "Linux",
         "user-agent": "client/1.0",
     }
-    for where in ({"authorization": f"Bearer {MASTER_KEY}"}, {"x-api-key": MASTER_KEY}, {"api-key": MASTER_KEY}):
+    for where in (
+        {"authorization": f"Bearer {MASTER_KEY}"},
+        {"x-api-key": MASTER_KEY},
+        {"api-key": MASTER_KEY},
+    ):
         stage.stub("abroad").plays(whole(ANSWER))
         answer = stage.post(CHAT, {"model": "abroad", "messages": USER}, "keyed", {**said, **where})
         assert answer.status == 200, answer.body

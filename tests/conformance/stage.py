@@ -75,6 +75,7 @@ class Stage:
         self._stubs: dict[str, Stub] = {}
         self._gateways: dict[str, Gateway] = {}
         self._node: Node | None = None
+        self._clients: list[Python] = []
 
     def __enter__(self) -> "Stage":
         for name in BACKENDS:
@@ -84,6 +85,7 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.clear()
         if self._node is not None:
             self._node.close()
         try:
@@ -97,6 +99,9 @@ class Stage:
         """No upstream has a script or a memory."""
         for stub in self._stubs.values():
             stub.clear()
+        for clients in self._clients:
+            clients.close()
+        self._clients.clear()
 
     def stub(self, name: str = "openai_compatible") -> Stub:
         """The upstream behind the deployment `name`."""
@@ -114,7 +119,9 @@ class Stage:
 
     def python(self, settings: str = "main", key: str = MASTER_KEY) -> Python:
         """The Python clients, pointed at a gateway."""
-        return Python(self.gateway(settings).url, key)
+        clients = Python(self.gateway(settings).url, key)
+        self._clients.append(clients)
+        return clients
 
     def node(self) -> Node:
         """The JavaScript clients. MissingClient where there are none."""
@@ -145,7 +152,7 @@ class Stage:
     def metric(self, name: str, settings: str = "main", **labels: str) -> float:
         """The sum of the samples with this name and these labels."""
         return sum(
-            sample.value
+            float(sample.value)
             for sample in self.samples(settings)
             if sample.name == name and labels.items() <= sample.labels.items()
         )
@@ -153,7 +160,7 @@ class Stage:
     def samples(self, settings: str = "main") -> list[Any]:
         """All samples of the metrics page."""
         page = self.gateway(settings).get("/metrics", **self._key(settings)).body.decode()
-        families = prometheus_client.parser.text_string_to_metric_families(page)  # type: ignore[no-untyped-call]
+        families = prometheus_client.parser.text_string_to_metric_families(page)
         return [sample for family in families for sample in family.samples]
 
     @staticmethod

@@ -23,7 +23,7 @@ def event(value: Any) -> bytes:
 
 def named(value: dict[str, Any]) -> bytes:
     """An event named after its type."""
-    return b"event: " + value["type"].encode() + b"\n" + event(value)
+    return b"event: " + str(value["type"]).encode() + b"\n" + event(value)
 
 
 def line(value: Any) -> bytes:
