@@ -5,7 +5,8 @@ model `anthropic` and scripts `stage.stub("anthropic")`. Gateways start when fir
 need the one called `main`.
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -76,24 +77,20 @@ class Stage:
         self._gateways: dict[str, Gateway] = {}
         self._node: Node | None = None
         self._clients: list[Python] = []
+        self._open = contextlib.ExitStack()
 
     def __enter__(self) -> "Stage":
         for name in BACKENDS:
-            self._stubs[name] = Stub().__enter__()  # type: ignore[assignment]
+            self._stubs[name] = Stub()
+            self._open.enter_context(self._stubs[name])
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.clear()
-        if self._node is not None:
-            self._node.close()
-        try:
-            for gateway in self._gateways.values():
-                gateway.__exit__(kind, error, trace)
-        finally:
-            for stub in self._stubs.values():
-                stub.__exit__(None, None, None)
+        # Each is ended, whatever the others say of their own end.
+        self._open.__exit__(kind, error, trace)
 
     def clear(self) -> None:
         """No upstream has a script or a memory."""
@@ -114,7 +111,8 @@ class Stage:
     def gateway(self, settings: str = "main") -> Gateway:
         """The gateway with these settings."""
         if settings not in self._gateways:
-            self._gateways[settings] = Gateway(self._config(SETTINGS[settings])).__enter__()
+            gateway = Gateway(self._config(SETTINGS[settings]))
+            self._gateways[settings] = self._open.enter_context(gateway)
         return self._gateways[settings]
 
     def python(self, settings: str = "main", key: str = MASTER_KEY) -> Python:
@@ -127,6 +125,7 @@ class Stage:
         """The JavaScript clients. MissingClient where there are none."""
         if self._node is None:
             self._node = Node()
+            self._open.callback(self._node.close)
         return self._node
 
     def chat(
@@ -183,6 +182,3 @@ class Stage:
             "boundary": "device",
             **rest,
         }
-
-
-Run = Callable[[Stage], None]
