@@ -306,7 +306,12 @@ def _(stage: Stage) -> None:
     events = chunk("hi") + chunk("", '"stop"')
     for model in ("litert_lm", "openai_compatible"):
         stage.stub(model).plays(STREAM_HEAD, events)
-        assert stage.chat(model, stream=True).body == events + DONE, model
+        found = wire.payloads(stage.chat(model, stream=True))
+        assert (model, found[-1]) == (model, "[DONE]")
+        assert wire.text(found) == "hi"
+        assert found[-2]["choices"][0]["finish_reason"] == "stop"
+    stage.stub().plays(STREAM_HEAD, events)
+    assert stage.chat(stream=True).body == events + DONE
     # The last event is only completed by the end of the body.
     stage.stub("litert_lm").plays(STREAM_HEAD, events.removesuffix(b"\n\n"))
     found = wire.payloads(stage.chat("litert_lm", stream=True))

@@ -3,6 +3,7 @@
 Where an application is no library that a test can hold, its requests are replayed as it sends them.
 """
 
+import json
 from typing import Any
 
 from tests.conformance import wire
@@ -192,7 +193,7 @@ def _(stage: Stage) -> None:
     assert (system["role"], system["content"]) == ("system", "You are a shell.")
     assert [one["role"] for one in (user, assistant, result, rest)] == ["user", "assistant", "tool", "user"]
     assert assistant["tool_calls"][0]["id"] == result["tool_call_id"] == "toolu_01"
-    assert assistant["tool_calls"][0]["function"]["arguments"] == '{"command":"ls"}'
+    assert json.loads(assistant["tool_calls"][0]["function"]["arguments"]) == {"command": "ls"}
     assert b"cache_control" not in stage.stub().last.body
 
 
