@@ -160,6 +160,11 @@ class Decision:
         """Tokens of the prompt as estimated before anything was sent; exact up to 16 KB of text."""
 
     @property
+    def remote_media(self) -> bool:
+        """Whether the request refers to images, audio or files that have to be fetched from somewhere.
+        References to anything but http(s), `gs:` and inline data are refused by `decide`."""
+
+    @property
     def level(self) -> int:
         """The Level of the content, as far as it is known."""
 
@@ -260,7 +265,8 @@ class Relay:
     def __new__(cls, shape: int, strip_usage: bool, repairs: int, max_event: int = ...) -> Relay:
         """`shape` is a Shape, `repairs` a sum of `catalogue()["repairs"]`, `max_event` bytes (16 MiB).
 
-        `strip_usage` drops the usage event that the client did not ask for. ValueError for an unknown
+        `strip_usage` drops the usage event that the client did not ask for; like the repairs it
+        concerns Chat Completions alone. ValueError for an unknown
         shape or repair.
         """
 
@@ -282,11 +288,11 @@ class Relay:
 
     @property
     def terminal(self) -> bool:
-        """Whether `[DONE]` was seen."""
+        """Whether the event was seen that ends an answer in this shape."""
 
     @property
     def after_terminal(self) -> bool:
-        """Whether data arrived after `[DONE]`."""
+        """Whether data arrived after the event that ends an answer."""
 
     @property
     def finished(self) -> bool:
@@ -294,7 +300,7 @@ class Relay:
 
     @property
     def not_sse(self) -> bool:
-        """Whether the bytes are no event stream; `take_body` has them."""
+        """Whether the bytes are no stream of this shape; `take_body` has them."""
 
     @property
     def too_large(self) -> bool:

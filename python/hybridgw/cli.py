@@ -12,6 +12,12 @@ import click
 
 import hybridgw
 
+ROUTES = (
+    "chat", "completions", "embeddings", "responses", "messages",
+    "ollama_chat", "ollama_generate", "ollama_embed",
+)  # fmt: skip
+"""Those of `core.Route`, which is not loaded for a list of words."""
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(hybridgw.__version__, prog_name="hybridgw")
@@ -55,9 +61,7 @@ def check(file: str, as_json: bool, resolve: bool) -> None:
 @main.command()
 @click.argument("file", type=click.Path())
 @click.argument("request_file", metavar="REQUEST.json", type=click.Path())
-@click.option(
-    "--route", type=click.Choice(["chat", "completions", "embeddings"]), default="chat", show_default=True
-)
+@click.option("--route", type=click.Choice(ROUTES), default="chat", show_default=True)
 @click.option("--hint", multiple=True, metavar="NAME=VALUE", help="A routing hint, e.g. tier=local.")
 def explain(file: str, request_file: str, route: str, hint: tuple[str, ...]) -> None:
     """Print the decision for a request, as JSON.

@@ -26,6 +26,7 @@ class GatewayError(Exception):
         field: str | None = None,
         retry_safe: bool = False,
         retry_after: float | None = None,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -33,6 +34,8 @@ class GatewayError(Exception):
         self.field = field
         self.retry_safe = retry_safe
         self.retry_after = retry_after
+        self.headers = headers
+        """What HTTP wants said beside the error: which methods, which encodings."""
 
 
 class RequestError(GatewayError):

@@ -63,7 +63,7 @@ def test_an_unknown_hint_in_a_header_is_refused(gateway: Gateway) -> None:
     assert (answer.status, answer.json["error"]["code"]) == (400, "unknown_hint")
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completionz", "/v1/v2/models", "/admin", "/v1/chat/completions/"])
+@pytest.mark.parametrize("path", ["/v1/chat/completionz", "/v1/v2/models", "/admin", "/v1/chat"])
 def test_an_unknown_path_is_a_404_in_the_error_shape(gateway: Gateway, path: str) -> None:
     answer = gateway.post(path, CHAT)
     assert (answer.status, answer.json["error"]["code"]) == (404, "unknown_url")

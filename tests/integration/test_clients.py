@@ -1,17 +1,21 @@
 """The official Python SDK against the gateway, and the README as a newcomer would use it."""
 
+import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import openai
 import pytest
 
+from hybridgw.config.schema import ServerSettings
 from tests.integration.conftest import config
 from tests.support.demo import Demo
 from tests.support.gateway import ROOT, Gateway
+from tests.support.player import END, STREAM_HEAD, Player, chunk
 
 MESSAGES: Any = [{"role": "user", "content": "hello"}]
 TOOLS: Any = [
@@ -94,6 +98,62 @@ def test_embeddings_arrive_as_numbers_whatever_the_wire(client: openai.OpenAI) -
     (explicit,) = client.embeddings.create(model="vectors", input="x", encoding_format="float").data
     assert implicit.embedding == pytest.approx(explicit.embedding, rel=1e-6)
     assert len(implicit.embedding) > 1
+
+
+@pytest.fixture(scope="module")
+def slow(demo: Demo, player: Player) -> Iterator[Gateway]:
+    """An upstream that may be silent, and heartbeats at a fiftieth of their defaults."""
+    more: dict[str, Any] = {
+        "server": {"commit_after": "200ms", "heartbeat": "300ms", "drain": "5s"},
+        "timeouts": {"first_token": "5s", "idle": "5s", "total": "9s", "connect": "1s"},
+        "deployments": [player.deployment()],
+        "models": [{"name": "m", "deployments": ["local/m"]}],
+    }
+    with Gateway(config(demo, **more)) as running:
+        yield running
+
+
+def test_a_silent_upstream_is_waited_for(player: Player, slow: Gateway) -> None:
+    """Before the first token and in the middle; the defaults are known to fit what proxies tolerate."""
+    assert ServerSettings().commit_after <= 10 <= ServerSettings().heartbeat <= 15
+    script = (STREAM_HEAD, 1.0, chunk("late"), 1.0, chunk("later") + END)
+    player.plays(*script)
+    with (
+        openai.OpenAI(base_url=f"{slow.url}/v1", api_key="none", timeout=10, max_retries=0) as sdk,
+        sdk.chat.completions.stream(model="m", messages=MESSAGES) as stream,
+    ):
+        for _ in stream:
+            pass
+        final = stream.get_final_completion()
+    assert final.choices[0].message.content == "latelater"
+    player.plays(*script)
+    connection = slow.connect()
+    body = json.dumps({"model": "m", "messages": MESSAGES, "stream": True})
+    began = time.monotonic()
+    connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
+    response = connection.getresponse()
+    assert time.monotonic() - began < 0.9, "the head is out before the first token"
+    data = response.read()
+    connection.close()
+    before, _, after = data.partition(b"late")
+    assert before.count(b": hybridgw\n\n") >= 2
+    assert after.count(b": hybridgw\n\n") >= 2
+    assert data.endswith(b"data: [DONE]\n\n")
+
+
+def test_the_body_ends_with_done_whatever_the_upstream_does(player: Player, slow: Gateway) -> None:
+    """openai-node reads to the end of the body before it reports a finished answer."""
+    player.plays(STREAM_HEAD + chunk("hi") + END, "hold")
+    connection = slow.connect()
+    body = json.dumps({"model": "m", "messages": MESSAGES, "stream": True})
+    connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
+    response = connection.getresponse()
+    while response.readline() != b"data: [DONE]\n":
+        pass
+    done = time.monotonic()
+    assert response.read() == b"\n"
+    assert time.monotonic() - done < 0.05
+    connection.close()
 
 
 def test_errors_are_the_sdks_own_classes(demo: Demo, client: openai.OpenAI) -> None:

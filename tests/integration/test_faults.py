@@ -120,6 +120,26 @@ def test_when_everybody_fails_the_client_is_told_once(demo: Demo, gateway: Gatew
     assert answer.json["error"]["code"] == "upstream_error"
 
 
+def test_when_everybody_is_busy_the_client_may_come_again(demo: Demo, gateway: Gateway) -> None:
+    for tier in ("local", "private"):
+        demo.fault(tier, "status=503", count=1)
+    answer = gateway.post("/v1/chat/completions", CHAT)
+    assert (answer.status, answer.json["error"]["code"]) == (503, "overloaded")
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    assert "x-should-retry" not in answer.headers
+    assert [len(demo.requests(tier)) for tier in ("local", "private")] == [1, 1]
+
+
+def test_a_wait_of_an_hour_is_not_passed_on(demo: Demo) -> None:
+    with Gateway(config(demo)) as cooling:
+        for tier in ("local", "private"):
+            demo.fault(tier, "status=429;retry-after=3600", count=1)
+        answer = cooling.post("/v1/chat/completions", CHAT)
+        assert answer.status == 429
+        wait = answer.headers.get("retry-after")
+        assert answer.headers.get("x-should-retry") == "false" or (wait and int(wait) <= 60)
+
+
 def test_rate_limits_everywhere_are_a_429_with_a_short_wait(demo: Demo, gateway: Gateway) -> None:
     for tier in ("local", "private"):
         demo.fault(tier, "status=429;retry-after=1", count=1)

@@ -24,6 +24,8 @@ class Player:
     def __init__(self) -> None:
         self.requests: list[bytes] = []
         """Bodies, oldest first."""
+        self.heads: list[bytes] = []
+        """Request lines and headers as they came, of the same requests."""
         self.left = 0
         """How often the gateway left while an answer was held."""
         self._scripts: list[Script] = []
@@ -73,11 +75,14 @@ class Player:
 
     def _take(self, reader: Any) -> bool:
         length = 0
+        head = b""
         while (line := reader.readline()) not in (b"\r\n", b""):
+            head += line
             if line.lower().startswith(b"content-length:"):
                 length = int(line[15:])
         if not line:
             return False
+        self.heads.append(head)
         self.requests.append(reader.read(length))
         return True
 

@@ -9,7 +9,9 @@ import msgspec
 
 from hybridgw.config.check import PatternRow, Report, Row, check
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.schema import Settings
 from hybridgw.host.configure import resolve as settings_of
+from hybridgw.routing.plan import Plan
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,24 +25,48 @@ def run(file: str, *, as_json: bool, resolve: bool) -> int:
         print(error, file=sys.stderr)
         return 2
     report = check(settings, _addresses if resolve else None)
+    served = _endpoints(settings)
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+        whole = {**msgspec.structs.asdict(report), "endpoints": served}
+        print(msgspec.json.format(msgspec.json.encode(whole), indent=2).decode())
     else:
-        _print(report)
+        _print(report, served)
     return 0
+
+
+def _endpoints(settings: Settings) -> dict[str, list[str]]:
+    """Which usable deployments answer each inference path, in one wire or through a translation."""
+    from hybridgw.server.app import INFERENCE, public
+
+    upstreams = Plan(settings, 1).upstreams
+    able = [
+        upstream
+        for upstream, entry in zip(upstreams, settings.deployments, strict=True)
+        if not entry.unusable
+    ]
+    return {
+        public(path): [upstream.deployment.name for upstream in able if upstream.exchanges[route]]
+        for path, route in INFERENCE.items()
+    }
 
 
 def _addresses(host: str, port: int) -> list[str]:
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, served: dict[str, list[str]]) -> None:
     from rich.console import Console
 
     # In a file or a pipe nobody can widen the window. Names are shown as they are written.
     width = None if sys.stdout.isatty() else 160
     console = Console(width=width, markup=False, emoji=False)
     console.print(_deployments(report.rows, f"{report.path} ({report.kind})"))
+    console.print("\nWho answers which path (each is found without /v1, too):")
+    console.print(
+        _table(
+            ("path", "deployments"), [(path, ", ".join(names) or "nobody") for path, names in served.items()]
+        )
+    )
     if report.patterns:
         console.print("\nEach pattern costs every request:")
         console.print(_patterns(report.patterns))

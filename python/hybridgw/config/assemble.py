@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from hybridgw.config.azure import azure_address, azure_model, is_azure
 from hybridgw.config.bind import nearest
 from hybridgw.config.digest import deployment_identity
 from hybridgw.config.errors import ConfigError
@@ -114,6 +115,10 @@ class Assembler:
             reason = reason or f"provider {draft.vendor} is not supported yet"
         if not draft.model:
             reason = reason or "no upstream model is given"
+        if vendor.azure:
+            draft.model = azure_model(draft.model)
+        else:
+            draft.rest.pop("api_version", None)
         base_url, url_fault = self._base_url(draft, vendor)
         api_key, key_fault = self._api_key(draft, vendor, base_url)
         reason = reason or url_fault or key_fault
@@ -156,6 +161,8 @@ class Assembler:
         if not text:
             return "", f"no address is known for provider {draft.vendor[:60]}; give its URL"
         try:
+            if vendor.azure:
+                text = self._azure(draft, text)
             return (clean_url(text, vendor) if vendor.provider else text.strip().rstrip("/")), None
         except ValueError as error:
             message = str(error)
@@ -164,6 +171,11 @@ class Assembler:
                     draft.where, f"{draft.key}.url", message, "write it like http://127.0.0.1:8000"
                 ) from None
             return "", f"the address cannot be used: {message}"
+
+    def _azure(self, draft: Draft, text: str) -> str:
+        said = draft.rest.get("api_version") or self.environ.get("AZURE_API_VERSION") or None
+        url, draft.rest["api_version"] = azure_address(text, draft.model, said)
+        return url
 
     def _api_key(self, draft: Draft, vendor: Vendor, base_url: str) -> tuple[str | None, str | None]:
         key = (draft.api_key or "").strip()
@@ -180,6 +192,8 @@ class Assembler:
         def domain(url: str) -> str:
             return ".".join((_host(url)).rsplit(".", 2)[-2:])
 
+        if vendor.azure and is_azure(_host(base_url)):
+            return True
         own = [vendor.base_url, *(self.environ.get(n, "") for n in vendor.base_env)]
         if vendor.base_url and vendor.needs_key and domain(vendor.base_url) == domain(base_url):
             return True

@@ -12,7 +12,7 @@ import msgspec
 from hybridgw.config.assemble import Draft
 from hybridgw.config.common import header_fault
 from hybridgw.config.errors import ConfigError
-from hybridgw.config.litellm_keys import ENTRY, MODEL_INFO, MODES, PARAM_PREFIXES, PARAMS
+from hybridgw.config.litellm_keys import ENTRY, MODEL_INFO, MODES, PARAM_PREFIXES, PARAMS, Fate
 from hybridgw.config.litellm_read import Reader, Values
 from hybridgw.config.providers import VENDORS, vendor_of_name
 from hybridgw.config.tree import Mapping, Node, Sequence
@@ -89,7 +89,7 @@ def _entry(item: Node, key: str, reader: Reader, limits: Limits, credentials: di
     params = reader.section(params_node, f"{key}.litellm_params")
     for name in params_node.items:
         if name in PARAMS or name.startswith(PARAM_PREFIXES) or "cost_per" in name:
-            table = PARAMS if name in PARAMS else {**PARAMS, name: PARAMS["api_version"]}
+            table = PARAMS if name in PARAMS else {**PARAMS, name: Fate.LATER}
             reader.fate(params_node, "model_list[].litellm_params", name, table)
     info = reader.section(item.items.get("model_info"), f"{key}.model_info")
     if isinstance(info.node, Mapping):
@@ -149,7 +149,10 @@ def _build(
         api_key=reader.text(params, "api_key") or credential.get("api_key"),
         tier=reader.text(info, "tier"),
         unusable=unusable or fault,
-        rest=_rest(params, info, model_name, MODES.get(mode, "chat"), reader, limits),
+        rest={
+            **_rest(params, info, model_name, MODES.get(mode, "chat"), reader, limits),
+            "api_version": reader.text(params, "api_version") or credential.get("api_version"),
+        },
     )
     order = reader.integer(params, "order", -1000, 999_999)
     if order is None:

@@ -107,6 +107,7 @@ class NativeDeployment(Section, frozen=True, kw_only=True):
     context_window: Annotated[Tokens | None, Meta(description="Tokens that fit.")] = None
     max_output_tokens: Annotated[Tokens | None, Meta(description="Limit sent where one is demanded.")] = None
     num_ctx: Annotated[Tokens | None, Meta(description="Ollama: the window the model runs with.")] = None
+    api_version: Annotated[str | None, Meta(description="Azure: the version of its API.")] = None
     sampling: Annotated[bool, Meta(description="Anthropic: it still takes temperature and top_p.")] = False
     thinking: Annotated[bool | None, Meta(description="Whether the model thinks, if known.")] = None
     vision: Annotated[bool | None, Meta(description="Whether the model sees images, if known.")] = None
@@ -240,6 +241,7 @@ def _draft(
             "context_window": entry.context_window,
             "max_output_tokens": entry.max_output_tokens,
             "num_ctx": entry.num_ctx,
+            "api_version": entry.api_version,
             "sampling": entry.sampling,
             "thinking": entry.thinking,
             "vision": entry.vision,

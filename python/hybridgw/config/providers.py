@@ -20,6 +20,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     engine: bool = False
     """A self-hosted engine whose OpenAI-compatible paths always lie below /v1."""
     needs_key: bool = False
+    azure: bool = False
+    """Its addresses are Azure's."""
 
 
 def _cloud(provider: str | None, base_url: str | None, *key_env: str, base_env: str = "") -> Vendor:
@@ -53,6 +55,13 @@ _OPENAI = Vendor(
 _OLLAMA = _engine("ollama", "http://127.0.0.1:11434/v1", "OLLAMA_API_BASE", "OLLAMA_API_KEY")
 _VLLM = _engine("vllm", None, "HOSTED_VLLM_API_BASE", "HOSTED_VLLM_API_KEY")
 _LLAMA_SERVER = _engine("llama_server", None)
+_AZURE = Vendor(
+    provider="azure_openai",
+    key_env=("AZURE_API_KEY", "AZURE_OPENAI_API_KEY"),
+    base_env=("AZURE_API_BASE", "AZURE_OPENAI_ENDPOINT"),
+    needs_key=True,
+    azure=True,
+)
 
 VENDORS: dict[str, Vendor] = {
     # Self-hosted engines.
@@ -81,6 +90,9 @@ VENDORS: dict[str, Vendor] = {
         provider=_COMPATIBLE, key_env=("LITELLM_PROXY_API_KEY",), base_env=("LITELLM_PROXY_API_BASE",)
     ),
     # Clouds that speak it.
+    "azure": _AZURE,
+    "azure_openai": _AZURE,
+    "azure_text": _AZURE,
     "openai": _OPENAI,
     "text-completion-openai": _OPENAI,
     "openrouter": _cloud("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
@@ -112,9 +124,7 @@ VENDORS: dict[str, Vendor] = {
     "gemini": _cloud(None, "https://generativelanguage.googleapis.com", "GEMINI_API_KEY", "GOOGLE_API_KEY"),
     "vertex_ai": _cloud(None, None),
     "vertex_ai_beta": _cloud(None, None),
-    "azure": _cloud(None, None, "AZURE_API_KEY", base_env="AZURE_API_BASE"),
     "azure_ai": _cloud(None, None, "AZURE_AI_API_KEY", base_env="AZURE_AI_API_BASE"),
-    "azure_text": _cloud(None, None, "AZURE_API_KEY"),
     "bedrock": _cloud(None, None),
     "bedrock_converse": _cloud(None, None),
     "sagemaker": _cloud(None, None),

@@ -280,6 +280,8 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Sent where a backend demands a limit and the client gave none."""
     num_ctx: int | None = None
     """Ollama: the one window that the model is run with. Another one would reload it."""
+    api_version: str | None = None
+    """Azure: asked for behind every path."""
     sampling: bool = False
     """Anthropic: the model still takes temperature and top_p."""
     thinking: bool | None = None

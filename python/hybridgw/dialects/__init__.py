@@ -8,13 +8,23 @@ from collections.abc import Mapping
 
 from hybridgw.core import Route
 from hybridgw.dialects.base import Dialect, Fault, Writer
+from hybridgw.dialects.completions import COMPLETIONS
+from hybridgw.dialects.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
 from hybridgw.dialects.openai import OPENAI
+from hybridgw.dialects.responses import RESPONSES, ResponsesAsChat
 
 DIALECTS: Mapping[Route, Dialect] = {
     Route.CHAT: OPENAI,
-    Route.COMPLETIONS: OPENAI,
+    Route.COMPLETIONS: COMPLETIONS,
     Route.EMBEDDINGS: OPENAI,
+    Route.RESPONSES: RESPONSES,
+    Route.OLLAMA_CHAT: OLLAMA_CHAT,
+    Route.OLLAMA_GENERATE: OLLAMA_GENERATE,
+    Route.OLLAMA_EMBED: OLLAMA_GENERATE,
 }
 """By the route that was called."""
 
-__all__ = ["DIALECTS", "OPENAI", "Dialect", "Fault", "Writer"]
+RESPONSES_AS_CHAT: Dialect = ResponsesAsChat(DIALECTS[Route.CHAT])
+"""For bodies with `input` on the chat route."""
+
+__all__ = ["DIALECTS", "OPENAI", "RESPONSES_AS_CHAT", "Dialect", "Fault", "Writer"]

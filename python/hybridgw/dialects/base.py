@@ -24,6 +24,10 @@ class Fault(msgspec.Struct, frozen=True):
     """Seconds; rendered as a header by the server."""
     should_retry: bool | None = None
     """What the official SDKs are told through `x-should-retry`; None leaves it to the status."""
+    request_id: str | None = None
+    """What journal and headers call the request, for the dialects whose errors name it."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """What HTTP wants said beside it (`allow`, `accept-encoding`); added by the server."""
 
 
 class Writer(Protocol):

@@ -5,12 +5,15 @@ message is lost; in a chat stream only comment lines are safe as heartbeats; a s
 must end without `[DONE]`, because clients take that for success.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import orjson
 
+from hybridgw.dialects import chat
 from hybridgw.dialects.base import Fault, Writer
+from hybridgw.dialects.chat_writer import ChatWriter, error_body
 from hybridgw.wire import Ask
 
 
@@ -23,7 +26,7 @@ class OpenAI:
 
     def error(self, fault: Fault) -> bytes:
         """`{"error": {message, type, param, code}}`, all four always present."""
-        return orjson.dumps({"error": self._error(fault)})
+        return error_body(fault)
 
     def status(self, fault: Fault) -> int:
         """As the catalogue has it."""
@@ -31,19 +34,15 @@ class OpenAI:
 
     def read(self, body: bytes) -> Ask:
         """A Chat request."""
-        raise NotImplementedError
+        return chat.read(body)
 
     def writer(self, ask: Ask) -> Writer:
         """A Chat answer."""
-        raise NotImplementedError
+        return ChatWriter(ask)
 
     def error_event(self, fault: Fault) -> bytes:
         """The same object as an event without a name, which both SDKs raise on."""
-        return b"data: " + orjson.dumps({"error": self._error(fault)}) + b"\n\n"
-
-    @staticmethod
-    def _error(fault: Fault) -> dict[str, Any]:
-        return {"message": fault.message, "type": fault.type, "param": fault.param, "code": fault.code}
+        return b"data: " + error_body(fault) + b"\n\n"
 
 
 OPENAI = OpenAI()
@@ -53,7 +52,8 @@ def model_object(name: str, *, created: int, context_window: int | None) -> dict
     """One entry of `GET /v1/models` that OpenAI's and Anthropic's SDK both parse.
 
     They call the same path and expect different members; both keep the ones they do not know.
-    `max_model_len` is what vLLM's clients look for, `context_length` what OpenRouter's do.
+    `max_model_len` is what vLLM's clients look for, `context_length` what OpenRouter's do. Clouds
+    number a model's life in stages; here one that is listed is in use.
     """
     entry: dict[str, Any] = {
         "id": name,
@@ -62,20 +62,22 @@ def model_object(name: str, *, created: int, context_window: int | None) -> dict
         "owned_by": "hybridgw",
         "type": "model",
         "display_name": name,
+        "created_at": datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lifecycle": "active",
     }
     if context_window:
         entry["max_model_len"] = entry["context_length"] = entry["max_input_tokens"] = context_window
     return entry
 
 
-def model_list(entries: list[dict[str, Any]]) -> bytes:
-    """The whole answer of `GET /v1/models`."""
+def model_list(entries: list[dict[str, Any]], *, has_more: bool = False) -> bytes:
+    """The whole answer of `GET /v1/models`, or one page of it."""
     ids = [entry["id"] for entry in entries]
     return orjson.dumps(
         {
             "object": "list",
             "data": entries,
-            "has_more": False,
+            "has_more": has_more,
             "first_id": ids[0] if ids else None,
             "last_id": ids[-1] if ids else None,
         }

@@ -11,16 +11,18 @@ from pathlib import Path
 
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.load import environment, load
+from hybridgw.config.relays import without_relays
 from hybridgw.config.schema import Settings
 from hybridgw.host.runtime import RuntimeInfo
 
 
-def resolve(config_path: str | None, allow_cloud: bool = False) -> Settings:
+def resolve(config_path: str | None, allow_cloud: bool = False, before: Settings | None = None) -> Settings:
     """The settings of a file, or of the environment alone: then no deployments. Raises ConfigError.
 
-    A file says itself which clouds it uses; `allow_cloud` matters to discovery only.
+    A file says itself which clouds it uses; `allow_cloud` matters to discovery only. `before` are the
+    settings in use.
     """
-    return load(config_path, environment())
+    return without_relays(load(config_path, environment()), before)
 
 
 def check_exposure(settings: Settings, host: str) -> None:
@@ -56,7 +58,7 @@ def discovered(allow_cloud: bool) -> Settings:
 def again(info: RuntimeInfo, current: Settings) -> Settings:
     """What a reload uses: the way of the start, once more. Raises ConfigError."""
     if info.config_path is not None:
-        settings = resolve(info.config_path)
+        settings = resolve(info.config_path, before=current)
         check_exposure(settings, info.host)
         return settings
     settings = discovered(info.allow_cloud)

@@ -68,6 +68,9 @@ class Call:
     the worker has no time left."""
     watch: asyncio.Task[None] | None = None
     beat: asyncio.Task[None] | None = None
+    astray = False
+    """The body belongs to another route than the one that was called: it is answered in the words of
+    the one, and its bytes may pass through as neither."""
     writer: Writer | None = None
     """Writes the answer where it is translated through the hub."""
     dropped: tuple[str, ...] = ()

@@ -4,12 +4,12 @@ import time
 
 import msgspec
 
-from hybridgw.core import Boundary, Outcome
-from hybridgw.errors import Refused, UpstreamError
+from hybridgw.core import Boundary, Outcome, Route
+from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.translation import Translation
-from hybridgw.providers import Exchange
+from hybridgw.providers import Exchange, provider_named
 from hybridgw.providers.failures import failure, hide
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, UpstreamRequest, UpstreamResponse
@@ -20,12 +20,43 @@ _ERROR_BODY_LIMIT = 1024 * 1024
 _LEAST = 0.001
 
 
+class _Named(msgspec.Struct):
+    model: str = ""
+
+
+_named = msgspec.json.Decoder(_Named)
+
+
 def exchange_of(call: Call, upstream: Upstream) -> Exchange:
     """How this deployment serves the route. The native side permits no other deployment."""
     exchange = upstream.exchanges[call.route]
     if exchange is None:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
+    if exchange.outbound is None and (call.astray or _begun(call)):
+        apart = _apart(upstream)
+        if apart is not None:
+            return apart
+        if call.astray:
+            message = "the backend of this model takes `messages` here; send `input` to /v1/responses"
+            raise RequestError("unsupported_parameter", message, field="input")
     return exchange
+
+
+def _begun(call: Call) -> bool:
+    """Whether a heartbeat of an earlier attempt has begun an answer that only its writer can go on with:
+    the bytes of a backend would begin another one, with another id."""
+    return call.writer is not None and call.head_sent and call.route in _BEGUN_BY_HEARTBEATS
+
+
+_BEGUN_BY_HEARTBEATS = frozenset({Route.RESPONSES, Route.MESSAGES})
+
+
+def _apart(upstream: Upstream) -> Exchange | None:
+    """The exchange of a backend for conversations whose bytes may not pass through."""
+    provider = provider_named(upstream.deployment.provider)
+    if provider is None or provider.outbound is None:
+        return None
+    return Exchange(upstream.deployment.target.path, provider.shape, outbound=provider.outbound)
 
 
 async def open_exchange(
@@ -38,6 +69,12 @@ async def open_exchange(
 ) -> UpstreamResponse:
     """Send the request of this permit. A status other than 200 is read and raised."""
     body = permit.body()
+    if upstream.relays is not None and upstream.relays(_named.decode(body).model):
+        raise BoundaryRefused(
+            Outcome.BOUNDARY_REFUSED,
+            "the backend would pass this model on to a cloud; it needs a deployment of its own, which counts "
+            "as external",
+        )
     headers: Headers
     if translation is not None:
         target, headers, body = await translation.request(body)

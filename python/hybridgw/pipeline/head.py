@@ -1,5 +1,7 @@
 """Response heads: what a client is told beside the answer itself."""
 
+import re
+
 from hybridgw.core import Level
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call, Message
@@ -46,8 +48,20 @@ def whole_head(call: Call, decision: Decision, permit: Permit, upstream: Upstrea
     return {"type": "http.response.start", "status": 200, "headers": headers}
 
 
+def dropped(names: tuple[str, ...]) -> bytes:
+    """The parameters that the backend was not told. Clients choose names: these may neither end the
+    header nor fill it."""
+    listed = [_UNFIT.sub("?", name[:_LONGEST_NAME]) for name in names[:_MOST_NAMES]]
+    return ",".join(listed).encode()
+
+
+_LONGEST_NAME = 64
+_MOST_NAMES = 64
+_UNFIT = re.compile(r"[^!-+\--~]")
+
+
 def _note(headers: list[tuple[bytes, bytes]], call: Call, permit: Permit) -> None:
     if call.dropped:
-        headers.append((b"x-hybridgw-dropped", ",".join(call.dropped).encode("ascii", "replace")))
+        headers.append((b"x-hybridgw-dropped", dropped(call.dropped)))
     if permit.attempt > 1:
         headers.append((b"x-hybridgw-attempts", b"%d" % permit.attempt))

@@ -13,7 +13,10 @@ side as cancelled, which is the safety net and not the plan.
 import asyncio
 import time
 
-from hybridgw.core import Level, Outcome
+import msgspec
+
+from hybridgw.core import Level, Outcome, Route
+from hybridgw.dialects import RESPONSES_AS_CHAT
 from hybridgw.errors import GatewayError, Refused, RequestError, UpstreamError
 from hybridgw.native import DecideError, Decision, Permit
 from hybridgw.pipeline.call import Call
@@ -129,6 +132,10 @@ def _decide(call: Call, body: bytes, hints: dict[str, str] | None) -> Decision:
             call.worker.draw(64),
         )
     except DecideError as error:
+        if error.field == "messages" and call.route is Route.CHAT and _holds_input(error, body):
+            # Only a request that fails anyway looks twice.
+            call.route, call.dialect, call.astray = Route.RESPONSES, RESPONSES_AS_CHAT, True
+            return _decide(call, body, hints)
         kind = Refused if error.code in _REFUSALS else RequestError
         raise kind(
             error.code,
@@ -136,6 +143,22 @@ def _decide(call: Call, body: bytes, hints: dict[str, str] | None) -> Decision:
             field=error.field,
             retry_after=error.retry_after_ms / 1000 if error.retry_after_ms else None,
         ) from None
+
+
+def _holds_input(error: DecideError, body: bytes) -> bool:
+    """Whether a body without `messages` is one for Responses, sent to the chat route. Cursor does so, and
+    reads the answer as Chat."""
+    try:
+        return error.code == "missing_field" and bool(bytes(_astray.decode(body).input))
+    except msgspec.MsgspecError:
+        return False
+
+
+class _Astray(msgspec.Struct):
+    input: msgspec.Raw = msgspec.Raw()
+
+
+_astray = msgspec.json.Decoder(_Astray)
 
 
 def _settle(call: Call, outcome: Outcome) -> None:

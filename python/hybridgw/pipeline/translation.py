@@ -89,6 +89,9 @@ class _Through:
     async def request(self, body: bytes) -> tuple[str, Headers, bytes]:
         call = self._call
         ask: Ask = asked(call.dialect.read, body)
+        if call.decision is not None:
+            # The body asks for usage because the journal wants it, whether the client did or not.
+            ask.include_usage = call.decision.include_usage
         target = self._exchange.target + self._outbound.path(ask)
         headers = self._outbound.headers(ask)
         data = asked(lambda _: self._outbound.request(ask), b"")

@@ -44,8 +44,8 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
 def observed(relay: Relay, body: bytes) -> bytes:
     """The body as the relay passes it on. UpstreamError for one that cannot be an answer: an HTML
     page, or an object that was cut off where no framing showed it. White space before the object is
-    legal; some hosts send it while the client waits."""
-    answer = relay.observe(body) if body.lstrip()[:1] == b"{" else b""
+    legal; some hosts send it while the client waits. Gemini puts some of its errors into an array."""
+    answer = relay.observe(body) if body.lstrip()[:1] in (b"{", b"[") else b""
     if not answer or relay.unreadable:
         raise UpstreamError(Outcome.MALFORMED, "the upstream's answer is not a JSON object", status=200)
     return answer

@@ -124,6 +124,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the native relay's repairs for the answers of this backend."""
     max_parallel: int = 0
     """Requests at once that the backend can bear; 0 = many."""
+    queue: bool = False
+    """A request for which only this backend is left waits here for its turn: it would not be served
+    sooner by trying again."""
     key_header: Literal["authorization", "x-api-key", "api-key", "x-goog-api-key"] = "authorization"
     """Where the key goes; with `Bearer` before it in the first."""
     headers: tuple[Header, ...] = ()
@@ -131,6 +134,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     forwards: Mapping[bytes, bytes | None] = {}
     """Client headers that are passed on where bytes pass through, with the value used when the client
     sent none; the query goes with them."""
+    beside_v1: bool = False
+    """The paths of its own wire stand beside the `/v1` of a base URL, not below it."""
+    relays: Callable[[str], bool] | None = None
+    """Whether the backend would itself pass a model of this name on to computers further away."""
     inline_images: bool = False
     """Whether the gateway fetches remote images for it: the backend cannot, or must not (it stands
     inside the network, and would fetch whatever a client names)."""
@@ -143,23 +150,35 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         hub = CONVERSATIONS if self.outbound is not None else frozenset()
         return self.routes | frozenset(self.translated) | hub
 
-    def exchange(self, route: Route, base_path: str) -> Exchange | None:
-        """How to serve `route` at a base URL with this path (`/v1` included), or None."""
+    def exchange(self, route: Route, base_path: str, query: str = "") -> Exchange | None:
+        """How to serve `route` at a base URL with this path (`/v1` included), or None. `query` stands
+        behind every path; an `outbound` has it from its `Backend`."""
         if route in self.routes:
-            return Exchange(base_path + self._path(route), SHAPES[route])
+            return Exchange(self._base(route, base_path) + self._path(route) + query, SHAPES[route])
         if route in self.translated:
             through, translator = self.translated[route]
-            return Exchange(base_path + self._path(through), SHAPES[through], translator)
+            return Exchange(base_path + self._path(through) + query, SHAPES[through], translator)
         if self.outbound is not None and route in CONVERSATIONS:
-            return Exchange(base_path, self.shape, outbound=self.outbound)
+            base = base_path.removesuffix("/v1") if self.beside_v1 else base_path
+            return Exchange(base, self.shape, outbound=self.outbound)
         return None
+
+    def _base(self, route: Route, base_path: str) -> str:
+        return base_path.removesuffix("/v1") if PATHS[route].startswith("/api/") else base_path
 
     def _path(self, route: Route) -> str:
         return self.paths.get(route) or PATHS[route]
 
 
 CONVERSATIONS = frozenset(
-    {Route.CHAT, Route.RESPONSES, Route.MESSAGES, Route.OLLAMA_CHAT, Route.OLLAMA_GENERATE}
+    {
+        Route.CHAT,
+        Route.COMPLETIONS,
+        Route.RESPONSES,
+        Route.MESSAGES,
+        Route.OLLAMA_CHAT,
+        Route.OLLAMA_GENERATE,
+    }
 )
 """Routes whose dialects read and write the hub."""
 

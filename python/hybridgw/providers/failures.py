@@ -16,7 +16,6 @@ import orjson
 from hybridgw.core import Outcome
 from hybridgw.errors import UpstreamError
 
-_SERVER_ERRORS = frozenset({500, 502, 503, 504, 529})
 _MONEY_CODES = frozenset(
     {
         "insufficient_quota",
@@ -34,6 +33,7 @@ _CONTEXT_CODES = frozenset(
 _CONTEXT_PHRASES = (
     "maximum context length",
     "exceeds the available context size",
+    "exceeds the context length",
     "exceed context limit",
     "exceed context window",
     "exceeds the maximum number of tokens",
@@ -42,7 +42,12 @@ _CONTEXT_PHRASES = (
     "longer than the maximum model length",
     "exceed the configured limit",
     "context window",
+    "`inputs` must have less than",
+    "`inputs` tokens + `max_new_tokens` must be",
 )
+_BUSY_PHRASE = "maximum pending requests exceeded"
+"""Ollama's queue is full: nothing is broken, and somebody else may have room."""
+_TGI_REFUSALS = frozenset({"validation", "template_error", "tool_error"})
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 _LONGEST_MESSAGE = 2000
 _LONGEST_PARAM = 200
@@ -71,7 +76,8 @@ def failure(
         outcome,
         hide(message, secrets)[:_LONGEST_MESSAGE],
         code=code,
-        status=status,
+        # Clients of this protocol know such a fault as a 400.
+        status=400 if status == 422 and error.type in _TGI_REFUSALS else status,
         retry_after=retry_after(headers, time.time()),
     )
     if error.param is not None:
@@ -99,11 +105,17 @@ def _judge(status: int, error: _Error) -> tuple[Outcome, str]:
         return Outcome.OUT_OF_CREDIT, "upstream_quota"
     if status == 429:
         return Outcome.THROTTLED, "rate_limit_exceeded"
+    if status == 503 and _BUSY_PHRASE in error.message:
+        return Outcome.THROTTLED, "overloaded"
     if status in (401, 403):
         return Outcome.CREDENTIAL_REJECTED, "upstream_auth"
     if status == 408:
         return Outcome.SERVER_ERROR, "upstream_timeout"
-    if status in _SERVER_ERRORS or status >= 500:
+    if status in (503, 529):
+        # To the breaker it is down; to the client it is worth another try in a while.
+        return Outcome.SERVER_ERROR, "overloaded"
+    # TGI says 424 where its model failed.
+    if status >= 500 or status == 424:
         return Outcome.SERVER_ERROR, "upstream_error"
     if status in (400, 413, 422):
         said = error.message.lower()

@@ -1,21 +1,27 @@
 """The backends we know, one row each.
 
-All of them speak the OpenAI dialect on their own compatibility layer; each row holds what was
+Most of them speak the OpenAI dialect on their own compatibility layer; each row holds what was
 found to differ. A backend that nobody listed is `openai_compatible`: nothing renamed, nothing
 dropped, nothing repaired but the errors that no SDK can read.
 """
 
 from typing import Any
 
-from hybridgw.core import Route
+from hybridgw.config.providers import is_hosted_ollama
+from hybridgw.core import Route, Shape
 from hybridgw.providers.base import Provider
-from hybridgw.providers.completions_over_chat import CompletionsOverChat
+from hybridgw.providers.chat_wire import over_chat
 from hybridgw.providers.embeddings import Embeddings
+from hybridgw.providers.litert_lm import LiteRT
+from hybridgw.providers.ollama import Ollama
+from hybridgw.providers.ollama_embed import OllamaEmbed
+from hybridgw.providers.tgi import StopList
 
-_ALL = frozenset({Route.CHAT, Route.COMPLETIONS, Route.EMBEDDINGS, Route.RESPONSES})
+_OPENAI = frozenset({Route.CHAT, Route.COMPLETIONS, Route.EMBEDDINGS})
 _TEXT = frozenset({Route.CHAT, Route.COMPLETIONS})
-_EMBEDDINGS = {Route.EMBEDDINGS: (Route.EMBEDDINGS, Embeddings)}
-_OVER_CHAT = {Route.COMPLETIONS: (Route.CHAT, CompletionsOverChat), **_EMBEDDINGS}
+_OLLAMA = frozenset({Route.OLLAMA_CHAT, Route.OLLAMA_GENERATE, Route.OLLAMA_EMBED})
+_OLLAMA_EMBED = {Route.OLLAMA_EMBED: (Route.EMBEDDINGS, OllamaEmbed)}
+_EMBEDDINGS = {Route.EMBEDDINGS: (Route.EMBEDDINGS, Embeddings), **_OLLAMA_EMBED}
 
 # Errors that are strings or flat objects, or carry an integer code, are unreadable to the SDKs:
 # both drop the message. Every backend gets these two; they never touch an answer without error.
@@ -24,7 +30,14 @@ _ERRORS = ("flat_error", "integer_error_code")
 
 def _engine(name: str, **differs: Any) -> Provider:
     """An engine that people run themselves: chat and completions as they are."""
-    return Provider(name=name, **{"routes": _TEXT, "translated": _EMBEDDINGS, "repairs": _ERRORS, **differs})
+    row = {
+        "routes": _TEXT,
+        "translated": _EMBEDDINGS,
+        "repairs": _ERRORS,
+        "outbound": over_chat(name),
+        "inline_images": True,
+    }
+    return Provider(name=name, **{**row, **differs})
 
 
 # Newer name -> the only one that the backend reads, and the other way round.
@@ -32,26 +45,62 @@ _OLD_LIMIT = {"max_completion_tokens": "max_tokens"}
 _NEW_LIMIT = {"max_tokens": "max_completion_tokens"}
 
 _ROWS = (
-    Provider(name="openai", routes=_ALL),
+    Provider(
+        name="openai",
+        routes=_OPENAI | {Route.RESPONSES},
+        translated=_OLLAMA_EMBED,
+        outbound=over_chat("openai"),
+    ),
+    # Its streams begin with an event that holds no choice. Addresses and versions: `config.azure`.
+    Provider(
+        name="azure_openai",
+        routes=_OPENAI,
+        translated=_OLLAMA_EMBED,
+        outbound=over_chat("azure_openai"),
+        key_header="api-key",
+        repairs=("empty_choices_keepalive",),
+        probe=None,
+    ),
     # Answers 200 with an error inside.
-    Provider(name="openrouter", routes=_TEXT, repairs=_ERRORS),
-    _engine("ollama", renames=_OLD_LIMIT, probe="/api/version"),
+    Provider(name="openrouter", routes=_TEXT, repairs=_ERRORS, outbound=over_chat("openrouter")),
+    _engine(
+        "ollama",
+        routes=_OLLAMA | {Route.COMPLETIONS},
+        outbound=Ollama,
+        shape=Shape.OLLAMA,
+        beside_v1=True,
+        relays=is_hosted_ollama,
+        inline_images=True,
+        renames=_OLD_LIMIT,
+        probe="/api/version",
+    ),
     _engine("llama_server", probe="/health"),
     _engine("llama_cpp_python", renames=_OLD_LIMIT),
     _engine("vllm", probe="/health"),
-    _engine("tgi", translated={}, renames=_OLD_LIMIT, probe="/health"),
+    _engine(
+        "tgi",
+        routes=frozenset(),
+        translated={
+            Route.CHAT: (Route.CHAT, StopList),
+            Route.COMPLETIONS: (Route.COMPLETIONS, StopList),
+        },
+        renames=_OLD_LIMIT,
+        repairs=(*_ERRORS, "finish_reason_map"),
+        probe="/health",
+    ),
     _engine(
         "litert_lm",
-        routes=frozenset({Route.CHAT}),
-        translated=_OVER_CHAT,
+        routes=frozenset(),
+        outbound=LiteRT,
         renames=_NEW_LIMIT,
         repairs=(*_ERRORS, "missing_done"),
         # Single-threaded: a second request would block even its health answers.
         max_parallel=1,
+        queue=True,
         probe=None,
     ),
-    _engine("openai_compatible"),
-    Provider(name="demo", routes=_ALL),
+    _engine("openai_compatible", inline_images=False),
+    Provider(name="demo", routes=_OPENAI, translated=_OLLAMA_EMBED, outbound=over_chat("demo")),
 )
 
 PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in _ROWS}

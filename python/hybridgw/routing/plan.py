@@ -11,7 +11,7 @@ with its reason, listed, and never tried.
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -63,6 +63,8 @@ class Upstream(msgspec.Struct, frozen=True):
     """What a translation has to know of it."""
     forwards: Mapping[bytes, bytes | None]
     """Client headers that it is to see, with the value used when the client sent none."""
+    relays: Callable[[str], bool] | None
+    """Whether a name that a client may choose takes the request further than the boundary says."""
     secrets: tuple[str, ...]
     """Never to appear in what a client reads."""
 
@@ -136,7 +138,8 @@ def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
     return Upstream(
         deployment=deployment,
         exchanges=tuple(
-            provider.exchange(route, target.path) if provider and route in routes else None for route in Route
+            provider.exchange(route, target.path, _query(entry)) if provider and route in routes else None
+            for route in Route
         ),
         stream_timeouts=times,
         whole_timeouts=Timeouts(
@@ -152,6 +155,7 @@ def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
         ),
         backend=_backend(provider, entry),
         forwards=provider.forwards if provider else {},
+        relays=provider.relays if provider and "*" in entry.model and boundary < Boundary.EXTERNAL else None,
         secrets=_secrets(entry),
     )
 
@@ -175,7 +179,12 @@ def _backend(provider: Provider | None, entry: DeploymentSettings) -> Backend:
         drops=(*(provider.drops if provider else ()), *entry.drop_params),
         defaults={name: value for name, value in entry.defaults.items() if name != "stream"},
         force=entry.extra_body,
+        query=_query(entry),
     )
+
+
+def _query(entry: DeploymentSettings) -> str:
+    return f"?api-version={entry.api_version}" if entry.api_version else ""
 
 
 def _secrets(entry: DeploymentSettings) -> tuple[str, ...]:

@@ -1,31 +1,39 @@
 """The ASGI application: one table of routes, and nothing that a request has to wait for.
 
 Pure ASGI: no framework, no middleware stack, no task per request. A path is looked up as the
-server dispatched it, with and without `/v1`; a path that is not in the table is a 404 in the error
-shape of the API, never a redirect, and is never relayed to anybody.
+server dispatched it, with and without `/v1`, and only if that finds nothing in its plain form
+(`speaks.plain`). A path that is not in the table then is a 404 in the error shape of its API, never a
+redirect, and is never relayed to anybody.
 """
 
 from collections.abc import Awaitable, Callable
 
 from hybridgw.core import Route
-from hybridgw.dialects import OPENAI
+from hybridgw.dialects import DIALECTS, Dialect
 from hybridgw.errors import GatewayError, RequestError
 from hybridgw.native import warm_tokens
 from hybridgw.pipeline.call import Message, Receive, Send
-from hybridgw.server import cors, pages, token_counter
+from hybridgw.server import cors, ollama_pages, pages, token_counter
 from hybridgw.server.body import discard_body
 from hybridgw.server.inference import infer
 from hybridgw.server.lifecycle import Lifecycle
+from hybridgw.server.ollama_embeddings import embed_one
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
 from hybridgw.server.respond import send_fault
+from hybridgw.server.speaks import dialect_of, plain
 
 Page = Callable[[Lifecycle, Facts, Message, Send], Awaitable[None]]
+Post = Callable[[Lifecycle, Facts, Receive, Send], Awaitable[None]]
 
 INFERENCE = {
     "/chat/completions": Route.CHAT,
     "/completions": Route.COMPLETIONS,
     "/embeddings": Route.EMBEDDINGS,
+    "/responses": Route.RESPONSES,
+    "/api/chat": Route.OLLAMA_CHAT,
+    "/api/generate": Route.OLLAMA_GENERATE,
+    "/api/embed": Route.OLLAMA_EMBED,
 }
 PAGES: dict[str, Page] = {
     "/": pages.root,
@@ -35,8 +43,23 @@ PAGES: dict[str, Page] = {
     "/health/liveness": pages.liveliness,
     "/health/readiness": pages.readiness,
     "/metrics": pages.metrics,
+    "/api/tags": ollama_pages.tags,
+    "/api/ps": ollama_pages.ps,
+    "/api/version": ollama_pages.version,
 }
-COUNTERS = frozenset({"/utils/token_counter", "/v1/utils/token_counter"})
+POSTS: dict[str, Post] = {
+    "/utils/token_counter": lambda lifecycle, *rest: token_counter.count(lifecycle.worker, *rest),
+    "/api/show": ollama_pages.show,
+    "/api/embeddings": lambda lifecycle, *rest: embed_one(lifecycle.worker, *rest),
+}
+"""Questions with a body that is not an inference request in its own words."""
+_AT_THE_ROOT = ("/api/", "/health", "/metrics")
+"""Begins of paths that clients call without `/v1`."""
+
+
+def public(path: str) -> str:
+    """The name under which clients call a path; it is found with and without `/v1`."""
+    return path if path.startswith(_AT_THE_ROOT) else "/v1" + path
 
 
 class Application:
@@ -44,10 +67,13 @@ class Application:
 
     def __init__(self) -> None:
         self.lifecycle = Lifecycle()
+        self.lifecycle.endpoints = tuple(public(path) for path in (*INFERENCE, *POSTS, *PAGES) if path != "/")
         self._inference = {
             prefix + path: route for path, route in INFERENCE.items() for prefix in ("", "/v1")
         }
         self._pages = {prefix + path: page for path, page in PAGES.items() for prefix in ("", "/v1")}
+        self._pages["/v1"] = PAGES["/"]
+        self._posts = {prefix + path: post for path, post in POSTS.items() for prefix in ("", "/v1")}
 
     def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         # Not itself a coroutine, and inference leaves from here: each coroutine in between would
@@ -61,15 +87,22 @@ class Application:
         if facts.origin is not None:
             send = cors.allowing(worker.plan, facts.origin, send)
         route = self._inference.get(scope["path"])
+        if facts.forwarded is not None and b"beta=true" in scope["query_string"].split(b"&"):
+            facts.query = "?beta=true"
         if route is not None and scope["method"] == "POST" and not facts.oversized:
             return infer(worker, route, facts, receive, send)
-        return self._answer_page(scope, facts, route, receive, send)
+        return self._answer_page(scope, facts, receive, send)
 
-    async def _answer_page(
-        self, scope: Message, facts: Facts, route: Route | None, receive: Receive, send: Send
-    ) -> None:
+    async def _answer_page(self, scope: Message, facts: Facts, receive: Receive, send: Send) -> None:
         plan = self.lifecycle.worker.plan
         method: str = scope["method"]
+        path: str = scope["path"]
+        if path not in self._inference and path not in self._pages:
+            path = plain(path)
+        route = self._inference.get(path)
+        if route is not None and method == "POST" and not facts.oversized:
+            await infer(self.lifecycle.worker, route, facts, receive, send)
+            return
         try:
             if facts.oversized:
                 raise RequestError("headers_too_large", "the request headers are larger than 64 KiB")
@@ -78,27 +111,36 @@ class Application:
             if method == "OPTIONS" and facts.origin is not None:
                 await cors.preflight(plan, facts, send)
                 return
-            if method == "POST" and scope["path"] in COUNTERS:
-                await token_counter.count(self.lifecycle.worker, facts, receive, send)
+            post = self._posts.get(path) if method == "POST" else None
+            if post is not None:
+                await post(self.lifecycle, facts, receive, send)
                 return
-            await self._page(scope["path"], method, route)(self.lifecycle, facts, scope, send)
+            await self._page(path, method, route)(self.lifecycle, facts, scope, send)
         except GatewayError as error:
             if facts.content_length > 0 or method not in ("GET", "HEAD"):
                 await discard_body(receive, plan.settings.server.max_body)
-            await send_fault(send, OPENAI, rescue(error, plan.settings.error_catalogue))
+            fault = rescue(error, plan.settings.error_catalogue)
+            await send_fault(send, _dialect(path, route), fault, head_only=method == "HEAD")
         except Exception as error:
-            await send_fault(send, OPENAI, rescue(error))
+            await send_fault(send, _dialect(path, route), rescue(error), head_only=method == "HEAD")
 
     def _page(self, path: str, method: str, route: Route | None) -> Page:
         page = self._pages.get(path)
         if page is None and path.startswith(("/v1/models/", "/models/")):
             page = pages.model
-        if route is None and page is None and path not in COUNTERS:
+        takes_body = route is not None or path in self._posts
+        if page is None and not takes_body:
             raise RequestError("unknown_url", f"no such path: {method} {path[:200]}")
         if page is None or method not in ("GET", "HEAD"):
-            takes = "POST" if route is not None or path in COUNTERS else "GET"
-            raise RequestError("method_not_allowed", f"{path[:200]} takes {takes}")
+            takes = "POST" if takes_body else "GET, HEAD"
+            raise RequestError(
+                "method_not_allowed", f"{path[:200]} takes {takes}", headers=((b"allow", takes.encode()),)
+            )
         return page
+
+
+def _dialect(path: str, route: Route | None) -> Dialect:
+    return dialect_of(path) if route is None else DIALECTS[route]
 
 
 async def _refuse_websocket(receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""Reading a request body: bounded in bytes, whatever the chunks.
+"""Reading a request body: bounded in bytes, whatever the chunks and whatever it was packed in.
 
 The time limit is the watchdog's: it knows since when the call waits, and aborts it.
 """
@@ -9,6 +9,7 @@ import time
 
 from hybridgw.errors import Refused, RequestError
 from hybridgw.pipeline.call import Call, Receive
+from hybridgw.server import decoding
 
 _LINGER = 3.0
 """Seconds for which a refused body is still taken from the wire."""
@@ -16,17 +17,22 @@ _PAUSE = 0.3
 """Seconds of silence after which its sender is taken to wait for the answer."""
 _BEYOND = 64 * 1024 * 1024
 """Bytes over the limit for the same."""
+_OFF_THE_LOOP = 64 * 1024
+"""Bytes, packed or not. Above it a body is decoded in the executor."""
 
 
-async def read_body(call: Call, declared: int) -> bytes:
-    """The whole body of a call that the watchdog sees (`worker.active`).
+async def read_body(call: Call, declared: int, encoding: bytes | None = None) -> bytes:
+    """The whole body of a call that the watchdog sees (`worker.active`), decoded if it was `encoding`.
 
     RequestError `request_too_large` above the configured limit, `request_timeout` when the watchdog
     gave up on it, `bad_request` when it ends early: the client left, or its framing is broken and the
     server gave up on it. A client that left does not see that answer, one that sent nonsense shall.
     Refused `draining` when the worker has no time left."""
     try:
-        body = await _whole(call, call.plan.settings.server.max_body, declared)
+        if encoding is None:
+            body = await _whole(call, call.plan.settings.server.max_body, declared)
+        else:
+            body = await _unpacked(call, declared, encoding)
     except asyncio.CancelledError:
         if call.cause is None:
             raise
@@ -75,6 +81,29 @@ async def _whole(call: Call, limit: int, declared: int) -> bytes:
                 raise _too_large(limit)
             call.mark_ns = time.monotonic_ns()  # its arrival was the client's time
             return bytes(whole)
+
+
+async def _unpacked(call: Call, declared: int, encoding: bytes) -> bytes:
+    """The body behind a Content-Encoding. The limit counts twice: for what arrives, and for what it
+    turns out to be."""
+    limit = call.plan.settings.server.max_body
+    try:
+        coding = decoding.coding_of(encoding)
+    except RequestError:
+        call.refused = True
+        await discard_body(call.receive, limit)
+        raise
+    body = await _whole(call, limit, declared)
+    if coding is None:
+        return body
+    if len(body) <= _OFF_THE_LOOP and decoding.is_loaded(coding):
+        # Nearly all are small when unpacked, too. One that is not is begun again elsewhere.
+        with contextlib.suppress(decoding.Larger):
+            return decoding.decode(coding, body, min(limit, _OFF_THE_LOOP))
+    try:
+        return await call.worker.loop.run_in_executor(None, decoding.decode, coding, body, limit)
+    except decoding.Larger:
+        raise _too_large(limit) from None
 
 
 async def discard_body(receive: Receive, limit: int) -> None:

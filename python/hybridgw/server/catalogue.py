@@ -43,13 +43,16 @@ CATALOGUE: dict[str, Row] = {
     "invalid_value": _bad_request("A member has a value that is not allowed."),
     "missing_field": _bad_request("A required member is missing.", "missing_required_parameter"),
     "unknown_hint": _bad_request("A routing hint, or its value, does not exist."),
+    "unsupported_content": _bad_request("The chosen backend cannot take a part of the content."),
     "unsupported_parameter": _bad_request("The chosen backend cannot do what a member asks for."),
     "context_length_exceeded": _bad_request("The prompt is longer than any allowed model takes."),
     "content_filter": _bad_request("The upstream's content filter refused."),
+    "invalid_encoding": _bad_request("The body is not what its content-encoding says."),
     "bad_request": _bad_request("The HTTP request itself is malformed."),
     "upstream_rejected": _bad_request("The upstream refused the request; its own status is passed on."),
     "unsupported_media_type": Row(
-        "The body is not declared as application/json.", "client", 415, _INVALID, 400, _INVALID
+        "The body is not declared as JSON, or its content-encoding is not taken.",
+        "client", 415, _INVALID, 400, _INVALID,
     ),
     "missing_api_key": Row(
         "No key was sent.", "client", 401, _INVALID, 401, "auth_error", code="invalid_api_key"

@@ -11,13 +11,35 @@ from hybridgw.server.request import Facts
 from hybridgw.server.respond import send_bytes
 
 _ALLOWED_HEADERS = (
-    b"authorization, content-type, accept, user-agent, x-api-key, api-key, x-goog-api-key, "
-    b"anthropic-version, anthropic-beta, openai-organization, openai-project, openai-beta, "
-    b"x-request-id, x-client-request-id, x-stainless-lang, x-stainless-package-version, x-stainless-os, "
-    b"x-stainless-arch, x-stainless-runtime, x-stainless-runtime-version, x-stainless-async, "
-    b"x-stainless-helper-method, x-stainless-poll-helper, x-stainless-custom-poll-interval, "
-    b"x-stainless-retry-count, x-stainless-timeout, x-stainless-read-timeout, x-hybridgw-tier, "
-    b"x-hybridgw-task-type, x-hybridgw-sensitivity, x-hybridgw-latency, x-hybridgw-conversation"
+    # credentials and HTTP itself
+    "authorization", "x-api-key", "api-key", "x-goog-api-key", "x-litellm-api-key", "content-type",
+    "content-encoding", "accept", "user-agent", "idempotency-key", "x-request-id", "x-client-request-id",
+    "traceparent", "http-referer", "x-title",
+    # the APIs' own
+    "openai-organization", "openai-project", "openai-beta", "anthropic-version", "anthropic-beta",
+    "anthropic-dangerous-direct-browser-access", "x-goog-api-client",
+    # what the SDKs that Stainless generates say of themselves
+    *(
+        f"x-stainless-{name}"
+        for name in (
+            "lang", "package-version", "os", "arch", "runtime", "runtime-version", "async", "helper",
+            "helper-method", "stream-helper", "poll-helper", "custom-poll-interval", "custom-event-handler",
+            "raw-response", "retry-count", "timeout", "read-timeout",
+        )
+    ),
+    # hints
+    "x-hybridgw-tier", "x-hybridgw-task-type", "x-hybridgw-sensitivity", "x-hybridgw-latency",
+    "x-hybridgw-conversation", "x-litellm-timeout", "x-litellm-stream-timeout", "x-litellm-num-retries",
+    "x-litellm-tags",
+)  # fmt: skip
+_PREFLIGHT = (
+    (b"access-control-allow-methods", b"GET, HEAD, POST, OPTIONS"),
+    (b"access-control-allow-headers", ", ".join(_ALLOWED_HEADERS).encode()),
+    (b"access-control-max-age", b"600"),
+)
+_EXPOSED = (
+    b"x-request-id, request-id, retry-after, x-should-retry, x-hybridgw-level, x-hybridgw-tokens, "
+    b"x-hybridgw-deployment, x-hybridgw-tier, x-hybridgw-boundary, x-hybridgw-dropped, x-hybridgw-attempts"
 )
 
 
@@ -31,7 +53,7 @@ def allowing(plan: Plan, origin: bytes, send: Send) -> Send:
             message["headers"] = [
                 *message["headers"],
                 (b"access-control-allow-origin", origin),
-                (b"access-control-expose-headers", b"x-request-id, retry-after, x-should-retry"),
+                (b"access-control-expose-headers", _EXPOSED),
                 (b"vary", b"origin"),
             ]
         await send(message)
@@ -42,13 +64,4 @@ def allowing(plan: Plan, origin: bytes, send: Send) -> Send:
 async def preflight(plan: Plan, facts: Facts, send: Send) -> None:
     """204 either way: a page of a foreign origin learns nothing but that it is not allowed."""
     allowed = facts.origin is not None and origin_allowed(plan, facts.origin)
-    headers = (
-        (
-            (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
-            (b"access-control-allow-headers", _ALLOWED_HEADERS),
-            (b"access-control-max-age", b"600"),
-        )
-        if allowed
-        else ()
-    )
-    await send_bytes(send, 204, b"", headers=headers)
+    await send_bytes(send, 204, b"", headers=_PREFLIGHT if allowed else ())

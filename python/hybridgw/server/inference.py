@@ -15,6 +15,7 @@ from hybridgw.pipeline.call import Receive, Send
 from hybridgw.pipeline.run import ClientGone
 from hybridgw.server.auth import admit
 from hybridgw.server.body import discard_body, read_body
+from hybridgw.server.ollama_load import LOADS, load_or_answer
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
 from hybridgw.server.respond import send_fault
@@ -40,9 +41,13 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
         await send_fault(send, dialect, fault)
         return
     call = Call(worker, route, dialect, principal, receive, send, begun)
+    if facts.forwarded is not None:
+        call.forwarded, call.query = facts.forwarded, facts.query
     worker.active.add(call)
     try:
-        await answer(call, await read_body(call, facts.content_length), facts.hints)
+        # No name for the body here: it would keep a second copy for as long as the answer takes.
+        respond = load_or_answer if route in LOADS else answer
+        await respond(call, await read_body(call, facts.content_length, facts.content_encoding), facts.hints)
     except ClientGone:
         call.status = _CLIENT_LEFT
     except asyncio.CancelledError:
@@ -75,7 +80,8 @@ async def _tell(call: Call, error: Exception) -> None:
 async def _end_with(call: Call, error: Exception) -> None:
     """Tell the client: with a status while the head can carry one, else as the stream's last
     event, without the mark that clients take for success."""
-    fault = rescue(error, call.plan.settings.error_catalogue)
+    decision = call.decision
+    fault = rescue(error, call.plan.settings.error_catalogue, decision.id if decision is not None else None)
     if call.ended:
         call.status = fault.status
         return
@@ -91,6 +97,4 @@ async def _end_with(call: Call, error: Exception) -> None:
         await call.send({"type": "http.response.body", "body": event, "more_body": False})
         return
     call.status = fault.status
-    decision = call.decision
-    facts = ((b"x-request-id", decision.id.encode()),) if decision is not None else ()
-    await send_fault(call.send, call.dialect, fault, facts)
+    await send_fault(call.send, call.dialect, fault)

@@ -52,6 +52,8 @@ class Lifecycle:
     def __init__(self) -> None:
         self.created = int(time.time())
         self.key_header: bytes | None = None
+        self.endpoints: tuple[str, ...] = ()
+        """The paths that are served, for the page that lists them."""
         self._journal_full = False
         self._beat: asyncio.Task[None] | None = None
 

@@ -5,7 +5,9 @@ the key. Nothing here ever generates a token.
 """
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs
 
 import hybridgw
 from hybridgw.dialects.openai import model_list, model_object
@@ -16,7 +18,11 @@ from hybridgw.server.auth import authenticate, check_local
 from hybridgw.server.lifecycle import Lifecycle
 from hybridgw.server.request import Facts
 from hybridgw.server.respond import send_bytes, send_json
+from hybridgw.server.speaks import plain
 from hybridgw.telemetry import metrics as exposition
+
+Listed = Sequence[tuple[str, int | None]]
+"""Names of models with their context windows."""
 
 
 async def root(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
@@ -24,32 +30,64 @@ async def root(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -
     answer = {
         "name": "hybridgw",
         "version": hybridgw.__version__,
-        "endpoints": ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models", "/health"],
+        "endpoints": lifecycle.endpoints,
     }
     await send_json(send, answer, head_only=scope["method"] == "HEAD")
 
 
 async def models(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
-    """`GET /v1/models`, from memory."""
+    """`GET /v1/models`, from memory: all of them, or the page that Anthropic's parameters ask for."""
     plan = lifecycle.worker.plan
     authenticate(plan, facts)
+    listed: Listed = plan.listed
+    has_more = False
+    if scope["query_string"]:
+        listed, has_more = _page(listed, parse_qs(scope["query_string"].decode("latin-1")))
     entries = [
-        model_object(name, created=lifecycle.created, context_window=window) for name, window in plan.listed
+        model_object(name, created=lifecycle.created, context_window=window) for name, window in listed
     ]
-    await send_bytes(send, 200, model_list(entries), head_only=scope["method"] == "HEAD")
+    answer = model_list(entries, has_more=has_more)
+    await send_bytes(send, 200, answer, head_only=scope["method"] == "HEAD")
+
+
+def _page(listed: Listed, asked: Mapping[str, list[str]]) -> tuple[Listed, bool]:
+    """What stands after one id and before another, at most `limit` of it, and whether there is more in
+    the direction that the client walks. Parameters of other APIs are ignored."""
+    start, end = 0, len(listed)
+    if "after_id" in asked:
+        start = _position(listed, "after_id", asked["after_id"][-1]) + 1
+    if "before_id" in asked:
+        end = _position(listed, "before_id", asked["before_id"][-1])
+    page = listed[start:end]
+    if "limit" not in asked:
+        return page, False
+    said = asked["limit"][-1]
+    limit = int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0
+    if not limit:
+        raise RequestError("invalid_value", "limit is a number from 1", field="limit")
+    backwards = "before_id" in asked and "after_id" not in asked
+    return page[-limit:] if backwards else page[:limit], len(page) > limit
+
+
+def _position(listed: Listed, parameter: str, name: str) -> int:
+    for position, (known, _) in enumerate(listed):
+        if known == name:
+            return position
+    raise RequestError("invalid_value", f"no model is called {name[:200]!r}", field=parameter)
 
 
 async def model(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
-    """`GET /v1/models/{id}`; ids hold slashes and colons, raw or percent-encoded."""
+    """`GET /v1/models/{id}`; ids hold slashes and colons, raw or percent-encoded. Only where the id as
+    it stands is none is it taken for one with a slash too many."""
     plan = lifecycle.worker.plan
     authenticate(plan, facts)
     wanted = scope["path"].partition("/models/")[2]
-    for name, window in plan.listed:
-        if name == wanted:
-            entry = model_object(name, created=lifecycle.created, context_window=window)
-            await send_json(send, entry, head_only=scope["method"] == "HEAD")
-            return
-    raise RequestError("model_not_found", f"the model {wanted[:200]!r} is not configured", field="model")
+    named = dict(plan.listed)
+    name = wanted if wanted in named else plain(scope["path"]).partition("/models/")[2]
+    if name not in named:
+        raise RequestError("model_not_found", f"the model {wanted[:200]!r} is not configured", field="model")
+    entry = model_object(name, created=lifecycle.created, context_window=named[name])
+    await send_json(send, entry, head_only=scope["method"] == "HEAD")
 
 
 async def liveliness(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:

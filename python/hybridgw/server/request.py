@@ -4,16 +4,25 @@ import ipaddress
 from functools import lru_cache
 from itertools import chain
 
+from hybridgw.providers.registry import PROVIDERS
+
 _LONGEST_HEADERS = 64 * 1024
 _KEY_HEADERS = frozenset({b"x-litellm-api-key", b"api-key", b"x-api-key", b"x-goog-api-key"})
-_READ = _KEY_HEADERS | {
-    b"authorization",
-    b"content-type",
-    b"content-length",
-    b"host",
-    b"origin",
-    b"upgrade",
-}
+_FORWARDED = frozenset(name for provider in PROVIDERS.values() for name in provider.forwards)
+"""What some backend is to see of a client's headers: its API version, never a credential."""
+_READ = (
+    _KEY_HEADERS
+    | _FORWARDED
+    | {
+        b"authorization",
+        b"content-encoding",
+        b"content-type",
+        b"content-length",
+        b"host",
+        b"origin",
+        b"upgrade",
+    }
+)
 """Looked at first: most headers of an SDK are none of these and must cost next to nothing."""
 _HINT_STARTS = frozenset({b"x-h", b"x-l"})
 _HINT_NAMES = frozenset(
@@ -37,13 +46,16 @@ class Facts:
     """The headers that the gateway acts on. All others are ignored and never forwarded."""
 
     __slots__ = (
+        "content_encoding",
         "content_length",
         "content_type",
+        "forwarded",
         "hints",
         "host",
         "key",
         "origin",
         "oversized",
+        "query",
         "upgrade",
     )
 
@@ -53,10 +65,14 @@ class Facts:
         the headers' usual readers."""
         self.content_type = b""
         self.content_length = -1
+        self.content_encoding: bytes | None = None
         self.host = b""
         self.origin: bytes | None = None
         self.upgrade = False
         self.hints: dict[str, str] | None = None
+        self.forwarded: dict[bytes, bytes] | None = None
+        self.query = ""
+        """What a backend that sees `forwarded` is to see of the query, with its question mark."""
         bearer: bytes | None = None
         other: bytes | None = None
         own: bytes | None = None
@@ -75,14 +91,26 @@ class Facts:
                     self.origin = value
                 elif name == b"upgrade":
                     self.upgrade = True
+                elif name == b"content-encoding":
+                    first: bytes | None = self.content_encoding
+                    self.content_encoding = value if first is None else b"%b, %b" % (first, value)
                 elif name == key_header:
                     own = _bare(value)
+                elif name in _FORWARDED:
+                    self._forward(name, value)
                 elif name == b"x-litellm-api-key" or other is None:
                     other = _bare(value)
             elif name[:3] in _HINT_STARTS:
                 self._hint(name, value)
         self.key = own if own is not None else (bearer if bearer else other if other is not None else bearer)
         self.oversized = sum(map(len, chain.from_iterable(headers))) + 4 * len(headers) > _LONGEST_HEADERS
+
+    def _forward(self, name: bytes, value: bytes) -> None:
+        if self.forwarded is None:
+            self.forwarded = {}
+        # Several are one list to everybody who reads them.
+        said = self.forwarded.get(name)
+        self.forwarded[name] = value if said is None else b"%b,%b" % (said, value)
 
     def _hint(self, name: bytes, value: bytes) -> None:
         text = name.decode("latin-1")

@@ -23,8 +23,9 @@ _OUR_OWN: dict[int, str] = {Outcome.LOCAL_FAULT: "overloaded", Outcome.DRAINING:
 _PASSED_ON = frozenset({400, 404, 405, 409, 413, 415, 422})
 
 
-def rescue(error: BaseException, catalogue: str = "native") -> Fault:
-    """The answer for `error`. An error that nobody foresaw is logged and tells the client nothing."""
+def rescue(error: BaseException, catalogue: str = "native", request_id: str | None = None) -> Fault:
+    """The answer for `error`. An error that nobody foresaw is logged and tells the client nothing.
+    `request_id` is known once there was a decision."""
     if not isinstance(error, GatewayError):
         _log.error("unexpected error while serving a request", exc_info=error)
         error = GatewayError("internal_error", "internal error")
@@ -59,4 +60,6 @@ def rescue(error: BaseException, catalogue: str = "native") -> Fault:
         param=error.field,
         retry_after=retry_after,
         should_retry=should_retry,
+        request_id=request_id,
+        headers=error.headers,
     )

@@ -42,7 +42,7 @@ async def count(worker: Worker, facts: Facts, receive: Receive, send: Send) -> N
     worker.active.add(call)
     try:
         try:
-            body = await read_body(call, facts.content_length)
+            body = await read_body(call, facts.content_length, facts.content_encoding)
             counted = await worker.loop.run_in_executor(None, _count, call, body)
         except GatewayError as error:
             await send_fault(send, OPENAI, rescue(error, worker.plan.settings.error_catalogue))

@@ -62,7 +62,8 @@ class ToolStart(msgspec.Struct):
 
 
 class ToolDelta(msgspec.Struct):
-    """JSON text of the arguments of a call; all fragments joined are all of it."""
+    """JSON text of the arguments of a call; all fragments joined are all of it. A custom tool is known
+    to most backends as a function with one text, so what it is given is `{"input": …}` here too."""
 
     index: int
     arguments: str

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from hybridgw.cli import main
+from hybridgw.cli import ROUTES, main
+from hybridgw.core import Route
 
 CONFIG = (
     "deployments: [{name: local/a, provider: ollama, model: m}, {name: cloud/b, provider: openai, model: m}]"
@@ -54,6 +55,15 @@ def test_a_file_that_is_not_there(tmp_path: Path, config: str) -> None:
         assert result.stderr.count("\n") == 1
 
 
+def test_check_names_who_answers_each_path(config: str) -> None:
+    served = json.loads(call("check", "--no-resolve", "--json", config).stdout)["endpoints"]
+    assert "local/a" in served["/v1/chat/completions"]
+    assert "cloud/b" not in served["/v1/chat/completions"], "it has no key"
+    shown = call("check", "--no-resolve", config).stdout
+    (line,) = [line for line in shown.splitlines() if "/v1/chat/completions " in line]
+    assert "local/a" in line
+
+
 def test_check_without_looking_up(config: str) -> None:
     result = call("check", "--no-resolve", "--json", config)
     rows = json.loads(result.stdout)["rows"]
@@ -87,6 +97,14 @@ def test_a_hint_says_something_or_is_refused(config: str, request_file: str) -> 
     for hint in ("teir=local", "tier=lokal"):
         result = call("explain", config, request_file, "--hint", hint)
         assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (2, "unknown_hint")
+
+
+def test_every_route_can_be_explained(config: str, tmp_path: Path) -> None:
+    assert [route.name.lower() for route in Route] == list(ROUTES)
+    request = tmp_path / "messages.json"
+    request.write_text('{"model":"auto","max_tokens":5,"messages":[]}')
+    told = json.loads(call("explain", config, str(request), "--route", "messages").stdout)
+    assert told["route"] == "messages"
 
 
 def test_an_empty_state_folder_is_no_error(tmp_path: Path) -> None:

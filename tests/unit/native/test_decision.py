@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hybridgw.core import Boundary, Outcome
+from hybridgw.core import Boundary, Outcome, Shape
 from hybridgw.native import DecideError, Principal, Relay, Router, StateFile, read_journal
 from tests.unit.native.conftest import SECOND, Worker, deployment
 
@@ -98,6 +98,16 @@ def test_errors_carry_code_and_field(
     assert w.in_flight() == 0
 
 
+def test_references_to_media_are_told_and_files_refused(worker: Callable[..., Worker]) -> None:
+    w = worker()
+    body = b'{"model":"m","messages":[{"role":"user","content":[{"image_url":{"url":"%s"}}]}]}'
+    assert w.decide(body % b"https://example.com/a.png").remote_media
+    assert not w.decide(body % b"data:image/png;base64,iVBORw0KGgo=").remote_media
+    with pytest.raises(DecideError) as raised:
+        w.decide(body % b"file:///etc/passwd")
+    assert (raised.value.code, raised.value.field) == ("invalid_value", "messages[0]")
+
+
 def test_policy_and_outage_are_told_apart(worker: Callable[..., Worker]) -> None:
     w = worker(deployment(0, Boundary.EXTERNAL))
     with pytest.raises(DecideError) as denied:
@@ -132,6 +142,29 @@ def test_explain_tells_and_takes_nothing(worker: Callable[..., Worker]) -> None:
     assert told["rejected"][0]["reason"] == "unusable"
     assert told["candidates"][0]["edits"]["added"] == ["stream_options"]
     assert (w.in_flight(), w.journal.records()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "stream", "usage"),
+    [
+        (
+            Shape.MESSAGES,
+            b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":1,'
+            b'"cache_read_input_tokens":2}}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n',
+            (3, 0, 2, 0),
+        ),
+        (
+            Shape.OLLAMA,
+            b'{"response":"x"}\n{"done":true,"prompt_eval_count":3,"eval_count":4}\n',
+            (3, 4, 0, 0),
+        ),
+    ],
+)
+def test_a_relay_frames_its_shape(shape: Shape, stream: bytes, usage: tuple[int, int, int, int]) -> None:
+    relay = Relay(shape, True, 255)
+    fed = [relay.feed(stream[at : at + 1]) for at in range(len(stream))]
+    assert b"".join(filter(None, fed)) == stream
+    assert (relay.terminal, relay.finished, relay.end, relay.usage) == (True, True, "done", usage)
 
 
 @pytest.mark.parametrize(

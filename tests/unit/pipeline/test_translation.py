@@ -2,9 +2,9 @@
 
 import pytest
 
+from hybridgw.dialects.completions import COMPLETIONS
 from hybridgw.errors import RequestError
 from hybridgw.pipeline.translation import asked
-from hybridgw.providers.completions_over_chat import CompletionsOverChat
 
 
 @pytest.mark.parametrize(
@@ -12,5 +12,5 @@ from hybridgw.providers.completions_over_chat import CompletionsOverChat
 )
 def test_a_body_that_cannot_be_translated_is_refused(prompt: bytes) -> None:
     with pytest.raises(RequestError) as caught:
-        asked(CompletionsOverChat().request, b'{"model":"m","prompt":%b}' % prompt)
+        asked(COMPLETIONS.read, b'{"model":"m","prompt":%b}' % prompt)
     assert caught.value.code == "invalid_value"

@@ -13,8 +13,9 @@ from hybridgw.providers.failures import failure, hide, retry_after
 CASES = [
     (500, b"", Outcome.SERVER_ERROR, "upstream_error"),
     (503, b'{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}',
-     Outcome.SERVER_ERROR, "upstream_error"),
-    (529, b"{}", Outcome.SERVER_ERROR, "upstream_error"),
+     Outcome.SERVER_ERROR, "overloaded"),
+    (529, b"{}", Outcome.SERVER_ERROR, "overloaded"),
+    (504, b"", Outcome.SERVER_ERROR, "upstream_error"),
     (408, b"", Outcome.SERVER_ERROR, "upstream_timeout"),
     (429, b'{"error":{"message":"slow down","code":"rate_limit_exceeded"}}',
      Outcome.THROTTLED, "rate_limit_exceeded"),
@@ -33,7 +34,13 @@ CASES = [
     (400, b'{"error":{"message":"x","code":"content_filter"}}', Outcome.CONTENT_FILTERED, "content_filter"),
     (400, b'{"error":"invalid tool call arguments"}', Outcome.REQUEST_REJECTED, "upstream_rejected"),
     (404, b"404 page not found", Outcome.REQUEST_REJECTED, "upstream_rejected"),
-    (422, b'{"error":"text","error_type":"validation"}', Outcome.REQUEST_REJECTED, "upstream_rejected"),
+    (422, b'{"detail":"text"}', Outcome.REQUEST_REJECTED, "upstream_rejected"),
+    (424, b'{"error":"Request failed during generation","error_type":"generation"}',
+     Outcome.SERVER_ERROR, "upstream_error"),
+    (429, b'{"error":"Model is overloaded","error_type":"overloaded"}',
+     Outcome.THROTTLED, "rate_limit_exceeded"),
+    (422, b'{"error":"Input validation error: `inputs` must have less than 1024 tokens. Given: 2000",'
+     b'"error_type":"other"}', Outcome.CONTEXT_EXCEEDED, "context_length_exceeded"),
     (302, b"", Outcome.MALFORMED, "upstream_error"),
     (204, b"", Outcome.MALFORMED, "upstream_error"),
 ]  # fmt: skip
@@ -43,6 +50,13 @@ CASES = [
 def test_status_and_body_decide(status: int, body: bytes, outcome: Outcome, code: str) -> None:
     error = failure(status, [], body)
     assert (error.outcome, error.code, error.status) == (outcome, code, status)
+
+
+@pytest.mark.parametrize("kind", ["validation", "template_error", "tool_error"])
+def test_what_tgi_refuses_is_a_bad_request(kind: str) -> None:
+    error = failure(422, [], b'{"error":"text","error_type":"%b"}' % kind.encode())
+    assert (error.outcome, error.code, error.status) == (Outcome.REQUEST_REJECTED, "upstream_rejected", 400)
+    assert error.message == "text"
 
 
 def test_messages_of_every_shape_are_found() -> None:

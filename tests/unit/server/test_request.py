@@ -2,6 +2,7 @@
 
 import pytest
 
+from hybridgw.server import request
 from hybridgw.server.request import Facts, is_loopback_host, is_loopback_origin
 
 
@@ -79,3 +80,24 @@ def test_a_second_hint_does_not_undo_the_first() -> None:
 
 def test_two_host_names_are_none() -> None:
     assert not is_loopback_host(Facts([(b"host", b"evil.example"), (b"host", b"localhost")], None).host)
+
+
+def test_the_coding_of_the_body() -> None:
+    assert Facts([], None).content_encoding is None
+    assert Facts([(b"content-encoding", b"br")], None).content_encoding == b"br"
+    twice = [(b"content-encoding", b"gzip"), (b"content-encoding", b"br")]
+    assert Facts(twice, None).content_encoding == b"gzip, br", "two layers must not look like one"
+
+
+def test_what_a_backend_is_to_see_is_kept_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hybridgw.server.request._FORWARDED", frozenset({b"x-beta"}))
+    monkeypatch.setattr("hybridgw.server.request._READ", frozenset({b"x-beta"}))
+    assert Facts([(b"cookie", b"a"), (b"x-forwarded-for", b"::1")], None).forwarded is None
+    facts = Facts([(b"x-beta", b"one"), (b"cookie", b"a"), (b"x-beta", b"two")], None)
+    assert facts.forwarded == {b"x-beta": b"one,two"}
+
+
+def test_no_backend_is_shown_a_credential_of_the_client() -> None:
+    private = {b"authorization", b"cookie", b"x-api-key", b"api-key", b"x-goog-api-key", b"host"}
+    assert not private & request._FORWARDED
+    assert not any(name.startswith((b"x-forwarded", b"proxy-")) for name in request._FORWARDED)

@@ -73,3 +73,19 @@ def test_a_gateway_at_its_limits_may_be_asked_again(outcome: Outcome) -> None:
     """Nobody was tried, so this is no exhausted list of candidates."""
     fault = rescue(UpstreamError(outcome, "no descriptor"))
     assert (fault.status, fault.code, fault.should_retry, fault.retry_after) == (503, "overloaded", None, 1.0)
+
+
+def test_upstreams_at_their_limits_are_asked_again_after_a_wait() -> None:
+    """Other than a failure: nothing is broken, and the wait keeps the tries from multiplying."""
+    fault = rescue(UpstreamError(Outcome.SERVER_ERROR, "busy", code="overloaded", status=503))
+    assert (fault.status, fault.code, fault.should_retry, fault.retry_after) == (503, "overloaded", None, 1.0)
+    fault = rescue(
+        UpstreamError(Outcome.SERVER_ERROR, "busy", code="overloaded", status=503, retry_after=4000)
+    )
+    assert (fault.should_retry, fault.retry_after) == (False, None)
+
+
+def test_what_http_wants_said_comes_along() -> None:
+    error = RequestError("method_not_allowed", "no", headers=((b"allow", b"POST"),))
+    assert rescue(error).headers == ((b"allow", b"POST"),)
+    assert rescue(error, request_id="r").request_id == "r"

@@ -48,6 +48,7 @@ pub(super) fn read(
             expect(value, name, &[Kind::Array], "an array")?;
             outline.has_tools |= value.raw(bytes).is_truthy();
         }
+        Field::Options => return options(bytes, value, outline),
         Field::StreamOptions => return stream_options(bytes, value, outline),
         Field::Hybridgw => return hints(bytes, value, outline),
         Field::Metadata => return metadata(bytes, value, outline),
@@ -141,6 +142,17 @@ fn stream_options(bytes: &[u8], value: Value, outline: &mut Outline) -> Result<u
     each_member(bytes, value, |key, value| {
         if key.is(bytes, "include_usage") {
             outline.include_usage = boolean(bytes, value, "stream_options.include_usage")?;
+        }
+        Ok(())
+    })
+}
+
+/// Ollama's parameters. Other protocols have no such member, so nothing in it is an error here.
+fn options(bytes: &[u8], value: Value, outline: &mut Outline) -> Result<usize, BodyError> {
+    each_member(bytes, value, |key, value| {
+        if key.is(bytes, "num_predict") {
+            let limit = limit(bytes, value, "options.num_predict");
+            outline.num_predict = limit.unwrap_or_default();
         }
         Ok(())
     })

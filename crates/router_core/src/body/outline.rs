@@ -39,6 +39,7 @@ pub struct Outline {
     pub(super) max_tokens: Option<u64>,
     pub(super) max_completion_tokens: Option<u64>,
     pub(super) max_output_tokens: Option<u64>,
+    pub(super) num_predict: Option<u64>,
     pub(super) has_tools: bool,
     pub(super) hints: Vec<(Text, Text)>,
     pub(super) tags: Vec<Text>,
@@ -185,6 +186,11 @@ impl<'a> Body<'a> {
     /// `max_output_tokens`; `None` when absent, null or negative.
     pub fn max_output_tokens(&self) -> Option<u64> {
         self.outline.max_output_tokens
+    }
+
+    /// `options.num_predict`; `None` when absent or negative.
+    pub fn num_predict(&self) -> Option<u64> {
+        self.outline.num_predict
     }
 
     /// `max_completion_tokens`; `None` when absent, null or negative.

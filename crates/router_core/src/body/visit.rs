@@ -29,6 +29,8 @@ pub enum Field {
     MaxCompletionTokens,
     /// `max_output_tokens`
     MaxOutputTokens,
+    /// `options`
+    Options,
     /// `tools`
     Tools,
     /// `functions`
@@ -54,6 +56,7 @@ impl Field {
             b"max_tokens" => Self::MaxTokens,
             b"max_completion_tokens" => Self::MaxCompletionTokens,
             b"max_output_tokens" => Self::MaxOutputTokens,
+            b"options" => Self::Options,
             b"tools" => Self::Tools,
             b"functions" => Self::Functions,
             b"hybridgw" => Self::Hybridgw,

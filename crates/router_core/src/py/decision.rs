@@ -84,6 +84,11 @@ impl Decision {
     }
 
     #[getter]
+    fn remote_media(&self) -> bool {
+        self.decision.remote_media()
+    }
+
+    #[getter]
     fn prompt_tokens(&self) -> u64 {
         self.decision.prompt_tokens()
     }

@@ -99,13 +99,13 @@ impl Relay {
         self.facts().content
     }
 
-    /// Whether `[DONE]` was seen.
+    /// Whether the event was seen that ends an answer in this shape.
     #[getter]
     fn terminal(&self) -> bool {
         self.facts().terminal
     }
 
-    /// Whether data arrived after `[DONE]`.
+    /// Whether data arrived after the event that ends an answer.
     #[getter]
     fn after_terminal(&self) -> bool {
         self.facts().after_terminal
@@ -117,7 +117,7 @@ impl Relay {
         self.facts().choices.all_finished()
     }
 
-    /// Whether the bytes are no event stream; they are held for `take_body`.
+    /// Whether the bytes are no stream of this shape; they are held for `take_body`.
     #[getter]
     fn not_sse(&self) -> bool {
         self.facts().not_sse

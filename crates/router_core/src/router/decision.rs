@@ -222,6 +222,11 @@ impl Decision {
         self.request.facts.level
     }
 
+    /// Whether the request refers to media that have to be fetched from somewhere.
+    pub fn remote_media(&self) -> bool {
+        self.request.facts.remote_media
+    }
+
     /// Tokens of the prompt, counted or sampled before anything was sent.
     pub fn prompt_tokens(&self) -> u64 {
         self.request.facts.length.tokens
@@ -286,10 +291,7 @@ impl Request {
     /// Whether the client's time is over at `delay_ms` after `now`.
     pub(super) fn over(&self, now: Now, delay_ms: u64) -> bool {
         let hints = &self.facts.hints;
-        let limit = match (
-            self.facts.stream(),
-            hints.stream_timeout_ms,
-        ) {
+        let limit = match (self.facts.stream(), hints.stream_timeout_ms) {
             (true, limit) if limit > 0 => limit,
             _ => hints.timeout_ms,
         };

@@ -13,6 +13,7 @@ use crate::error::DecideError;
 use crate::policy::{self, Demand, Refusals};
 use crate::tokens::Fit;
 use crate::types::plan::{Lineup, Step};
+use crate::types::segment::{LocalReference, Part};
 use crate::types::{Boundary, Level, Reason, Route};
 
 /// What a request is, apart from who answers it.
@@ -27,6 +28,8 @@ pub(super) struct Facts {
     pub(super) level: Level,
     /// What the scan found.
     pub(super) judgement: Judgement,
+    /// Whether it refers to media that have to be fetched from somewhere.
+    pub(super) remote_media: bool,
     /// How long it is.
     pub(super) length: Length,
     /// How hard it looks, where that decides where it starts.
@@ -136,6 +139,9 @@ pub(super) fn prepare_with(
 ) -> Result<Prepared, DecideError> {
     read(ask.body, &core.limits, |body, text| {
         body.require(ask.route)?;
+        if let Some(reference) = text.local_reference() {
+            return Err(not_fetched(ask.route, reference));
+        }
         let model = body.model().map(Cow::into_owned).unwrap_or_default();
         let Some(resolved) = core.plan.resolve(&model) else {
             return Err(DecideError::new(
@@ -155,12 +161,14 @@ pub(super) fn prepare_with(
             .max_completion_tokens()
             .or(body.max_tokens())
             .or(body.max_output_tokens())
+            .or(body.num_predict())
             .unwrap_or(0);
         let mut facts = Facts {
             route: ask.route,
             level,
             ceiling: ask.principal.ceiling.min(policy::boundary_of(bound)),
             judgement,
+            remote_media: text.remote_media(),
             length: Length::of(&body, text, first_upstream(core, resolved.model)),
             placed: None,
             lineup,
@@ -267,7 +275,7 @@ pub(super) fn nobody(facts: &Facts, refusals: Refusals) -> DecideError {
             "The prompt has {} tokens; with the answer that is more than any deployment that may serve it takes.",
             facts.length.tokens,
         );
-        return DecideError::new("context_length_exceeded", "messages", message);
+        return DecideError::new("context_length_exceeded", facts.route.asks_in(), message);
     }
     if refusals.beyond_ceiling > 0 {
         let message = format!(
@@ -308,6 +316,24 @@ fn lineup(core: &Core, model: u32, hints: &Hints) -> Result<Arc<Lineup>, DecideE
             }
         },
     }
+}
+
+/// Some backends open what they are referred to: nobody's request may name a file of theirs. The
+/// reference itself is not quoted: it would say what was looked for.
+fn not_fetched(route: Route, reference: LocalReference) -> DecideError {
+    let member = match reference.part {
+        Part::Messages => "messages",
+        Part::Prompt => route.asks_in(),
+        Part::Tools | Part::Owned | Part::Other => "images",
+    };
+    let field = match reference.position {
+        Some(position) => format!("{member}[{position}]"),
+        None => member.to_owned(),
+    };
+    let message = format!(
+        "`{field}` refers to media in a way that is not served; a reference must be an http(s) URL or hold the data."
+    );
+    DecideError::new("invalid_value", field, message)
 }
 
 /// Names are quoted back, but not at any length: a client may have put its prompt there.

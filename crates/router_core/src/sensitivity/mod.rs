@@ -74,18 +74,20 @@ impl Scanner {
     /// Scans the text of a body. Keeps at most `cap` places. Media and token ids that are forwarded
     /// unread make the level unknown.
     pub fn scan(&self, text: &Text, cap: usize) -> Findings {
-        self.scanned(text.bytes(), cap, text.complete(), None)
+        self.read(text, cap, None)
     }
 
     /// Scans the text of a body for its level alone: ends at the first finding of the highest one,
     /// which nothing that follows can change. Kinds and counts are then those seen until there.
     pub fn level(&self, text: &Text) -> Findings {
-        self.scanned(text.bytes(), 0, text.complete(), Some(Level::Regulated))
+        self.read(text, 0, Some(Level::Regulated))
     }
 
     /// Scans bytes, UTF-8 or not. Keeps at most `cap` places.
     pub fn scan_bytes(&self, text: &[u8], cap: usize) -> Findings {
-        self.scanned(text, cap, true, None)
+        let mut out = Collector::new(&self.levels, cap, None);
+        let fits = self.whole(text, &mut out);
+        out.finish(fits)
     }
 
     /// The level of a kind under this configuration.
@@ -115,13 +117,29 @@ impl Scanner {
         .collect()
     }
 
-    fn scanned(&self, text: &[u8], cap: usize, complete: bool, until: Option<Level>) -> Findings {
+    fn read(&self, text: &Text, cap: usize, until: Option<Level>) -> Findings {
         let mut out = Collector::new(&self.levels, cap, until);
+        let fits = self.whole(text.bytes(), &mut out);
+        if !out.ended() {
+            if let Some(shadow) = shadow::rejoined(text) {
+                out.seal();
+                let layer = Layer {
+                    shadow: &shadow,
+                    below: None,
+                };
+                self.layer(&shadow.text, Some(&layer), (false, false), &mut out);
+            }
+        }
+        out.finish(text.complete() && fits)
+    }
+
+    /// Scans all of a text; whether it could.
+    fn whole(&self, text: &[u8], out: &mut Collector<'_>) -> bool {
         let fits = u32::try_from(text.len()).is_ok();
         if fits {
-            self.layer(text, None, (true, true), &mut out);
+            self.layer(text, None, (true, true), out);
         }
-        out.finish(complete && fits)
+        fits
     }
 
     /// Scans one text and then its shadows. `undo` says which disguises may still be taken off:

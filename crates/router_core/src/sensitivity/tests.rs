@@ -72,6 +72,53 @@ fn the_level_alone_is_known_at_the_first_finding_of_the_highest() {
     assert_eq!(scanner.level(&text), scanner.scan(&text, 0));
 }
 
+/// A conversation of the user's turns with an answer after each.
+fn dictated(turns: &[&str]) -> Text {
+    let said: Vec<String> = turns
+        .iter()
+        .map(|turn| {
+            format!(
+                r#"{{"role":"user","content":"{turn}"}},{{"role":"assistant","content":"go on, 5 more"}}"#
+            )
+        })
+        .collect();
+    let mut text = Text::new();
+    gather(
+        format!(r#"{{"messages":[{}]}}"#, said.join(",")).as_bytes(),
+        &mut text,
+    );
+    text
+}
+
+#[test]
+fn a_number_dictated_in_turns_is_one_number() {
+    let scanner = scanner();
+    for turns in [
+        &["my card: 4111 1111", "1111 1111"][..],
+        &["4111", "1111", "1111", "1111 thanks"],
+        &["it is 4111 1111 1111.", "1111"],
+        &["ssn 123-45", "6789"],
+    ] {
+        let text = dictated(turns);
+        let findings = scanner.scan(&text, 8);
+        assert_eq!(findings.level, Some(Level::Regulated), "{turns:?}");
+        let found = findings.spans[0];
+        let place = &text.bytes()[found.start as usize..found.end as usize];
+        assert!(place[0].is_ascii_digit() && place[place.len() - 1].is_ascii_digit());
+    }
+    for turns in [
+        &["version 4111 1111", "is 1111 1111"][..],
+        &["2 + 2 = 4", "1"],
+        &["4111 1111", "no", "1111 1111"],
+    ] {
+        assert_eq!(
+            scanner.scan(&dictated(turns), 8).level,
+            Some(Level::Public),
+            "{turns:?}"
+        );
+    }
+}
+
 #[test]
 fn too_much_is_unknown() {
     let findings = scanner().scan_bytes("ann@example.org ".repeat(2000).as_bytes(), 8);

@@ -307,10 +307,10 @@ fn requests_and_overhead_are_summed_over_workers() {
         worker.count_decision(500);
     }
     let snapshot = state.snapshot(NOW);
-    assert_eq!(
-        snapshot.requests,
-        [[0, 0, 0, 0, 2], [0; 5], [2, 0, 0, 0, 0]]
-    );
+    let mut requests = [[0; 5]; Route::ALL.len()];
+    requests[Route::Chat as usize] = [0, 0, 0, 0, 2];
+    requests[Route::Embeddings as usize] = [2, 0, 0, 0, 0];
+    assert_eq!(snapshot.requests, requests);
     assert_eq!(
         (
             snapshot.shed,

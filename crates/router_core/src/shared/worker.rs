@@ -64,7 +64,7 @@ pub struct WorkerSlot {
     pub(super) client_aborts: AtomicU64,
     pub(super) decisions: AtomicU64,
     pub(super) decide_ns: AtomicU64,
-    pub(super) requests: [[AtomicU64; StatusClass::COUNT]; 3],
+    pub(super) requests: [[AtomicU64; StatusClass::COUNT]; Route::ALL.len()],
     pub(super) overhead: Histogram<{ OVERHEAD_BOUNDS_US.len() + 1 }>,
 }
 

@@ -1,66 +1,9 @@
 //! What is known about an answer so far: plain values for routing, accounting and metrics.
 
-use crate::types::json::{decimal_nanos, Kind, Raw};
+use super::usage::{Beside, Usage};
 
 /// The longest text kept of an upstream's error, in bytes.
 const ERROR_TEXT: usize = 512;
-
-/// Tokens and cost as the upstream reported them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// All prompt tokens, cached ones included.
-    pub prompt: u64,
-    /// All completion tokens, reasoning included.
-    pub completion: u64,
-    /// Prompt tokens read from the upstream's cache.
-    pub cached: u64,
-    /// Completion tokens spent on reasoning.
-    pub reasoning: u64,
-    /// As reported; the sum of prompt and completion when not.
-    pub total: u64,
-    /// The price in billionths of a credit (US dollar), where the upstream states one.
-    pub cost_nanos: Option<i64>,
-}
-
-impl Usage {
-    /// Reads a `usage` member; `None` when it is no object or counts nothing. Counts that are no
-    /// whole numbers are 0.
-    pub(super) fn read(usage: Raw<'_>) -> Option<Self> {
-        let mut read = Self::default();
-        let mut total = None;
-        let mut counted = false;
-        for (key, value) in usage.entries() {
-            let count = value.as_u64();
-            match &*key {
-                "prompt_tokens" => read.prompt = count.unwrap_or(0),
-                "completion_tokens" => read.completion = count.unwrap_or(0),
-                "total_tokens" => total = count,
-                "prompt_tokens_details" => {
-                    read.cached = value
-                        .get("cached_tokens")
-                        .and_then(|n| n.as_u64())
-                        .unwrap_or(0);
-                    continue;
-                }
-                "completion_tokens_details" => {
-                    read.reasoning = value
-                        .get("reasoning_tokens")
-                        .and_then(|n| n.as_u64())
-                        .unwrap_or(0);
-                    continue;
-                }
-                "cost" if value.kind() == Kind::Number => {
-                    read.cost_nanos = Some(decimal_nanos(value.bytes()));
-                    continue;
-                }
-                _ => continue,
-            }
-            counted |= count.is_some();
-        }
-        read.total = total.unwrap_or(read.prompt.saturating_add(read.completion));
-        counted.then_some(read)
-    }
-}
 
 /// An error inside an answer, in the upstream's words. Each text is cut at 512 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -112,6 +55,11 @@ impl Choices {
     /// Whether there was a choice and every choice seen got a finish reason.
     pub fn all_finished(&self) -> bool {
         self.seen != 0 && self.seen & !self.finished == 0
+    }
+
+    pub(super) fn finish(&mut self, index: u64) {
+        self.seen |= bit(index);
+        self.finished |= bit(index);
     }
 }
 
@@ -169,17 +117,19 @@ pub struct Facts {
     /// call. Role-only deltas, empty deltas and comments do not count. An event that cannot be
     /// read does: it may have been content, and falling back after content is never right.
     pub content: bool,
-    /// `[DONE]` was seen.
+    /// The event was seen that ends an answer: `[DONE]`, `message_stop`, `response.completed` or
+    /// `response.incomplete`, a line with `"done":true`. Gemini has none.
     pub terminal: bool,
-    /// Data arrived after `[DONE]`. It is forwarded and not looked at.
+    /// Data arrived after the terminal event. It is forwarded and not looked at.
     pub after_terminal: bool,
-    /// The bytes are no event stream (they start with `{` or `<`). They are held, not forwarded.
+    /// The bytes are no stream of this shape (events do not start with `{` or `<`, lines of JSON with
+    /// nothing but `{`). They are held, not forwarded.
     pub not_sse: bool,
     /// An event was larger than allowed. Nothing from it on is forwarded.
     pub too_large: bool,
     /// Events whose data is not JSON.
     pub unreadable: u64,
-    /// Events with data, `[DONE]` included.
+    /// Events with data, the terminal one included.
     pub events: u64,
     /// Bytes received.
     pub bytes: u64,
@@ -191,4 +141,6 @@ pub struct Facts {
     pub choices: Choices,
     /// Finish reasons seen.
     pub reasons: FinishReasons,
+    /// What Messages counts, event by event.
+    pub(super) beside: Beside,
 }

@@ -6,7 +6,7 @@ use super::repair::{Mender, Repairs};
 use super::Shape;
 
 /// What a whole answer says: content, usage, finish reasons, an error inside a 200. An answer that
-/// is not one JSON object has `unreadable` set and no content.
+/// is not one JSON object has `unreadable` set and no content (Gemini's errors may be an array).
 pub fn observe_json(bytes: &[u8], shape: Shape) -> Facts {
     read(bytes, shape, Repairs::NONE).0
 }
@@ -22,8 +22,8 @@ pub(super) fn read(bytes: &[u8], shape: Shape, repairs: Repairs) -> (Facts, Opti
         events: 1,
         ..Facts::default()
     };
-    let mut mender = Mender::new(repairs.intersection(Repairs::WHOLE));
-    match observe(bytes, shape, false, &mut facts, &mut mender) {
+    let mut mender = Mender::new(shape.mendable(repairs).intersection(Repairs::WHOLE));
+    match observe(bytes, shape, None, &mut facts, &mut mender) {
         Ok(seen) if facts.unreadable == 0 => {
             let mended = seen.rewritten.or_else(|| mender.mended(bytes));
             (facts, mended)

@@ -34,9 +34,9 @@ impl Judge {
     pub(super) fn new(options: &RelayOptions) -> Self {
         Self {
             shape: options.shape,
-            strip_usage: options.strip_usage,
+            strip_usage: options.strip_usage && options.shape.is_chat(),
             facts: Facts::default(),
-            mender: Mender::new(options.repairs),
+            mender: Mender::new(options.shape.mendable(options.repairs)),
             passed: true,
             visited: 0,
         }
@@ -67,15 +67,13 @@ impl Judge {
                 let data = join(event, frame.opening);
                 self.visited += event.len() as u64;
                 match self.judge_data(&data, event, frame) {
-                    // The joints lie between tokens, where any white space will do.
-                    Verdict::Mend(mut data) => {
-                        data.iter_mut()
-                            .filter(|byte| **byte == b'\n')
-                            .for_each(|byte| *byte = b' ');
-                        Verdict::Replace(as_event(&data))
-                    }
+                    Verdict::Mend(data) => Verdict::Replace(as_event(&one_line(data))),
                     other => other,
                 }
+            }
+            Data::Bare => {
+                self.judge_data(event, event, frame);
+                Verdict::Replace(as_event(&one_line(event.to_vec())))
             }
         };
         self.passed = matches!(verdict, Verdict::Pass | Verdict::Mend(_));
@@ -92,17 +90,17 @@ impl Judge {
         }
         facts.events += 1;
         if data.starts_with(b"[DONE]") {
-            facts.terminal = true;
+            // Elsewhere a stray one means nothing: clients there wait for the mark of their protocol.
+            facts.terminal = self.shape.is_chat();
             return Verdict::Pass;
         }
         if data.trim_ascii().is_empty() {
             return Verdict::Pass;
         }
         self.visited += data.len() as u64;
-        let named_error = is_error_name(frame.name.map(|name| name.of(event)));
-        let seen = observe(data, self.shape, named_error, facts, &mut self.mender);
-        let Ok(seen) = seen else {
-            return self.unreadable(data, named_error);
+        let name = frame.name.map(|name| name.of(event));
+        let Ok(seen) = observe(data, self.shape, name, facts, &mut self.mender) else {
+            return self.unreadable(data, name);
         };
         if let Some(data) = seen.rewritten {
             return Verdict::Replace(as_event(&data));
@@ -125,8 +123,8 @@ impl Judge {
     }
 
     /// Data that is not JSON: text in an error event is its message, anything else may be content.
-    fn unreadable(&mut self, data: &[u8], named_error: bool) -> Verdict {
-        if !named_error {
+    fn unreadable(&mut self, data: &[u8], name: Option<&[u8]>) -> Verdict {
+        if !is_error_name(name) {
             self.facts.unreadable += 1;
             self.facts.content = true;
             return Verdict::Pass;
@@ -134,7 +132,7 @@ impl Judge {
         let mut literal = Vec::with_capacity(data.len() + 2);
         write_string(&mut literal, &String::from_utf8_lossy(data));
         let facts = &mut self.facts;
-        match observe(&literal, self.shape, true, facts, &mut self.mender) {
+        match observe(&literal, self.shape, name, facts, &mut self.mender) {
             Ok(seen) => seen
                 .rewritten
                 .map_or(Verdict::Pass, |data| Verdict::Replace(as_event(&data))),
@@ -145,4 +143,12 @@ impl Judge {
 
 fn as_event(data: &[u8]) -> Vec<u8> {
     [b"data: ", data, b"\n\n"].concat()
+}
+
+/// JSON of several lines as one: its line ends lie between tokens, where any white space will do.
+fn one_line(mut data: Vec<u8>) -> Vec<u8> {
+    data.iter_mut()
+        .filter(|byte| matches!(byte, b'\n' | b'\r'))
+        .for_each(|byte| *byte = b' ');
+    data
 }

@@ -7,13 +7,18 @@
 //! client sees (number spelling, unknown members, key order); looking at chunks without framing
 //! them would act on half events, since read boundaries fall anywhere.
 //!
+//! What an event is differs: server-sent events, with Gemini bare JSON among them, or with Ollama a
+//! line; a [`Shape`] knows. Repairs and the usage event that is stripped belong to Chat Completions and
+//! its relatives; whatever is asked for, they do nothing to other shapes.
+//!
 //! The same bytes give the same output and the same facts however they were split. Memory is
 //! bounded by the largest event allowed. With no repairs and no usage to strip the output is
 //! identical to the input, except for an unfinished last event, which is completed when it is
-//! whole JSON and dropped when it is not.
+//! whole JSON and dropped when it is not, and for bare JSON, which becomes an event.
 //!
 //! It does no I/O and knows no clock: the caller takes the time when facts change.
 
+mod balance;
 mod facts;
 mod framer;
 mod json;
@@ -22,12 +27,14 @@ mod observe;
 mod options;
 mod relay;
 mod repair;
+mod usage;
 
-pub use facts::{Choices, Facts, FinishReasons, UpstreamError, Usage};
+pub use facts::{Choices, Facts, FinishReasons, UpstreamError};
 pub use json::{observe_json, repair_json};
 pub use options::{End, Feed, RelayOptions};
 pub use relay::Relay;
 pub use repair::Repairs;
+pub use usage::Usage;
 
 /// The protocol of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,6 +71,21 @@ impl Shape {
     /// The shape with this number.
     pub fn from_u8(value: u8) -> Option<Self> {
         Self::ALL.get(usize::from(value)).copied()
+    }
+
+    /// Whether it belongs to the family of Chat Completions: its stream ends with `[DONE]`, its backends
+    /// have repairs and a usage event that comes on demand.
+    fn is_chat(self) -> bool {
+        matches!(self, Self::Chat | Self::Completions | Self::Embeddings)
+    }
+
+    /// Those of `repairs` that concern this shape.
+    fn mendable(self, repairs: Repairs) -> Repairs {
+        if self.is_chat() {
+            repairs
+        } else {
+            Repairs::NONE
+        }
     }
 
     /// The name that both languages use.

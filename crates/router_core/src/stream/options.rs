@@ -8,9 +8,9 @@ use super::{Shape, MAX_EVENT};
 pub struct RelayOptions {
     /// The protocol of the answer.
     pub shape: Shape,
-    /// Drop the usage-only event: we asked for it, the client did not.
+    /// Drop the usage-only event: we asked for it, the client did not. Chat Completions only.
     pub strip_usage: bool,
-    /// The backend's repair table.
+    /// The backend's repair table, for Chat Completions and its relatives.
     pub repairs: Repairs,
     /// The largest event accepted, in bytes, framing included.
     pub max_event: usize,
@@ -43,9 +43,9 @@ pub enum Feed {
 /// How an answer stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// With `[DONE]`.
+    /// With its terminal event.
     Done,
-    /// Without `[DONE]`, every choice finished.
+    /// Without a terminal event, every choice finished.
     Finished,
     /// In the middle.
     Truncated,

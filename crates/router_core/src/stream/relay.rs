@@ -5,6 +5,7 @@ use super::framer::{join, Data, Framer};
 use super::judge::{Judge, Verdict};
 use super::options::{End, Feed, RelayOptions};
 use super::repair::Repairs;
+use super::Shape;
 use crate::types::json::{Scanner, MAX_DEPTH};
 
 const DONE: &[u8] = b"data: [DONE]\n\n";
@@ -35,8 +36,11 @@ impl Relay {
     /// A relay at the start of an answer.
     pub fn new(options: RelayOptions) -> Self {
         Self {
-            options,
-            framer: Framer::default(),
+            options: RelayOptions {
+                repairs: options.shape.mendable(options.repairs),
+                ..options
+            },
+            framer: Framer::new(options.shape),
             judge: Judge::new(&options),
             held: Vec::new(),
             sniffed: false,
@@ -73,7 +77,8 @@ impl Relay {
             if !whole {
                 self.held.extend_from_slice(chunk);
             }
-            match sniff(if whole { chunk } else { &self.held }, &mut self.blank) {
+            let seen = if whole { chunk } else { &self.held };
+            match sniff(seen, &mut self.blank, self.options.shape) {
                 Some(true) => self.sniffed = true,
                 verdict => {
                     self.judge.facts.not_sse = verdict == Some(false);
@@ -211,7 +216,7 @@ impl Relay {
         while let Some(frame) = self.framer.next(&buffer[start..]) {
             let end = start + frame.len;
             // The LF of a last CRLF is not counted: it may as well arrive on its own.
-            let late = usize::from(buffer[start..end].ends_with(b"\r\n"));
+            let late = usize::from(!frame.open && buffer[start..end].ends_with(b"\r\n"));
             if frame.len - late > self.options.max_event {
                 self.judge.facts.too_large = true;
                 break;
@@ -247,6 +252,8 @@ impl Relay {
             Data::None => false,
             Data::One(span) => is_whole(span.of(&buffer)),
             Data::Many => is_whole(&join(&buffer, frame.opening)),
+            // Its brackets do not balance.
+            Data::Bare => false,
         };
         if !whole {
             return Vec::new();
@@ -257,7 +264,8 @@ impl Relay {
             Verdict::Mend(mended) => buffer = mended,
             Verdict::Replace(event) => return event,
         }
-        buffer.extend_from_slice(if buffer.ends_with(b"\n") {
+        let is_line = self.options.shape == Shape::Ollama;
+        buffer.extend_from_slice(if is_line || buffer.ends_with(b"\n") {
             b"\n"
         } else {
             b"\n\n"
@@ -266,9 +274,9 @@ impl Relay {
     }
 }
 
-/// Whether the stream is one of events; `None` while only white space (or half a byte order mark)
+/// Whether the stream is one of the events of its shape; `None` while only white space (or half a byte order mark)
 /// was seen, of which `blank` bytes need not be looked at again.
-fn sniff(bytes: &[u8], blank: &mut usize) -> Option<bool> {
+fn sniff(bytes: &[u8], blank: &mut usize, shape: Shape) -> Option<bool> {
     const BOM: &[u8] = b"\xef\xbb\xbf";
     if bytes.len() < BOM.len() && BOM.starts_with(bytes) {
         return None;
@@ -278,7 +286,11 @@ fn sniff(bytes: &[u8], blank: &mut usize) -> Option<bool> {
     }
     while let Some(byte) = bytes.get(*blank) {
         if !byte.is_ascii_whitespace() {
-            return Some(!matches!(byte, b'{' | b'<'));
+            return Some(match shape {
+                Shape::Ollama => *byte == b'{',
+                Shape::Gemini => !matches!(byte, b'{' | b'[' | b'<'),
+                _ => !matches!(byte, b'{' | b'<'),
+            });
         }
         *blank += 1;
     }

@@ -4,6 +4,7 @@ use super::*;
 
 mod framing;
 mod repairing;
+mod shapes;
 
 /// Feeds `input` in pieces of `size` bytes; returns all output, how it ended, and the relay.
 fn relayed(options: RelayOptions, input: &[u8], size: usize) -> (Vec<u8>, End, Relay) {

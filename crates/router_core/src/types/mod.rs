@@ -131,6 +131,15 @@ impl Route {
         }
     }
 
+    /// The member of a body that holds what is asked.
+    pub fn asks_in(self) -> &'static str {
+        match self {
+            Self::Chat | Self::Messages | Self::OllamaChat => "messages",
+            Self::Completions | Self::OllamaGenerate => "prompt",
+            Self::Embeddings | Self::Responses | Self::OllamaEmbed => "input",
+        }
+    }
+
     /// Whether it answers with vectors, which no other model can stand in for.
     pub fn embeds(self) -> bool {
         matches!(self, Self::Embeddings | Self::OllamaEmbed)

@@ -2,6 +2,7 @@
 
 mod anything;
 mod choosing;
+mod dialects;
 mod explaining;
 mod failing;
 mod fitting;

@@ -10,9 +10,11 @@
 mod encoded;
 mod escapes;
 mod fold;
+mod turns;
 
 pub(super) use escapes::is_escape;
 pub(super) use fold::is_disguise;
+pub(super) use turns::rejoined;
 
 use super::bytes::is_word;
 use escapes::unescape;

@@ -184,7 +184,7 @@ fn mistakes_are_named() {
             "weight",
         ),
         (
-            r#"{"id":"0000000000000001","name":"n","model":"m","tier":"t","boundary":0,"routes":[7]}"#,
+            r#"{"id":"0000000000000001","name":"n","model":"m","tier":"t","boundary":0,"routes":[99]}"#,
             "routes",
         ),
     ] {

@@ -8,6 +8,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Strategy;
+use crate::types::Route;
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,7 +96,7 @@ fn yes() -> bool {
 }
 
 fn all_routes() -> Vec<u8> {
-    vec![0, 1, 2]
+    Route::ALL.iter().map(|route| *route as u8).collect()
 }
 
 /// A JSON object as the list of its members, in the order in which they were written.

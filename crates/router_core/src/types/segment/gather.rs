@@ -2,8 +2,8 @@
 
 use std::mem;
 
-use super::names::{class_of, is_media, is_protocol, is_structure, Class};
-use super::{Kind, Mark, Role, Text};
+use super::names::{class_of, is_media, is_protocol, is_structure, reference, Class, Reference};
+use super::{Kind, LocalReference, Mark, Role, Text};
 use crate::types::json::{Span, Text as Literal, MAX_DEPTH};
 
 /// A number with fewer digits is nobody's account.
@@ -15,7 +15,7 @@ const MANY: u32 = 32;
 /// Media up to this length are looked through all the same: base64 may hold text. What is longer
 /// cannot be judged anyway, bytes.
 const READABLE_MEDIA: usize = 256 * 1024;
-/// The members of a message stand inside the body, the array and the message.
+/// The members of a message (or of an item of `input`) stand inside the body, the array and the message.
 const MESSAGE_DEPTH: u32 = 3;
 
 /// Which top-level member of the body a string belongs to.
@@ -42,6 +42,8 @@ struct Place {
     stray: bool,
     /// Who the message is from, if this says so.
     role: Option<Role>,
+    /// Where media are, if this says so.
+    media: Option<Reference>,
 }
 
 enum To {
@@ -63,6 +65,8 @@ pub struct Gatherer<'a> {
     /// Open keys: depth and what the name says. Its length is bounded by the depth of a body.
     open: Vec<(u32, Class)>,
     message: u32,
+    /// How many messages stand in the members before.
+    before: u32,
 }
 
 impl<'a> Gatherer<'a> {
@@ -77,6 +81,7 @@ impl<'a> Gatherer<'a> {
             part: Part::Other,
             open: Vec::with_capacity(MAX_DEPTH as usize + 1),
             message: Mark::NO_MESSAGE,
+            before: 0,
         }
     }
 
@@ -125,6 +130,8 @@ impl<'a> Gatherer<'a> {
                 Class::Remote
             }
             Class::System if depth != 1 => Class::Text,
+            Class::Content if depth != 1 && name == b"input" => Class::Input,
+            Class::NotContent if depth == MESSAGE_DEPTH && name == b"type" => Class::Item,
             Class::NotContent if depth == 1 && name == b"model" => Class::Replaced,
             // Elsewhere these are names like any other: of a property of a tool, of a label.
             Class::Remote | Class::Source
@@ -137,7 +144,10 @@ impl<'a> Gatherer<'a> {
             class => class,
         };
         self.open.push((depth, class));
-        if self.part != Part::Messages {
+        if depth == 1 {
+            self.before = self.text.roles.len() as u32;
+        }
+        if !matches!(self.part, Part::Messages | Part::Prompt) || depth == 1 {
             self.message = Mark::NO_MESSAGE;
         } else if depth == MESSAGE_DEPTH && self.before(literal.span.start - 1) == Some(b'{') {
             self.text.roles.push(Role::Unknown);
@@ -192,13 +202,19 @@ impl<'a> Gatherer<'a> {
     /// Where a value belongs, and what it says about the body.
     fn place(&self, value: &[u8], class: Class, depth: u32) -> Place {
         let media = is_media(value, class);
+        let instructs = matches!(self.open.first(), Some((1, Class::System)));
         let kind = match (self.part, class) {
             (_, Class::System) => Kind::System,
+            (Part::Other, Class::Content) if instructs => Kind::System,
             (Part::Tools, _) | (_, Class::Arguments) => Kind::Tool,
             (Part::Messages | Part::Prompt, _) => Kind::Content,
             (Part::Owned | Part::Other, _) => Kind::Other,
         };
-        let content = !media && !matches!(class, Class::NotContent | Class::Role | Class::Remote);
+        let content = !media
+            && !matches!(
+                class,
+                Class::NotContent | Class::Role | Class::Item | Class::Remote | Class::Stored
+            );
         let aside = if media {
             value.len() <= READABLE_MEDIA
         } else {
@@ -210,15 +226,42 @@ impl<'a> Gatherer<'a> {
                 (false, true) => To::Aside,
                 (false, false) => To::Nowhere,
             },
-            opaque: media || class == Class::Remote,
-            stray: content && kind == Kind::Content && class != Class::Content,
-            role: (class == Class::Role && depth == MESSAGE_DEPTH).then(|| role_of(value)),
+            opaque: media || matches!(class, Class::Remote | Class::Stored),
+            stray: content
+                && kind == Kind::Content
+                && !matches!(class, Class::Content | Class::Input),
+            role: match class {
+                Class::Role if depth == MESSAGE_DEPTH => Some(role_of(value)),
+                Class::Item if depth == MESSAGE_DEPTH => role_of_item(value),
+                _ => None,
+            },
+            media: (class == Class::Remote && self.is_fetched()).then(|| reference(value)),
         }
+    }
+
+    /// Whether somebody may follow a reference that stands here: in what is said, or at the top. What a
+    /// tool is called with is for the tool alone.
+    fn is_fetched(&self) -> bool {
+        let at_top = matches!(self.open.first(), Some((1, Class::Remote)));
+        let called = |(_, class): &(u32, Class)| matches!(class, Class::Arguments | Class::Input);
+        (at_top || matches!(self.part, Part::Messages | Part::Prompt))
+            && !self.open.iter().any(called)
     }
 
     fn count(&mut self, place: &Place) {
         self.text.opaque += u32::from(place.opaque);
         self.text.stray |= place.stray;
+        match place.media {
+            Some(Reference::Remote) => self.text.remote = true,
+            Some(Reference::Local) if self.text.local.is_none() => {
+                let inside = self.message != Mark::NO_MESSAGE;
+                self.text.local = Some(LocalReference {
+                    part: self.part,
+                    position: inside.then(|| self.message - self.before),
+                });
+            }
+            _ => {}
+        }
         if let Some(role) = place.role {
             if let Some(known) = self.text.roles.get_mut(self.message as usize) {
                 *known = role;
@@ -266,8 +309,9 @@ impl<'a> Gatherer<'a> {
         }
         let class = self.open.last().map_or(Class::Text, |(_, class)| *class);
         let chosen = class == Class::Choice || self.part == Part::Tools;
-        self.text.token_ids |=
-            self.part == Part::Prompt || class == Class::TokenIds || (count >= MANY && !chosen);
+        // Inside of an item a number is a place in a text or on a screen, as in a message.
+        let prompt = self.part == Part::Prompt && self.message == Mark::NO_MESSAGE;
+        self.text.token_ids |= prompt || class == Class::TokenIds || (count >= MANY && !chosen);
         let all = (ROW..MANY).contains(&count);
         while at < end {
             if !self.body[at].is_ascii_digit() {
@@ -329,6 +373,15 @@ fn integer_of(number: &[u8]) -> Vec<u8> {
     }
     digits.resize(length, b'0');
     digits
+}
+
+/// Who an item is from that has no role.
+fn role_of_item(kind: &[u8]) -> Option<Role> {
+    match kind {
+        b"function_call" | b"custom_tool_call" | b"reasoning" => Some(Role::Assistant),
+        b"function_call_output" | b"custom_tool_call_output" => Some(Role::Tool),
+        _ => None,
+    }
 }
 
 fn role_of(name: &[u8]) -> Role {

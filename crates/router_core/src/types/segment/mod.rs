@@ -69,8 +69,18 @@ pub struct Mark {
     pub end: u32,
     /// What it is.
     pub kind: Kind,
-    /// The position of its message in `messages`; [`Mark::NO_MESSAGE`] outside of messages.
+    /// The number of its message: an object in `messages`, `input` or `prompt`, all counted together;
+    /// [`Mark::NO_MESSAGE`] outside of messages.
     pub message: u32,
+}
+
+/// A reference to media that may lead to a file of whoever reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalReference {
+    /// The member that it stands in.
+    pub part: Part,
+    /// The position there of the message that it stands in.
+    pub position: Option<u32>,
 }
 
 impl Mark {
@@ -91,6 +101,8 @@ pub struct Text {
     scratch: Vec<u8>,
     opaque: u32,
     stray: bool,
+    remote: bool,
+    local: Option<LocalReference>,
     token_ids: bool,
     overflow: bool,
 }
@@ -158,6 +170,17 @@ impl Text {
         self.token_ids
     }
 
+    /// Whether media are referred to that have to be fetched from somewhere.
+    pub fn remote_media(&self) -> bool {
+        self.remote
+    }
+
+    /// The first reference to media that is neither on the network nor the media themselves. A backend
+    /// that follows it may open a file.
+    pub fn local_reference(&self) -> Option<LocalReference> {
+        self.local
+    }
+
     /// Whether content stands under a name of which nobody knows what becomes of it: a model may
     /// get it as text, or not at all.
     pub fn stray(&self) -> bool {
@@ -189,6 +212,8 @@ impl Text {
         self.content_end = 0;
         self.opaque = 0;
         self.stray = false;
+        self.remote = false;
+        self.local = None;
         self.token_ids = false;
         self.overflow = false;
     }

@@ -52,6 +52,7 @@ pub const STRUCTURE: &[&str] = &[
     "description",
     "detail",
     "document",
+    "encrypted_content",
     "file",
     "file_data",
     "file_id",
@@ -63,10 +64,12 @@ pub const STRUCTURE: &[&str] = &[
     "id",
     "image",
     "image_url",
+    "images",
     "index",
     "input",
     "input_audio",
     "instructions",
+    "is_error",
     "media_type",
     "message",
     "messages",
@@ -97,6 +100,7 @@ pub const STRUCTURE: &[&str] = &[
     "thinking",
     "tool_call_id",
     "tool_calls",
+    "tool_name",
     "tool_use_id",
     "tools",
     "ttl",
@@ -182,10 +186,16 @@ pub(super) enum Class {
     System,
     /// What a tool is called with.
     Arguments,
+    /// The same, as Messages names it; elsewhere what a model is given as text.
+    Input,
+    /// What an item of a conversation is, which may say who it is from.
+    Item,
     /// Bytes in base64: audio, files, images.
     Blob,
-    /// Where media are to be fetched, or which stored file is meant.
+    /// Where media are to be fetched, or the media themselves.
     Remote,
+    /// Which stored file is meant.
+    Stored,
     /// Holds a reference to media under `url`, and may hold text.
     Source,
     /// Text in another spelling: token ids.
@@ -204,7 +214,8 @@ pub(super) fn class_of(name: &[u8]) -> Class {
         b"arguments" => Class::Arguments,
         b"data" | b"file_data" | b"b64_json" | b"image_data" | b"audio_data" => Class::Blob,
         b"image" | b"images" | b"video" | b"image_url" | b"video_url" | b"audio_url"
-        | b"file_url" | b"file_uri" | b"file_id" => Class::Remote,
+        | b"file_url" | b"file_uri" => Class::Remote,
+        b"file_id" => Class::Stored,
         b"source" => Class::Source,
         b"context" | b"input_ids" | b"prompt_ids" | b"prompt_token_ids" | b"token_ids" => {
             Class::TokenIds
@@ -246,7 +257,7 @@ pub(super) fn is_media(value: &[u8], class: Class) -> bool {
         // A type of media has no spaces and no sentence.
         Some(at) => !head[..at].contains(&b' ') && is_base64(&value[at + 8..]),
         None => {
-            matches!(class, Class::Blob | Class::Remote)
+            matches!(class, Class::Blob | Class::Remote | Class::Stored)
                 && value.len() >= SHORTEST
                 && is_base64(value)
         }
@@ -261,4 +272,40 @@ fn is_base64(value: &[u8]) -> bool {
         && digits
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+}
+
+/// What a reference to media leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reference {
+    /// The media themselves, or nothing.
+    Inline,
+    /// Something on the network.
+    Remote,
+    /// Perhaps a file of whoever reads it: a path, or a scheme that nobody vouches for.
+    Local,
+}
+
+/// Judged by what is allowed, so that a spelling that nobody thought of is refused: a backend on this
+/// host may open paths, and schemes that only its libraries know.
+pub(super) fn reference(value: &[u8]) -> Reference {
+    let starts = |scheme: &[u8]| {
+        let head = value.get(..scheme.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(scheme))
+    };
+    if value.is_empty() || starts(b"data:") {
+        Reference::Inline
+    } else if starts(b"http://") || starts(b"https://") || starts(b"gs://") {
+        Reference::Remote
+    } else if is_bare_media(value) {
+        Reference::Inline
+    } else {
+        Reference::Local
+    }
+}
+
+/// Whether a value is base64 as Ollama's clients send images, and no path: whole groups of four, and
+/// what begins with a slash is a JPEG. A path without dot, dash or underscore that happens to have such
+/// a length names no file that a model could read.
+fn is_bare_media(value: &[u8]) -> bool {
+    value.len() % 4 == 0 && is_base64(value) && (value[0] != b'/' || value.starts_with(b"/9j/"))
 }

@@ -92,6 +92,151 @@ fn media_are_opaque() {
     assert_eq!(gathered(&body).opaque(), 2);
 }
 
+/// Where the first local reference of a body is, and whether there is a remote one.
+fn references(body: &str) -> (Option<LocalReference>, bool) {
+    let text = gathered(body);
+    (text.local_reference(), text.remote_media())
+}
+
+#[test]
+fn references_to_files_are_told() {
+    let base64 = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    let local = [
+        "file:///etc/passwd",
+        "FILE:/etc/passwd",
+        "/etc/passwd",
+        "//etc//passwd",
+        "////////etc/passwd//",
+        "etc/passwd.",
+        "../secret",
+        r"C:\\secret.png",
+        "ftp://example.com/a.png",
+        " http://example.com/a.png",
+        "http:example.com",
+        r"\u0066ile:///etc/passwd",
+        "a.png",
+    ];
+    let remote = [
+        "https://example.com/a.png",
+        "HTTP://example.com/a.png",
+        "gs://bucket/a.png",
+    ];
+    let inline = [
+        "data:image/png;base64,iVBORw0KGgo=",
+        "",
+        "iVBORw0KGgo=",
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/",
+        base64,
+    ];
+    let places = [
+        r#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"detail":"low","url":"@"}}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"image_url","image_url":"@"}]}]}"#,
+        r#"{"messages":[{"content":[{"video_url":{"url":"@"}},{"audio_url":{"url":""}}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"image","source":{"type":"url","url":"@"}}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"tool_result","content":[{"type":"image","source":{"type":"url","url":"@"}}]}]}]}"#,
+        r#"{"messages":[{"content":"hi","images":["@"]}]}"#,
+        r#"{"messages":[{"content":[{"type":"image","image":"@"}]}]}"#,
+        r#"{"prompt":"hi","images":["","@"]}"#,
+        r#"{"input":[{"role":"user","content":[{"type":"input_image","image_url":"@"}]}]}"#,
+        r#"{"input":[{"content":[{"type":"input_file","file_url":"@","file_id":"file-1"}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"media","file_uri":"@"}]}]}"#,
+    ];
+    for place in places {
+        for value in local {
+            let body = place.replace('@', value);
+            assert!(references(&body).0.is_some(), "{body}");
+        }
+        for value in remote {
+            let body = place.replace('@', value);
+            assert_eq!(references(&body), (None, true), "{body}");
+        }
+        for value in inline {
+            let body = place.replace('@', value);
+            assert_eq!(references(&body), (None, false), "{body}");
+        }
+    }
+}
+
+#[test]
+fn what_nobody_fetches_is_no_reference() {
+    for body in [
+        r#"{"messages":[{"content":[{"type":"file","file":{"file_id":"file-1"}}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"tool_use","name":"look","input":{"image":"/tmp/a.png","source":{"url":"file:///x"}}}]}]}"#,
+        r#"{"messages":[{"tool_calls":[{"function":{"name":"look","arguments":{"image_url":"/tmp/a.png"}}}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"search_result","source":"manual.pdf"},{"url":"notes.txt"}]}]}"#,
+        r#"{"tools":[{"function":{"parameters":{"properties":{"image_url":{"default":"x.png"}}}}}],"messages":[]}"#,
+        r#"{"metadata":{"image":"alpine","image_url":"x.png"},"messages":[]}"#,
+    ] {
+        assert_eq!(references(body), (None, false), "{body}");
+    }
+    // What comes after a call is said again.
+    let body = r#"{"messages":[{"content":[{"type":"tool_use","input":{"image":"/a"}},{"image_url":{"url":"/b"}}]}]}"#;
+    assert!(references(body).0.is_some());
+}
+
+#[test]
+fn a_reference_names_its_message() {
+    let place = |body: &str| references(body).0.map(|it| (it.part, it.position));
+    let bad = r#"{"role":"user","content":[{"image_url":{"url":"/a"}}]}"#;
+    let good = r#"{"role":"user","content":"x"}"#;
+    assert_eq!(
+        place(&format!(
+            r#"{{"input":[{good}],"messages":[{good},{good},{bad},{bad}]}}"#
+        )),
+        Some((Part::Messages, Some(2)))
+    );
+    assert_eq!(
+        place(&format!(r#"{{"input":[{good},{bad}]}}"#)),
+        Some((Part::Prompt, Some(1)))
+    );
+    assert_eq!(
+        place(r#"{"images":["/a"],"prompt":"x"}"#),
+        Some((Part::Other, None))
+    );
+}
+
+#[test]
+fn items_of_a_conversation_are_messages() {
+    let body = r#"{"model":"m","instructions":"be kind","input":[
+        {"role":"developer","content":"a"},{"type":"message","role":"user","content":[{"type":"input_text","text":"b"}]},
+        {"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},
+        {"type":"function_call_output","call_id":"c1","output":"c"},{"type":"reasoning","summary":[{"type":"summary_text","text":"d"}]}]}"#;
+    let text = gathered(body);
+    assert_eq!(
+        text.roles(),
+        [
+            Role::System,
+            Role::User,
+            Role::Assistant,
+            Role::Tool,
+            Role::Assistant
+        ]
+    );
+    let told: Vec<_> = text
+        .marks()
+        .iter()
+        .map(|mark| (text.of_mark(mark), mark.kind, text.role(mark)))
+        .filter(|(_, kind, _)| !matches!(kind, Kind::Other | Kind::Key))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (&b"be kind"[..], Kind::System, Role::Unknown),
+            (b"a", Kind::Content, Role::System),
+            (b"b", Kind::Content, Role::User),
+            (b"f", Kind::Content, Role::Assistant),
+            (b"{}", Kind::Tool, Role::Assistant),
+            (b"c", Kind::Content, Role::Tool),
+            (b"d", Kind::Content, Role::Assistant),
+        ]
+    );
+    assert!(gathered(r#"{"input":["a","b"]}"#).roles().is_empty());
+    // Instructions in blocks are instructions.
+    let text = gathered(r#"{"system":[{"type":"text","text":"be kind"}],"messages":[]}"#);
+    assert_eq!(text.marks()[0].kind, Kind::System);
+    assert_eq!(text.content(), b"be kind");
+}
+
 #[test]
 fn names_of_media_mean_nothing_outside_of_what_is_said() {
     let body = r#"{"messages":[],"metadata":{"source":"nightly","image":"alpine"},"tools":[{"type":"function",
@@ -131,7 +276,10 @@ fn token_ids_are_told() {
         let body = format!(r#"{{"{name}":[5],"model":"m"}}"#);
         assert!(gathered(&body).token_ids(), "{name}");
     }
+    let item = r#"{"role":"assistant","content":[{"type":"output_text","text":"x","annotations":[{"start_index":0,"end_index":1}]}]}"#;
+    assert!(gathered(&format!(r#"{{"input":[{item},{item}]}}"#)).complete());
     let many = vec!["7"; 40].join(", ");
+    assert!(gathered(&format!(r#"{{"input":[{{"content":[{many}]}}]}}"#)).token_ids());
     assert!(gathered(&format!(r#"{{"unheard_of":[[{many}]]}}"#)).token_ids());
     assert!(!gathered(&format!(r#"{{"stop_token_ids":[{many}]}}"#)).token_ids());
     assert!(!gathered(&format!(r#"{{"tools":[{{"enum":[{many}]}}]}}"#)).token_ids());

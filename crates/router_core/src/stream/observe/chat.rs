@@ -1,31 +1,11 @@
-//! Reads one event's data (or a whole answer) once and notes what matters in it.
+//! Chat Completions, legacy completions and embeddings: the shapes whose backends have repairs.
 
-use std::borrow::Cow;
-
-use super::facts::{bit, Facts, FinishReasons, UpstreamError, Usage};
-use super::repair::{write_error, Delta, Mender, Repairs};
-use super::Shape;
+use super::{name, note, ChoiceList, Seen};
+use crate::stream::facts::{bit, Facts, FinishReasons};
+use crate::stream::repair::{write_error, Delta, Mender, Repairs};
+use crate::stream::usage::Usage;
+use crate::stream::Shape;
 use crate::types::json::{Fault, Kind, Raw, Scanner, Span, Text, Value, MAX_DEPTH};
-
-/// What kind of list `choices` was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ChoiceList {
-    /// No such member, or no array.
-    Absent,
-    Empty,
-    Filled,
-}
-
-/// What one event turned out to be.
-#[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) choices: ChoiceList,
-    /// It reports usage (null does not count).
-    pub(super) usage: bool,
-    pub(super) error: bool,
-    /// For errors that the repair table rewrites: the data that replaces the event's.
-    pub(super) rewritten: Option<Vec<u8>>,
-}
 
 /// Members of a top level that may be an error without an `error` object.
 #[derive(Default)]
@@ -35,11 +15,6 @@ struct Flat<'a> {
     kind: Option<Raw<'a>>,
     param: Option<Raw<'a>>,
     code: Option<Raw<'a>>,
-}
-
-/// Whether the event's name says that it is an error.
-pub(super) fn is_error_name(name: Option<&[u8]>) -> bool {
-    matches!(name, Some(b"error" | b"response.error"))
 }
 
 /// Reads `data`, one JSON value. `named_error`: the event's name says that it is an error.
@@ -57,6 +32,7 @@ pub(super) fn observe(
     }
     let mut choices = ChoiceList::Absent;
     let mut usage = None;
+    let mut prompt = None;
     let mut error = None;
     let mut flat = Flat::default();
     scanner.enter()?;
@@ -71,8 +47,12 @@ pub(super) fn observe(
             b"type" | b"error_type" => flat.kind = Some(scanner.skip()?.raw(data)),
             b"param" => flat.param = Some(scanner.skip()?.raw(data)),
             b"code" => flat.code = Some(scanner.skip()?.raw(data)),
-            b"data" if shape == Shape::Embeddings => {
+            b"data" | b"embeddings" if shape == Shape::Embeddings => {
                 facts.content |= scanner.skip()?.raw(data).is_truthy();
+            }
+            // Ollama's own embeddings, which are passed through.
+            b"prompt_eval_count" if shape == Shape::Embeddings => {
+                prompt = scanner.skip()?.raw(data).as_u64();
             }
             _ => {
                 scanner.skip()?;
@@ -80,7 +60,9 @@ pub(super) fn observe(
         }
     }
     scanner.end()?;
-    let usage = usage.and_then(Usage::read);
+    let usage = usage
+        .and_then(Usage::of_chat)
+        .or_else(|| Usage::of_ollama(prompt, None));
     if usage.is_some() {
         facts.usage = usage;
     }
@@ -105,33 +87,20 @@ pub(super) fn observe(
     })
 }
 
-/// Data that is JSON but no object: only an error event may carry it.
+/// Data that is JSON but no object.
 fn other_value(
     data: &[u8],
     named_error: bool,
     facts: &mut Facts,
     mender: &Mender,
 ) -> Result<Seen, Fault> {
-    let mut scanner = Scanner::new(data, MAX_DEPTH);
-    let value = scanner.skip()?;
-    scanner.end()?;
-    let mut rewritten = None;
-    if named_error {
-        let message = Some(value.raw(data));
-        note(facts, message, None, None);
-        if mender.does(Repairs::FLAT_ERROR) {
-            rewritten = Some(write_error(message, None, None, None));
-        }
-    } else {
-        facts.unreadable += 1;
-        facts.content = true;
+    let mut seen = super::no_object(data, named_error, facts)?;
+    if named_error && mender.does(Repairs::FLAT_ERROR) {
+        let mut scanner = Scanner::new(data, MAX_DEPTH);
+        let message = scanner.skip()?.raw(data);
+        seen.rewritten = Some(write_error(Some(message), None, None, None));
     }
-    Ok(Seen {
-        choices: ChoiceList::Absent,
-        usage: false,
-        error: named_error,
-        rewritten,
-    })
+    Ok(seen)
 }
 
 /// A truthy `error` member: an object as it should be, or anything else to be wrapped into one.
@@ -159,25 +128,6 @@ fn error_member(
         });
     }
     None
-}
-
-/// Keeps the first error of an answer.
-fn note(facts: &mut Facts, message: Option<Raw<'_>>, kind: Option<Raw<'_>>, code: Option<Raw<'_>>) {
-    if facts.error.is_none() {
-        facts.error = Some(UpstreamError::new(
-            &shown(message),
-            &shown(kind),
-            &shown(code),
-        ));
-    }
-}
-
-fn shown(value: Option<Raw<'_>>) -> Cow<'_, str> {
-    match value {
-        Some(value) if value.kind() == Kind::String => value.as_str().unwrap_or_default(),
-        Some(value) if !value.is_null() => String::from_utf8_lossy(value.bytes()),
-        _ => Cow::Borrowed(""),
-    }
 }
 
 fn read_choices(
@@ -332,14 +282,5 @@ fn each_member(data: &[u8], object: Value, mut member: impl FnMut(Text, Value)) 
                 ..value
             },
         );
-    }
-}
-
-#[inline]
-fn name(data: &[u8], key: Text) -> Cow<'_, [u8]> {
-    if key.escaped {
-        Cow::Owned(key.decode(data).into_owned().into_bytes())
-    } else {
-        Cow::Borrowed(key.span.of(data))
     }
 }

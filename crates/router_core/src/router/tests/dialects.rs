@@ -1,0 +1,146 @@
+//! Bodies of every dialect: what is read of them, what is refused, which member is named.
+
+use super::*;
+
+fn worker() -> Worker {
+    let window = r#","context_window":1000,"routes":[0,1,2,3,4,5,6,7]"#;
+    let near = deployment(0, 0, window).replace(r#""up0""#, r#""gpt-4o""#);
+    Worker::new(&plan_of(&[near], r#"{"name":"m","groups":[[0]]}"#, ""))
+}
+
+fn refused(body: &str, route: Route) -> (&'static str, String) {
+    match worker().decide_as(body, route, &[]) {
+        Ok(_) => panic!("accepted: {body}"),
+        Err(error) => (error.code, error.field),
+    }
+}
+
+#[test]
+fn a_reference_to_a_file_is_refused_on_every_route() {
+    let image = r#"{"type":"image_url","image_url":{"url":"file:///etc/passwd"}}"#;
+    let source = r#"{"type":"image","source":{"type":"url","url":"/etc/passwd"}}"#;
+    for (route, body, field) in [
+        (
+            Route::Chat,
+            format!(
+                r#"{{"model":"m","messages":[{{"role":"system","content":"x"}},{{"role":"user","content":[{image}]}}]}}"#
+            ),
+            "messages[1]",
+        ),
+        (
+            Route::Messages,
+            format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{source}]}}]}}"#),
+            "messages[0]",
+        ),
+        (
+            Route::Responses,
+            format!(r#"{{"model":"m","input":[{{"role":"user","content":[{image}]}}]}}"#),
+            "input[0]",
+        ),
+        (
+            Route::OllamaChat,
+            r#"{"model":"m","messages":[{"role":"user","content":"x","images":["/etc/passwd"]}]}"#
+                .to_owned(),
+            "messages[0]",
+        ),
+        (
+            Route::OllamaGenerate,
+            r#"{"model":"m","prompt":"x","images":["/etc/passwd"]}"#.to_owned(),
+            "images",
+        ),
+    ] {
+        let found = refused(&body, route);
+        assert_eq!(found, ("invalid_value", field.to_owned()), "{body}");
+        let error = worker().decide_as(&body, route, &[]).err().unwrap();
+        assert!(!error.message.contains("passwd"), "{}", error.message);
+    }
+}
+
+#[test]
+fn media_that_have_to_be_fetched_are_told() {
+    let remote = |body: &str, route| {
+        let decision = worker().decide_as(body, route, &[]).unwrap();
+        decision.remote_media()
+    };
+    assert!(remote(
+        r#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}"#,
+        Route::Chat
+    ));
+    assert!(!remote(
+        r#"{"model":"m","messages":[{"role":"user","content":"see https://example.com/a.png","images":["iVBORw0KGgo="]}]}"#,
+        Route::OllamaChat
+    ));
+}
+
+#[test]
+fn a_prompt_that_is_too_long_is_named() {
+    let text = "word ".repeat(1200);
+    for (route, body, field) in [
+        (
+            Route::Messages,
+            format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{text}"}}]}}"#),
+            "messages",
+        ),
+        (
+            Route::Responses,
+            format!(r#"{{"model":"m","input":"{text}"}}"#),
+            "input",
+        ),
+        (
+            Route::Responses,
+            format!(r#"{{"model":"m","input":[{{"role":"user","content":"{text}"}}]}}"#),
+            "input",
+        ),
+        (
+            Route::OllamaGenerate,
+            format!(r#"{{"model":"m","prompt":"{text}"}}"#),
+            "prompt",
+        ),
+    ] {
+        let found = refused(&body, route);
+        assert_eq!(found, ("context_length_exceeded", field.to_owned()));
+    }
+}
+
+#[test]
+fn instructions_items_and_limits_count() {
+    let tokens = |body: &str, route| {
+        let decision = worker().decide_as(body, route, &[]).unwrap();
+        decision.prompt_tokens()
+    };
+    let chat = r#"{"model":"m","messages":[{"role":"system","content":"be kind"},{"role":"user","content":"hello"}]}"#;
+    let chat = tokens(chat, Route::Chat);
+    // The role is part of the wrapping.
+    let items = r#"{"model":"m","input":[{"role":"system","content":"be kind"},{"role":"user","content":"hello"}]}"#;
+    assert_eq!(tokens(items, Route::Responses), chat);
+    let apart =
+        r#"{"model":"m","instructions":"be kind","input":[{"role":"user","content":"hello"}]}"#;
+    assert_eq!(tokens(apart, Route::Responses), chat - 4);
+    for system in [r#""be kind""#, r#"[{"type":"text","text":"be kind"}]"#] {
+        let body = format!(
+            r#"{{"model":"m","max_tokens":5,"system":{system},"messages":[{{"role":"user","content":"hello"}}]}}"#
+        );
+        assert_eq!(tokens(&body, Route::Messages), chat - 4);
+    }
+    // What is asked for is reserved, by whatever name.
+    for (route, limit) in [
+        (Route::OllamaChat, r#""options":{"num_predict":2000}"#),
+        (Route::Messages, r#""max_tokens":2000"#),
+        (Route::Responses, r#""max_output_tokens":2000"#),
+    ] {
+        let asked = if route == Route::Responses {
+            "input"
+        } else {
+            "messages"
+        };
+        let body =
+            format!(r#"{{"model":"m",{limit},"{asked}":[{{"role":"user","content":"hello"}}]}}"#);
+        assert_eq!(refused(&body, route).0, "context_length_exceeded", "{body}");
+    }
+    for options in [r#"{"num_predict":-1}"#, r#"{"num_predict":"x"}"#, "7"] {
+        let body = format!(
+            r#"{{"model":"m","options":{options},"messages":[{{"role":"user","content":"hello"}}]}}"#
+        );
+        assert!(worker().decide_as(&body, Route::OllamaChat, &[]).is_ok());
+    }
+}

@@ -1,0 +1,191 @@
+"""What each kind of backend can do, as data: what an outbound refuses, emulates or drops.
+
+Content that a backend cannot take is refused, a parameter is dropped and listed, and what can be told
+in other words is told so: a custom tool as a function, a system message in place of a developer's.
+A row holds for the kind; what a particular model can do (`vision`, `thinking`) stands in `Backend`.
+"""
+
+from typing import Literal
+
+import msgspec
+
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of backend, seen from the hub. The defaults are what most Chat backends do."""
+
+    # Content.
+    vision: bool = True
+    remote_images: bool = True
+    """It fetches images itself. Not where it stands inside the network: the gateway fetches for it."""
+    audio: bool = False
+    files: bool = False
+    """Base64 and the provider's own ids."""
+    file_urls: bool = False
+    cache_marks: bool = False
+    """Understands `cache_control` on parts and tools."""
+    # Tools.
+    tools: bool = True
+    tool_choice: bool = True
+    """A certain call, or any, can be demanded."""
+    custom_tools: bool = False
+    parallel: bool = True
+    """Takes `parallel_tool_calls`."""
+    # The answer.
+    json_object: bool = True
+    json_schema: bool = True
+    logprobs: bool = True
+    n: bool = True
+    stops: int | None = None
+    """How many stop sequences it takes; None: any number."""
+    # Parameters.
+    penalties: bool = True
+    seed: bool = True
+    top_k: bool = False
+    efforts: tuple[str, ...] = _EFFORTS
+    assumes_thinking: bool = True
+    """Takes an effort for a model that does not think, too: it need not be known whether this one does."""
+    verbosity: bool = False
+    service_tier: bool = False
+    developer: bool = False
+    """Wants `developer` where others want `system`."""
+    user: Literal["", "user", "safety_identifier"] = ""
+    limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    keeps: Literal["", "reasoning_content", "reasoning", "reasoning_details"] = ""
+    """Where it takes thoughts of earlier turns."""
+    extras: frozenset[str] = frozenset()
+    """Further members that it takes, by the names that clients have for them."""
+
+
+_SAMPLERS = frozenset({"min_p", "logit_bias", "repetition_penalty", "repeat_penalty", "chat_template_kwargs"})
+_OPENAI = Capabilities(
+    audio=True,
+    files=True,
+    custom_tools=True,
+    stops=4,
+    assumes_thinking=False,
+    verbosity=True,
+    service_tier=True,
+    developer=True,
+    user="safety_identifier",
+    limit="max_completion_tokens",
+    extras=frozenset(
+        {
+            "logit_bias", "store", "metadata", "prediction", "modalities", "audio", "web_search_options",
+            "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options",
+        }
+    ),
+)  # fmt: skip
+_LLAMA = Capabilities(
+    remote_images=False,
+    audio=True,
+    top_k=True,
+    limit="max_tokens",
+    keeps="reasoning_content",
+    extras=_SAMPLERS
+    | {
+        "typical_p", "top_n_sigma", "mirostat", "mirostat_tau", "mirostat_eta", "dry_multiplier", "grammar",
+        "cache_prompt", "id_slot", "repeat_last_n", "xtc_probability", "xtc_threshold",
+        "dynatemp_range", "dynatemp_exponent",
+    },
+)  # fmt: skip
+
+CAPABILITIES: dict[str, Capabilities] = {
+    "openai": _OPENAI,
+    "azure_openai": _OPENAI,
+    "openrouter": Capabilities(
+        audio=True,
+        files=True,
+        file_urls=True,
+        cache_marks=True,
+        n=False,
+        top_k=True,
+        verbosity=True,
+        service_tier=True,
+        user="user",
+        keeps="reasoning_details",
+        extras=frozenset(
+            {
+                "logit_bias", "min_p", "top_a", "repetition_penalty", "models", "provider", "plugins",
+                "transforms", "session_id", "route", "web_search_options", "modalities",
+            }
+        ),
+    ),
+    "llama_server": _LLAMA,
+    "llama_cpp_python": msgspec.structs.replace(_LLAMA, audio=False, keeps="", efforts=(), parallel=False),
+    "vllm": Capabilities(
+        remote_images=False,
+        audio=True,
+        top_k=True,
+        user="user",
+        keeps="reasoning",
+        extras=_SAMPLERS
+        | {
+            "min_tokens", "stop_token_ids", "structured_outputs", "guided_json", "guided_regex",
+            "guided_choice", "guided_grammar", "include_reasoning", "thinking_token_budget", "priority",
+            "session_id", "length_penalty", "ignore_eos", "skip_special_tokens", "mm_processor_kwargs",
+        },
+    ),
+    "tgi": Capabilities(
+        remote_images=False,
+        parallel=False,
+        n=False,
+        efforts=(),
+        extras=frozenset({"logit_bias"}),
+    ),
+    "litert_lm": Capabilities(
+        remote_images=False,
+        tool_choice=False,
+        parallel=False,
+        logprobs=False,
+        n=False,
+        stops=0,
+        penalties=False,
+        top_k=True,
+        efforts=_EFFORTS[:-1],
+        limit="max_completion_tokens",
+    ),
+    "openai_compatible": Capabilities(user="user", extras=frozenset({"logit_bias"})),
+    "demo": Capabilities(limit="max_completion_tokens", user="user"),
+    # Their own wires: the same table, for what their outbounds refuse or drop.
+    "ollama": Capabilities(
+        remote_images=False,
+        tool_choice=False,
+        parallel=False,
+        n=False,
+        top_k=True,
+        efforts=("none", "low", "medium", "high", "max"),
+        assumes_thinking=False,
+        extras=frozenset({"min_p", "repeat_penalty", "typical_p", "repeat_last_n", "mirostat"}),
+    ),
+    "anthropic": Capabilities(
+        files=True,
+        file_urls=True,
+        cache_marks=True,
+        logprobs=False,
+        n=False,
+        penalties=False,
+        seed=False,
+        top_k=True,
+        efforts=("low", "medium", "high", "xhigh", "max"),
+        assumes_thinking=False,
+        service_tier=True,
+    ),
+    "gemini": Capabilities(
+        remote_images=False,
+        audio=True,
+        files=True,
+        parallel=False,
+        stops=5,
+        top_k=True,
+        efforts=("minimal", "low", "medium", "high", "xhigh"),
+        assumes_thinking=False,
+    ),
+}  # fmt: skip
+"""By provider. Who has no row here is as `openai_compatible`."""
+
+
+def capabilities_of(provider: str) -> Capabilities:
+    """The row of a provider."""
+    return CAPABILITIES.get(provider) or CAPABILITIES["openai_compatible"]

@@ -1,0 +1,80 @@
+"""Models that a local Ollama passes on to a cloud are external, whatever they are called."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from hybridgw.config.load import load
+from hybridgw.config.relays import relayed_models, without_relays
+from hybridgw.config.schema import Settings
+from tests.support.player import Player, whole
+from tests.support.waiting import free_port
+
+TAGS = {
+    "models": [
+        {"name": "own:latest"},
+        {"name": "Copied:latest", "remote_host": "https://ollama.com:443", "remote_model": "gpt-oss:120b"},
+        {"model": "other:7b", "remote_host": "https://ollama.com"},
+        {"remote_host": "https://ollama.com"},
+        7,
+    ]
+}
+
+
+@contextmanager
+def settings(tmp_path: Any, port: int, *models: str) -> Iterator[Settings]:
+    path = tmp_path / "hybridgw.json"
+    deployments = [
+        {"name": f"local/{model}", "provider": "ollama", "model": model, "url": f"http://127.0.0.1:{port}"}
+        for model in models
+    ]
+    path.write_text(json.dumps({"deployments": deployments}))
+    yield load(str(path), {})
+
+
+def boundaries(found: Settings) -> list[str]:
+    return [entry.boundary for entry in found.deployments]
+
+
+def test_names_of_relayed_models() -> None:
+    assert relayed_models(TAGS) == {"copied", "other:7b"}
+
+
+@pytest.mark.parametrize(
+    "odd", [None, 7, [], {}, {"models": 7}, {"models": [{"remote_host": "x", "name": 7}]}]
+)
+def test_odd_lists_tell_nothing(odd: object) -> None:
+    assert relayed_models(odd) == frozenset()
+
+
+def test_a_copy_of_a_cloud_model_becomes_external(tmp_path: Any) -> None:
+    with Player() as engine, settings(tmp_path, engine.port, "own", "copied", "other:7b") as loaded:
+        assert boundaries(loaded) == ["device"] * 3
+        engine.plays(whole(json.dumps(TAGS).encode()))
+        found = without_relays(loaded, timeout=2.0)
+    assert boundaries(found) == ["device", "external", "external"]
+    assert [notice.key for notice in found.notices[-2:]] == ["local/copied", "local/other:7b"]
+    assert [entry.identity for entry in found.deployments] == [entry.identity for entry in loaded.deployments]
+
+
+def test_an_engine_that_is_down_brings_nothing_nearer(tmp_path: Any) -> None:
+    with settings(tmp_path, free_port(), "own", "copied") as loaded:
+        known = msgspec.structs.replace(
+            loaded,
+            deployments=(
+                loaded.deployments[0],
+                msgspec.structs.replace(loaded.deployments[1], boundary="external"),
+            ),
+        )
+        assert boundaries(without_relays(loaded)) == ["device", "device"]
+        assert boundaries(without_relays(loaded, known)) == ["device", "external"]
+
+
+def test_names_that_tell_need_no_question(tmp_path: Any) -> None:
+    with settings(tmp_path, free_port(), "gpt-oss:120b-cloud", "qwen3:cloud") as loaded:
+        assert boundaries(loaded) == ["external", "external"]
+        assert without_relays(loaded) is loaded
