@@ -63,7 +63,6 @@ def _(stage: Stage) -> None:
     "Parameters that a backend does not know are left out and named in x-hybridgw-dropped",
     backend="anthropic",
     feature="parameters",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     upstream = stage.stub("anthropic")
@@ -80,7 +79,6 @@ def _(stage: Stage) -> None:
     "With `unsupported: error` such a parameter is refused by name, before any backend is asked",
     backend="anthropic",
     feature="parameters",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     answer = stage.chat("anthropic", settings="strict", seed=1)
@@ -93,7 +91,6 @@ def _(stage: Stage) -> None:
     "max_completion_tokens becomes options.num_predict",
     backend="ollama",
     feature="parameters",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     upstream = stage.stub("ollama")
@@ -118,7 +115,6 @@ def _(stage: Stage) -> None:
     "Of two limits max_completion_tokens wins, at every backend that reads one",
     backend="litert_lm tgi ollama anthropic gemini",
     feature="parameters",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     limits: Any = {"max_completion_tokens": 5, "max_tokens": 9}
@@ -155,7 +151,6 @@ GEMINI_ANSWER = whole(
     "What the client did not set is not set for it",
     backend="ollama",
     feature="parameters",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     upstream = stage.stub("ollama")
@@ -170,7 +165,6 @@ def _(stage: Stage) -> None:
     "A09",
     "A Responses body on the Chat path (Cursor) is answered in Chat's shape",
     feature="chat",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     upstream = stage.stub()
@@ -208,7 +202,6 @@ def _(stage: Stage) -> None:
     "functions and function_call are answered in their own, old shape",
     backend="openai_compatible anthropic",
     feature="tools",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     asked: Any = {
@@ -242,7 +235,7 @@ def _(stage: Stage) -> None:
     assert "functions" in stage.stub().last.json
 
 
-@case("A13", "stop as text becomes a list", backend="tgi", feature="parameters", pending=True)
+@case("A13", "stop as text becomes a list", backend="tgi", feature="parameters")
 def _(stage: Stage) -> None:
     upstream = stage.stub("tgi")
     for stop, expected in (("X", ["X"]), (["X", "Y"], ["X", "Y"])):
@@ -251,7 +244,7 @@ def _(stage: Stage) -> None:
         assert upstream.last.json["stop"] == expected
 
 
-@case("A14", "Paths without /v1, with it twice, and with doubled slashes, never a redirect", pending=True)
+@case("A14", "Paths without /v1, with it twice, and with doubled slashes, never a redirect")
 def _(stage: Stage) -> None:
     body = {"model": "openai_compatible", "messages": USER}
     for path in (

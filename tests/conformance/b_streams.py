@@ -147,7 +147,6 @@ def _(stage: Stage) -> None:
     "Usage that was asked for comes last, in a chunk without choices",
     client="HTTP openai-python",
     feature="usage",
-    pending="a usage chunk that a backend sends too early is not moved to the end; the SDK's helper loses it",
 )
 def _(stage: Stage) -> None:
     asked: Any = {"stream": True, "stream_options": {"include_usage": True}}
@@ -180,7 +179,6 @@ def _(stage: Stage) -> None:
     client="HTTP openai-python",
     backend="vllm",
     feature="streams",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     upstream = stage.stub("vllm")
@@ -210,7 +208,6 @@ TOOLS: Any = [wire.function("f", q={"type": "string"}), wire.function("g")]
     "A tool call's id and name that are repeated in every fragment appear once",
     client="HTTP openai-python",
     feature="tools",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     events = _fragments(
@@ -237,7 +234,6 @@ def _(stage: Stage) -> None:
     "Tool call fragments without an index get theirs, by id",
     client="HTTP openai-python",
     feature="tools",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     events = _fragments(
@@ -300,7 +296,6 @@ def _(stage: Stage) -> None:
     client="HTTP openai-python",
     backend="litert_lm openai_compatible",
     feature="streams",
-    pending="`missing_done` is not among the repairs of every backend yet",
 )
 def _(stage: Stage) -> None:
     events = chunk("hi") + chunk("", '"stop"')

@@ -88,7 +88,6 @@ def _error(answer: Any, status: int, kind: str) -> dict[str, Any]:
     client="HTTP anthropic-python anthropic-js",
     backend="anthropic",
     feature="messages",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     ask = {"model": "anthropic", **SAID}
@@ -114,7 +113,6 @@ def _(stage: Stage) -> None:
     "Version, beta flags and query reach Anthropic unchanged; the body too; the client's key does not",
     backend="anthropic",
     feature="messages",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     upstream = stage.stub("anthropic")
@@ -161,7 +159,6 @@ def _chat(stage: Stage, *content: dict[str, Any], **body: Any) -> tuple[Any, Any
     "temperature is not sent with the version that refuses it",
     backend="anthropic",
     feature="parameters",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     answer, sent = _chat(stage, temperature=0, top_p=1)
@@ -175,7 +172,6 @@ def _(stage: Stage) -> None:
     "Tool results go into one user message, in the order of their calls, before its text",
     backend="anthropic",
     feature="tools",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     calls = [
@@ -211,14 +207,13 @@ def _(stage: Stage) -> None:
     "A limit is sent even where the client set none",
     backend="anthropic",
     feature="parameters",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     _, sent = _chat(stage)
     assert sent["max_tokens"] > 0
 
 
-@case("D06", "tool_choice and parallel_tool_calls", backend="anthropic", feature="tools", pending=True)
+@case("D06", "tool_choice and parallel_tool_calls", backend="anthropic", feature="tools")
 def _(stage: Stage) -> None:
     tools = [wire.function("f")]
     named_choice = {"type": "function", "function": {"name": "f"}}
@@ -241,7 +236,6 @@ def _(stage: Stage) -> None:
     "Empty arguments become an empty object; broken ones are refused by name",
     backend="anthropic",
     feature="tools",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     def history(arguments: str) -> list[dict[str, Any]]:
@@ -265,7 +259,6 @@ def _(stage: Stage) -> None:
     "Images of a data URL, with the media type that Anthropic knows",
     backend="anthropic",
     feature="images",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     for kind, told in (("image/jpg", "image/jpeg"), ("IMAGE/PNG", "image/png"), ("image/webp", "image/webp")):
@@ -283,7 +276,6 @@ def _(stage: Stage) -> None:
     client="HTTP openai-python",
     backend="anthropic",
     feature="tools",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     call = block(1, tool_block("f", {}), json_delta(""), json_delta('{"q":'), json_delta(" 1.0}"))
@@ -323,7 +315,6 @@ def _(stage: Stage) -> None:
     "Usage that is counted beside a cache becomes usage that includes it",
     backend="anthropic",
     feature="usage",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     counts: Any = {"cache_read_input_tokens": 90, "cache_creation_input_tokens": 5}
@@ -358,7 +349,7 @@ REASONS = {
 }
 
 
-@case("D11", "Each of the seven stop reasons", backend="anthropic", feature="chat", pending=True)
+@case("D11", "Each of the seven stop reasons", backend="anthropic", feature="chat")
 def _(stage: Stage) -> None:
     for reason, told in REASONS.items():
         said = tool_block("f", {}) if reason == "tool_use" else text_block("x")
@@ -389,7 +380,6 @@ def _fragment(index: int, name: str | None, arguments: str, identity: str | None
     "Text and two tool calls of a Chat backend, as Anthropic's clients read a stream",
     client="HTTP anthropic-python anthropic-js",
     feature="messages",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     events = (
@@ -453,7 +443,6 @@ def _ollama(text: str = "played", **more: Any) -> bytes:
     "A body as Claude Code sends it, answered by a local model",
     backend="ollama",
     feature="messages",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     ask = {
@@ -488,7 +477,7 @@ def _(stage: Stage) -> None:
     assert rest.index("Reminder: be brief.") < rest.index("two")
 
 
-@case("D14", "A model that cannot think is not told to", backend="ollama", feature="thinking", pending=True)
+@case("D14", "A model that cannot think is not told to", backend="ollama", feature="thinking")
 def _(stage: Stage) -> None:
     stage.stub("plain").plays(_ollama())
     ask = {"model": "plain", "thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}, **SAID}
@@ -503,7 +492,6 @@ def _(stage: Stage) -> None:
     client="HTTP anthropic-python anthropic-js",
     backend="anthropic openai_compatible",
     feature="errors in streams",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     opened = start() + block(0, text_block(""), text_delta("hi")).rpartition(b"event: ")[0]
@@ -533,7 +521,6 @@ def _(stage: Stage) -> None:
     "A model that loads for long: message_start and pings meanwhile",
     client="HTTP anthropic-python",
     feature="heartbeats",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     ask: dict[str, Any] = {"model": "openai_compatible", **SAID}
@@ -557,7 +544,6 @@ def _(stage: Stage) -> None:
     "count_tokens without a tokenizer of the backend's",
     client="HTTP anthropic-python",
     feature="count_tokens",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     ask: Any = {"model": "openai_compatible", "messages": [{"role": "user", "content": "one two three four"}]}
@@ -580,7 +566,6 @@ def _(stage: Stage) -> None:
     "A thinking block that we signed never reaches Anthropic; its own do",
     backend="openai_compatible anthropic",
     feature="thinking",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     stage.stub().plays(wire.completion({"content": "hi", "reasoning_content": "hm"}))

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 from tests.conformance import wire
-from tests.conformance.c_errors import BUSY
 from tests.conformance.registry import case
 from tests.conformance.stage import USER, Stage
 from tests.conformance.wire import ANSWER, DONE, END, NDJSON_HEAD, STREAM_HEAD, chunk, delta, line, whole
@@ -33,7 +32,6 @@ def stream(*messages: dict[str, Any], **end: Any) -> bytes:
     "Ollama's own API, with one window for all requests and no silent truncation",
     backend="ollama",
     feature="chat",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     upstream = stage.stub("ollama")
@@ -56,11 +54,10 @@ def _(stage: Stage) -> None:
     client="HTTP openai-python",
     backend="ollama",
     feature="errors in streams",
-    pending=True,
 )
 def _(stage: Stage) -> None:
-    broken = line(said({"content": "hi"})) + line({"error": "model runner has stopped"})
-    stage.stub("ollama").plays(NDJSON_HEAD, broken)
+    broken = (line(said({"content": "hi"})), 0.05, line({"error": "model runner has stopped"}))
+    stage.stub("ollama").plays(NDJSON_HEAD, *broken)
     found = wire.payloads(stage.chat("ollama", stream=True))
     assert wire.error_event(found)["message"] == "model runner has stopped"
     assert wire.text(found[:-1]) == "hi"
@@ -68,7 +65,7 @@ def _(stage: Stage) -> None:
     stage.stub("ollama").plays(NDJSON_HEAD, line(said({"content": "hi"})) + b'{"model":"pl')
     wire.error_event(wire.payloads(stage.chat("ollama", stream=True)), "upstream_truncated")
     with stage.python().openai as sdk:
-        stage.stub("ollama").plays(NDJSON_HEAD, broken)
+        stage.stub("ollama").plays(NDJSON_HEAD, *broken)
         asked: Any = {"model": "ollama", "messages": USER}
         try:
             list(sdk.chat.completions.create(**asked, stream=True))
@@ -83,7 +80,6 @@ def _(stage: Stage) -> None:
     "Thinking under both of its names, before the content",
     backend="ollama",
     feature="thinking",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     answer = stream({"thinking": "hm "}, {"thinking": "so"}, {"content": "hi"})
@@ -107,7 +103,6 @@ def _(stage: Stage) -> None:
     client="HTTP openai-python",
     backend="ollama",
     feature="tools",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     calls = [
@@ -144,7 +139,6 @@ def _(stage: Stage) -> None:
     "An image on the network is fetched by the gateway under guard, or refused",
     backend="ollama",
     feature="images",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     inside = f"http://127.0.0.1:{stage.stub('second').port}/x.png"
@@ -165,7 +159,6 @@ def _(stage: Stage) -> None:
     "The backend's own Host, never the client's",
     backend="ollama llama_server",
     feature="chat",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     for model, answer in (("ollama", PLAYED), ("llama_server", whole(ANSWER))):
@@ -175,7 +168,7 @@ def _(stage: Stage) -> None:
         assert "origin" not in stage.stub(model).last.headers
 
 
-@case("F07", "A full queue is no failure of the backend", backend="ollama", feature="errors", pending=BUSY)
+@case("F07", "A full queue is no failure of the backend", backend="ollama", feature="errors")
 def _(stage: Stage) -> None:
     busy = wire.encoded({"error": "server busy, please try again.  maximum pending requests exceeded"})
     for streamed in (False, True):
@@ -190,7 +183,6 @@ def _(stage: Stage) -> None:
     "A backend that can do one thing at a time gets one thing at a time",
     backend="litert_lm",
     feature="chat",
-    pending="requests do not queue in the gateway yet",
 )
 def _(stage: Stage) -> None:
     upstream = stage.stub("litert_lm")
@@ -218,7 +210,6 @@ def _(stage: Stage) -> None:
     "An answer as long as its limit ended for its length",
     backend="litert_lm",
     feature="chat",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     for count, limit, told in ((50, 50, "length"), (49, 50, "stop")):
@@ -239,7 +230,6 @@ def _(stage: Stage) -> None:
     client="HTTP openai-python",
     backend="litert_lm",
     feature="tools",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     events = b"".join(
@@ -262,7 +252,12 @@ def _(stage: Stage) -> None:
     stage.stub("litert_lm").plays(STREAM_HEAD, events)
     found = wire.payloads(stage.chat("litert_lm", stream=True, tools=tools))
     calls = [call for one in found[:-1] for call in one["choices"][0]["delta"].get("tool_calls") or ()]
-    assert [call["index"] for call in calls] == [0, 1]
+    assert [(call["index"], call["function"]["name"]) for call in calls if "id" in call] == [
+        (0, "f"),
+        (1, "g"),
+    ]
+    told = ["".join(call["function"]["arguments"] for call in calls if call["index"] == at) for at in (0, 1)]
+    assert told == ["{}", "{}"]
     assert found[-1] == "[DONE]"
     with stage.python().openai as sdk:
         stage.stub("litert_lm").plays(STREAM_HEAD, events)
@@ -276,7 +271,6 @@ def _(stage: Stage) -> None:
     "A backend that loads is not ready; one that has loaded is",
     backend="llama_server",
     feature="health",
-    pending="readiness of engines is issue 5's: today they are probed while their breaker is open",
 )
 def _(stage: Stage) -> None:
     stage.stub("llama_server").plays(
@@ -292,7 +286,6 @@ def _(stage: Stage) -> None:
     "The load of a vLLM with several engines is their sum",
     backend="vllm",
     feature="health",
-    pending="load signals of engines are not read yet",
 )
 def _(stage: Stage) -> None:
     raise AssertionError("nothing to ask yet")
@@ -323,7 +316,6 @@ GET: Any = [wire.function("get", c={"type": "string"})]
     "A tool's text becomes an object, under the name of its function",
     backend="gemini",
     feature="tools",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     history = [
@@ -360,7 +352,6 @@ def _(stage: Stage) -> None:
     client="HTTP openai-python",
     backend="gemini",
     feature="thinking",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     def replay(call: dict[str, Any]) -> None:
@@ -392,7 +383,6 @@ def _(stage: Stage) -> None:
     "Thoughts that are counted beside the answer become part of it",
     backend="gemini",
     feature="usage",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     stage.stub("gemini").plays(gemini({"text": "hi"}, thoughtsTokenCount=7, totalTokenCount=22))
@@ -409,7 +399,7 @@ def _(stage: Stage) -> None:
     assert wire.text(found) == "hi"
 
 
-@case("F16", "STOP with a function call is tool_calls", backend="gemini", feature="tools", pending=True)
+@case("F16", "STOP with a function call is tool_calls", backend="gemini", feature="tools")
 def _(stage: Stage) -> None:
     stage.stub("gemini").plays(gemini(CALL))
     (choice,) = stage.chat("gemini", tools=GET).json["choices"]
@@ -426,7 +416,6 @@ def _(stage: Stage) -> None:
     "An error as bare JSON lines in the middle of a stream",
     backend="gemini",
     feature="errors in streams",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     error = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
@@ -445,7 +434,6 @@ def _(stage: Stage) -> None:
     "A cost that OpenRouter reports is recorded, and told",
     backend="openrouter",
     feature="usage",
-    pending="the journal records no reported cost yet",
 )
 def _(stage: Stage) -> None:
     body = ANSWER.replace(b'"total_tokens":2', b'"total_tokens":2,"cost":0.0123')
@@ -464,7 +452,6 @@ def _(stage: Stage) -> None:
     "Ollama's chat over a Chat backend, streamed as it is by default",
     client="HTTP ollama-python",
     feature="ollama",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     events = chunk("pla") + chunk("yed") + END.removesuffix(DONE) + wire.usage_chunk() + DONE
@@ -502,7 +489,6 @@ def _(stage: Stage) -> None:
     "The models under Ollama's names for them",
     client="HTTP ollama-python",
     feature="ollama",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     answer = stage.gateway().get("/api/tags")
@@ -513,7 +499,7 @@ def _(stage: Stage) -> None:
     shown = sdk.show("openai_compatible")
     assert "completion" in (shown.capabilities or [])
     assert isinstance(stage.gateway().get("/api/version").json["version"], str)
-    assert stage.gateway().get("/api/ps").json["models"] == []
+    assert {one.model for one in sdk.ps().models} <= names
     missing = stage.post("/api/chat", {"model": "nope", "messages": USER})
     assert (missing.status, set(missing.json)) == (404, {"error"})
     assert 'model "nope" not found' in missing.json["error"]

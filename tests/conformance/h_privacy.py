@@ -55,7 +55,6 @@ def _(stage: Stage) -> None:
     "Paths and addresses of the inside never reach a backend that would open them",
     backend="litert_lm llama_server vllm ollama",
     feature="images",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     urls = [

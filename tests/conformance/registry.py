@@ -1,13 +1,15 @@
 """The cases by id, and how a case may end other than by passing or failing.
 
-A case registers itself where it is written. `pending` holds why a case cannot run yet; such a case
-is listed and skipped, so that nobody can forget it.
+A case registers itself where it is written. One that cannot run yet stands in `pending.py`; it is
+listed and skipped, so that nobody can forget it.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+
+from tests.conformance.pending import PENDING
 
 if TYPE_CHECKING:
     from tests.conformance.stage import Stage
@@ -68,21 +70,19 @@ def case(
     client: str = "HTTP",
     backend: str = "openai_compatible",
     feature: str = "chat",
-    pending: bool | str = False,
 ) -> Callable[[Run], Run]:
     """Register the decorated function as a case. Several clients or backends: separated by blanks."""
     assert name not in CASES, f"two cases are called {name}"
     assert name[0] in {**AREAS, **BEYOND}, name
 
     def register(run: Run) -> Run:
-        reason = "waits for code that is not merged yet" if pending is True else pending or None
         CASES[name] = Case(
             id=name,
             title=title,
             clients=tuple(client.split()),
             backends=tuple(backend.split()),
             feature=feature,
-            pending=reason,
+            pending=PENDING.get(name),
             run=run,
         )
         return run

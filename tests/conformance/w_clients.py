@@ -146,7 +146,6 @@ def _(stage: Stage) -> None:
     "Claude Code: a turn with tools, to Anthropic and to a local model",
     backend="anthropic openai_compatible",
     feature="messages",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     ask: dict[str, Any] = {
@@ -197,7 +196,7 @@ def _(stage: Stage) -> None:
     assert b"cache_control" not in stage.stub().last.body
 
 
-@case("W08", "Codex: a turn as it sends one, ended by response.completed", feature="responses", pending=True)
+@case("W08", "Codex: a turn as it sends one, ended by response.completed", feature="responses")
 def _(stage: Stage) -> None:
     shell = {
         "type": "function",
@@ -237,7 +236,6 @@ def _(stage: Stage) -> None:
     client="ollama-python",
     backend="openai_compatible ollama",
     feature="ollama",
-    pending=True,
 )
 def _(stage: Stage) -> None:
     sdk = stage.python().ollama
