@@ -25,7 +25,7 @@ from hybridgw.config.providers import VENDORS, Vendor, is_hosted_ollama
 from hybridgw.config.schema import BoundaryName, DeploymentSettings, Notice, Problem, TierSettings
 from hybridgw.core import Target
 
-_PATH_TAILS = ("/chat/completions", "/completions", "/embeddings")
+_PATH_TAILS = ("/chat/completions", "/completions", "/embeddings", "/messages")
 _UNKNOWN = Vendor(provider=None)
 
 
@@ -74,7 +74,7 @@ def clean_url(text: str, vendor: Vendor) -> str:
             path = path[: -len(tail)]
             break
     if not path or (vendor.engine and not path.endswith("/v1")):
-        path = f"{path}/v1"
+        path = f"{path}{vendor.version}"
     return f"{target.scheme}://{target.authority}{path}"
 
 

@@ -22,6 +22,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     needs_key: bool = False
     azure: bool = False
     """Its addresses are Azure's."""
+    version: str = "/v1"
+    """Path of an address that is given without any."""
 
 
 def _cloud(provider: str | None, base_url: str | None, *key_env: str, base_env: str = "") -> Vendor:
@@ -120,8 +122,17 @@ VENDORS: dict[str, Vendor] = {
     "novita": _cloud(_COMPATIBLE, "https://api.novita.ai/v3/openai", "NOVITA_API_KEY"),
     "nebius": _cloud(_COMPATIBLE, "https://api.studio.nebius.ai/v1", "NEBIUS_API_KEY"),
     # Clouds with a dialect of their own.
-    "anthropic": _cloud(None, "https://api.anthropic.com", "ANTHROPIC_API_KEY"),
-    "gemini": _cloud(None, "https://generativelanguage.googleapis.com", "GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    "anthropic": _cloud(
+        "anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", base_env="ANTHROPIC_API_BASE"
+    ),
+    "gemini": Vendor(
+        provider="gemini",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        base_env=("GEMINI_API_BASE",),
+        version="/v1beta",
+        needs_key=True,
+    ),
     "vertex_ai": _cloud(None, None),
     "vertex_ai_beta": _cloud(None, None),
     "azure_ai": _cloud(None, None, "AZURE_AI_API_KEY", base_env="AZURE_AI_API_BASE"),

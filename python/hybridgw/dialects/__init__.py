@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from hybridgw.core import Route
 from hybridgw.dialects.base import Dialect, Fault, Writer
 from hybridgw.dialects.completions import COMPLETIONS
+from hybridgw.dialects.messages import MESSAGES
 from hybridgw.dialects.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
 from hybridgw.dialects.openai import OPENAI
 from hybridgw.dialects.responses import RESPONSES, ResponsesAsChat
@@ -18,6 +19,7 @@ DIALECTS: Mapping[Route, Dialect] = {
     Route.COMPLETIONS: COMPLETIONS,
     Route.EMBEDDINGS: OPENAI,
     Route.RESPONSES: RESPONSES,
+    Route.MESSAGES: MESSAGES,
     Route.OLLAMA_CHAT: OLLAMA_CHAT,
     Route.OLLAMA_GENERATE: OLLAMA_GENERATE,
     Route.OLLAMA_EMBED: OLLAMA_GENERATE,
@@ -27,4 +29,4 @@ DIALECTS: Mapping[Route, Dialect] = {
 RESPONSES_AS_CHAT: Dialect = ResponsesAsChat(DIALECTS[Route.CHAT])
 """For bodies with `input` on the chat route."""
 
-__all__ = ["DIALECTS", "OPENAI", "RESPONSES_AS_CHAT", "Dialect", "Fault", "Writer"]
+__all__ = ["DIALECTS", "MESSAGES", "OPENAI", "RESPONSES_AS_CHAT", "Dialect", "Fault", "Writer"]

@@ -103,6 +103,7 @@ class ChatWriter:
     def __init__(self, ask: Ask, *, unique: str | None = None, now: int | None = None) -> None:
         self._include_usage = ask.include_usage
         self._functions = ask.functions
+        self._thinks = ask.show_thinking
         self._custom = frozenset(tool.name for tool in ask.tools if tool.custom)
         self._id = "chatcmpl-" + (unique or secrets.token_hex(12))
         self._created = int(time.time()) if now is None else now
@@ -133,9 +134,7 @@ class ChatWriter:
             elif isinstance(event, Usage):
                 self._usage = event
             elif isinstance(event, Signature):
-                choice = self._begun(out, event.choice)
-                detail = _encode([_detail(choice, event)])
-                self._delta(out, choice, b'"reasoning_details":' + detail)
+                self._signature(out, event)
             elif isinstance(event, Refusal):
                 choice = self._begun(out, event.choice)
                 self._delta(out, choice, b'"refusal":' + _encode(event.text))
@@ -194,10 +193,17 @@ class ChatWriter:
         self._chunk(out, choice.index, b'"content":' + _encode(event.text), end)
 
     def _thinking(self, out: list[bytes], event: ThinkingDelta) -> None:
+        if not self._thinks:
+            return
         choice = self._choices.get(event.choice) or self._begun(out, event.choice)
         choice.thought.append(event.text)
         text = _encode(event.text)
         self._delta(out, choice, b'"reasoning_content":%b,"reasoning":%b' % (text, text))
+
+    def _signature(self, out: list[bytes], event: Signature) -> None:
+        if self._thinks:
+            choice = self._begun(out, event.choice)
+            self._delta(out, choice, b'"reasoning_details":' + _encode([_detail(choice, event)]))
 
     def _call(self, out: list[bytes], event: ToolStart) -> None:
         choice = self._choices.get(event.choice) or self._begun(out, event.choice, b"null")
@@ -307,9 +313,9 @@ class ChatWriter:
             "content": None if not text and (choice.calls or refusal) else text,
             "refusal": refusal,
         }
-        if choice.thoughts:
+        if choice.thoughts and self._thinks:
             message["reasoning_content"] = message["reasoning"] = "".join(choice.thoughts)
-        if details:
+        if details and self._thinks:
             message["reasoning_details"] = details
         calls = [call for _, call in sorted(choice.calls.items())]
         if calls and self._functions:

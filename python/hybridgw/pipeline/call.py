@@ -14,8 +14,9 @@ from hybridgw.core import Route
 from hybridgw.dialects import Dialect
 from hybridgw.dialects.base import Fault, Writer
 from hybridgw.native import Decision, Permit, Principal, Router, StateFile
+from hybridgw.pipeline.line import Lines
 from hybridgw.routing.plan import Plan
-from hybridgw.transport.seam import Transport, UpstreamResponse
+from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamResponse
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,17 +26,30 @@ Send = Callable[[Message], Awaitable[None]]
 class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
-    __slots__ = ("active", "draining", "draw", "loop", "plan", "router", "slot", "state", "transport")
+    __slots__ = (
+        "active", "draining", "draw", "images", "lines", "loop", "plan", "router", "slot", "state",
+        "transport",
+    )  # fmt: skip
 
-    def __init__(self, plan: Plan, router: Router, state: StateFile, slot: int, transport: Transport) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        router: Router,
+        state: StateFile,
+        slot: int,
+        transport: Transport,
+        images: Images,
+    ) -> None:
         self.plan = plan
         self.router = router
         self.state = state
         self.slot = slot
         self.transport = transport
+        self.images = images
         self.loop = asyncio.get_running_loop()
         self.active: set[Call] = set()
         self.draining = False
+        self.lines = Lines()
         # Spreads load; guards nothing, so the fast generator is the right one.
         self.draw: Callable[[int], int] = random.Random().getrandbits
 
@@ -75,6 +89,8 @@ class Call:
     """Writes the answer where it is translated through the hub."""
     dropped: tuple[str, ...] = ()
     """Parameters that the backend was not told."""
+    images: Mapping[str, Fetched] = {}
+    """Remote images that were fetched for an attempt, by URL: the next one needs them again."""
     forwarded: Mapping[bytes, bytes] = {}
     """Headers of the client that some backends are to see, by name."""
     query = ""

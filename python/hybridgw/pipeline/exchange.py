@@ -8,6 +8,7 @@ from hybridgw.core import Boundary, Outcome, Route
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.images import inlined_body
 from hybridgw.pipeline.translation import Translation
 from hybridgw.providers import Exchange, provider_named
 from hybridgw.providers.failures import failure, hide
@@ -80,9 +81,13 @@ async def open_exchange(
         target, headers, body = await translation.request(body)
     else:
         target, headers = exchange.target, ()
+        if upstream.inline_images and decision.remote_media:
+            body = await inlined_body(call, body)
         if upstream.forwards:
             headers = _forwarded(call, upstream)
             target += call.query
+        if exchange.edit is not None:
+            body = exchange.edit(body)
     stream = decision.stream
     timeouts = upstream.stream_timeouts if stream else upstream.whole_timeouts
     asked = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms

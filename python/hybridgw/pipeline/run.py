@@ -20,6 +20,7 @@ from hybridgw.dialects import RESPONSES_AS_CHAT
 from hybridgw.errors import GatewayError, Refused, RequestError, UpstreamError
 from hybridgw.native import DecideError, Decision, Permit
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.line import FULL, worth_waiting_for
 from hybridgw.pipeline.streaming import attempt_stream
 from hybridgw.pipeline.whole import attempt_whole
 
@@ -43,10 +44,15 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
     worker = call.worker
     first: UpstreamError | None = None
     try:
-        if len(body) <= _OFF_THE_LOOP:
-            decision = _decide(call, body, hints)
-        else:
-            decision = await worker.loop.run_in_executor(None, _decide, call, body, hints)
+        try:
+            if len(body) <= _OFF_THE_LOOP:
+                decision = _decide(call, body, hints)
+            else:
+                decision = await worker.loop.run_in_executor(None, _decide, call, body, hints)
+        except Refused as refused:
+            if refused.code != FULL or not call.plan.queues:
+                raise
+            decision = await _in_line(call, body, hints, refused)
         del body  # The native side holds the one retained copy.
         call.decision = decision
         attempt = attempt_stream if decision.stream else attempt_whole
@@ -159,6 +165,20 @@ class _Astray(msgspec.Struct):
 
 
 _astray = msgspec.json.Decoder(_Astray)
+
+
+async def _in_line(call: Call, body: bytes, hints: dict[str, str] | None, refused: Refused) -> Decision:
+    """The decision after a wait, where what may serve the request is only full; else the refusal."""
+    run = call.worker.loop.run_in_executor
+    full = worth_waiting_for(call, await run(None, _explained, call, body, hints))
+    if not full:
+        raise refused
+    return await call.worker.lines.wait(call, full, lambda: run(None, _decide, call, body, hints), refused)
+
+
+def _explained(call: Call, body: bytes, hints: dict[str, str] | None) -> str:
+    now, wall = time.monotonic_ns(), time.time_ns()
+    return call.router.explain(body, call.principal, call.route, hints, now, wall, 0)
 
 
 def _settle(call: Call, outcome: Outcome) -> None:

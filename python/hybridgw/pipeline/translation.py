@@ -18,6 +18,7 @@ from hybridgw.dialects.base import Writer
 from hybridgw.dialects.openai import completion_as_events
 from hybridgw.errors import RequestError, UpstreamError
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.images import inline_images
 from hybridgw.providers.base import Exchange, Translator
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import Headers
@@ -92,6 +93,8 @@ class _Through:
         if call.decision is not None:
             # The body asks for usage because the journal wants it, whether the client did or not.
             ask.include_usage = call.decision.include_usage
+        if self._upstream.inline_images:
+            await inline_images(call, ask, self._upstream.own_media)
         target = self._exchange.target + self._outbound.path(ask)
         headers = self._outbound.headers(ask)
         data = asked(lambda _: self._outbound.request(ask), b"")

@@ -94,6 +94,8 @@ class Exchange(msgspec.Struct, frozen=True):
     """Makes the translator of one exchange; None where the bytes pass through."""
     outbound: Callable[[Backend], Outbound] | None = None
     """Makes the far half of a translation through the hub."""
+    edit: Callable[[bytes], bytes] | None = None
+    """Takes out of a body that passes through what this backend alone must not see."""
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +114,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Serves all other conversations through the hub."""
     shape: Shape = Shape.CHAT
     """Of what `outbound` reads."""
+    edits: Mapping[Route, Callable[[bytes], bytes]] = {}
+    """See `Exchange.edit`; by native route."""
     paths: Mapping[Route, str] = {}
     """Where `PATHS` does not hold."""
     renames: Mapping[str, str] = {}
@@ -138,9 +142,11 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """The paths of its own wire stand beside the `/v1` of a base URL, not below it."""
     relays: Callable[[str], bool] | None = None
     """Whether the backend would itself pass a model of this name on to computers further away."""
-    inline_images: bool = False
+    inline_images: bool | Literal["inside"] = False
     """Whether the gateway fetches remote images for it: the backend cannot, or must not (it stands
-    inside the network, and would fetch whatever a client names)."""
+    inside the network, and would fetch whatever a client names). `inside`: unless it is external."""
+    own_media: tuple[str, ...] = ()
+    """Beginnings of URLs of what the backend itself keeps; never fetched for it."""
     probe: str | None = "{base}/models"
     """Path that answers quickly while the backend is well, costs nothing and wakes nothing up;
     `{base}` is the path of the base URL. None: only a connection may be made."""
@@ -154,7 +160,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         """How to serve `route` at a base URL with this path (`/v1` included), or None. `query` stands
         behind every path; an `outbound` has it from its `Backend`."""
         if route in self.routes:
-            return Exchange(self._base(route, base_path) + self._path(route) + query, SHAPES[route])
+            target = self._base(route, base_path) + self._path(route) + query
+            return Exchange(target, SHAPES[route], edit=self.edits.get(route))
         if route in self.translated:
             through, translator = self.translated[route]
             return Exchange(base_path + self._path(through) + query, SHAPES[through], translator)

@@ -74,17 +74,16 @@ def members(ask: Ask, backend: Backend, can: Capabilities) -> Json:
         out["stream"] = True
         if backend.ask_usage:
             out["stream_options"] = {"include_usage": True}
-    _configure(ask, backend, out)
+    _configure(ask, backend, can, out)
     return out
 
 
-def _configure(ask: Ask, backend: Backend, out: Json) -> None:
+def _configure(ask: Ask, backend: Backend, can: Capabilities, out: Json) -> None:
     """What the deployment sets, renames and must not be sent, as the native side does it."""
     for name, value in backend.defaults.items():
-        if name in out or (name in _LIMITS and any(limit in out for limit in _LIMITS)):
-            continue
-        out[name] = value
-    out.update(backend.force)
+        out.setdefault(can.limit if name in _LIMITS else name, value)
+    for name, value in backend.force.items():
+        out[can.limit if name in _LIMITS else name] = value
     for old, new in backend.renames.items():
         if old in out:
             out[new] = out.pop(old)

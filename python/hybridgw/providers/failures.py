@@ -48,6 +48,8 @@ _CONTEXT_PHRASES = (
 _BUSY_PHRASE = "maximum pending requests exceeded"
 """Ollama's queue is full: nothing is broken, and somebody else may have room."""
 _TGI_REFUSALS = frozenset({"validation", "template_error", "tool_error"})
+_KEY_CODES = frozenset({"api_key_invalid"})
+"""Google answers a bad key with 400."""
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 _LONGEST_MESSAGE = 2000
 _LONGEST_PARAM = 200
@@ -60,6 +62,8 @@ class _Error(msgspec.Struct):
     type: str = ""
     code: str = ""
     param: str | None = None
+    retry_after: float | None = None
+    """As Google has it: inside the body."""
 
 
 def failure(
@@ -78,7 +82,7 @@ def failure(
         code=code,
         # Clients of this protocol know such a fault as a 400.
         status=400 if status == 422 and error.type in _TGI_REFUSALS else status,
-        retry_after=retry_after(headers, time.time()),
+        retry_after=_either(retry_after(headers, time.time()), error.retry_after),
     )
     if error.param is not None:
         built.field = hide(error.param, secrets)[:_LONGEST_PARAM]
@@ -107,7 +111,7 @@ def _judge(status: int, error: _Error) -> tuple[Outcome, str]:
         return Outcome.THROTTLED, "rate_limit_exceeded"
     if status == 503 and _BUSY_PHRASE in error.message:
         return Outcome.THROTTLED, "overloaded"
-    if status in (401, 403):
+    if status in (401, 403) or (status == 400 and codes & _KEY_CODES):
         return Outcome.CREDENTIAL_REJECTED, "upstream_auth"
     if status == 408:
         return Outcome.SERVER_ERROR, "upstream_timeout"
@@ -145,12 +149,30 @@ def _read(body: bytes) -> _Error:
     if not isinstance(inner, dict):
         return _Error()
     param = inner.get("param")
+    reason, wait = _google(inner.get("details"))
     return _Error(
         message=_text(inner.get("message") or inner.get("detail")),
         type=_text(inner.get("type")),
-        code=_text(inner.get("code")),
+        code=reason or _text(inner.get("code")),
         param=param if isinstance(param, str) else None,
+        retry_after=wait,
     )
+
+
+def _google(details: object) -> tuple[str, float | None]:
+    """Reason and wait from the list of details that Google's errors carry."""
+    reason, wait = "", None
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict):
+            reason = reason or _text(detail.get("reason"))
+            delay = detail.get("retryDelay")
+            if isinstance(delay, str) and delay.endswith("s"):
+                wait = _number(delay[:-1].encode(), 1.0)
+    return reason, wait
+
+
+def _either(said: float | None, inside: float | None) -> float | None:
+    return said if said is not None or inside is None else min(inside, 86400.0)
 
 
 def _text(value: object) -> str:

@@ -9,9 +9,13 @@ from typing import Any
 
 from hybridgw.config.providers import is_hosted_ollama
 from hybridgw.core import Route, Shape
+from hybridgw.providers.anthropic import Anthropic
+from hybridgw.providers.anthropic_replay import without_own_thoughts
 from hybridgw.providers.base import Provider
 from hybridgw.providers.chat_wire import over_chat
 from hybridgw.providers.embeddings import Embeddings
+from hybridgw.providers.gemini import Gemini
+from hybridgw.providers.gemini_request import HOSTED
 from hybridgw.providers.litert_lm import LiteRT
 from hybridgw.providers.ollama import Ollama
 from hybridgw.providers.ollama_embed import OllamaEmbed
@@ -40,9 +44,8 @@ def _engine(name: str, **differs: Any) -> Provider:
     return Provider(name=name, **{**row, **differs})
 
 
-# Newer name -> the only one that the backend reads, and the other way round.
+# Newer name -> the only one that the backend reads.
 _OLD_LIMIT = {"max_completion_tokens": "max_tokens"}
-_NEW_LIMIT = {"max_tokens": "max_completion_tokens"}
 
 _ROWS = (
     Provider(
@@ -63,6 +66,15 @@ _ROWS = (
     ),
     # Answers 200 with an error inside.
     Provider(name="openrouter", routes=_TEXT, repairs=_ERRORS, outbound=over_chat("openrouter")),
+    Provider(
+        name="anthropic",
+        routes=frozenset({Route.MESSAGES}),
+        edits={Route.MESSAGES: without_own_thoughts},
+        outbound=Anthropic,
+        shape=Shape.MESSAGES,
+        key_header="x-api-key",
+        forwards={b"anthropic-version": b"2023-06-01", b"anthropic-beta": None},
+    ),
     _engine(
         "ollama",
         routes=_OLLAMA | {Route.COMPLETIONS},
@@ -92,14 +104,24 @@ _ROWS = (
         "litert_lm",
         routes=frozenset(),
         outbound=LiteRT,
-        renames=_NEW_LIMIT,
         repairs=(*_ERRORS, "missing_done"),
         # Single-threaded: a second request would block even its health answers.
         max_parallel=1,
         queue=True,
         probe=None,
+        inline_images=True,
     ),
-    _engine("openai_compatible", inline_images=False),
+    # Asked by its own methods, of which the model is part of the path.
+    Provider(
+        name="gemini",
+        routes=frozenset(),
+        outbound=Gemini,
+        shape=Shape.GEMINI,
+        key_header="x-goog-api-key",
+        inline_images=True,
+        own_media=(HOSTED,),
+    ),
+    _engine("openai_compatible", inline_images="inside"),
     Provider(name="demo", routes=_OPENAI, translated=_OLLAMA_EMBED, outbound=over_chat("demo")),
 )
 

@@ -67,12 +67,16 @@ class Upstream(msgspec.Struct, frozen=True):
     """Whether a name that a client may choose takes the request further than the boundary says."""
     secrets: tuple[str, ...]
     """Never to appear in what a client reads."""
+    inline_images: bool
+    """Whether remote images are fetched for it."""
+    own_media: tuple[str, ...]
+    """Beginnings of URLs that are not."""
 
 
 class Plan:
     """One generation. Immutable once built."""
 
-    __slots__ = ("generation", "key_digests", "listed", "native", "settings", "upstreams")
+    __slots__ = ("generation", "key_digests", "listed", "native", "queues", "settings", "upstreams")
 
     def __init__(self, settings: Settings, generation: int) -> None:
         self.settings = settings
@@ -80,6 +84,7 @@ class Plan:
         self.upstreams = tuple(_upstream(index, entry) for index, entry in enumerate(settings.deployments))
         self.native = orjson.dumps(_native(settings, self.upstreams, generation))
         self.listed = _listed(settings)
+        self.queues = _queues(settings)
         self.key_digests = _principals(settings)
 
     def principal(self, key: bytes) -> Principal | None:
@@ -157,7 +162,15 @@ def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
         forwards=provider.forwards if provider else {},
         relays=provider.relays if provider and "*" in entry.model and boundary < Boundary.EXTERNAL else None,
         secrets=_secrets(entry),
+        inline_images=_inlines(provider, boundary),
+        own_media=provider.own_media if provider else (),
     )
+
+
+def _inlines(provider: Provider | None, boundary: Boundary) -> bool:
+    if provider is None or provider.inline_images != "inside":
+        return bool(provider and provider.inline_images)
+    return boundary < Boundary.EXTERNAL
 
 
 def _key_header(provider: Provider | None, key: str) -> tuple[bytes, bytes]:
@@ -206,6 +219,21 @@ def _repairs(provider: Provider | None) -> int:
     for name in provider.repairs:
         mask |= bits[name]
     return mask
+
+
+def _queues(settings: Settings) -> dict[int, int]:
+    """Deployments for which requests wait when they are full, with how many each bears at once."""
+    rooms = {}
+    for index, entry in enumerate(settings.deployments):
+        provider = provider_named(entry.provider)
+        if provider is not None and provider.queue and (most := _most(entry, provider)):
+            rooms[index] = most
+    return rooms
+
+
+def _most(entry: DeploymentSettings, provider: Provider | None) -> int:
+    """Requests at once; 0 = any number."""
+    return entry.max_parallel or (provider.max_parallel if provider else 0)
 
 
 def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int) -> dict[str, Any]:
@@ -272,7 +300,7 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "boundary": int(upstream.deployment.boundary),
         "weight": entry.weight,
         "order": entry.order,
-        "max_parallel": entry.max_parallel or (provider.max_parallel if provider else 0),
+        "max_parallel": _most(entry, provider),
         "routes": [int(route) for route, exchange in zip(Route, upstream.exchanges, strict=True) if exchange],
         "defaults": {name: value for name, value in entry.defaults.items() if name != "stream"},
         "renames": provider.renames if provider else {},

@@ -31,6 +31,7 @@ INFERENCE = {
     "/completions": Route.COMPLETIONS,
     "/embeddings": Route.EMBEDDINGS,
     "/responses": Route.RESPONSES,
+    "/messages": Route.MESSAGES,
     "/api/chat": Route.OLLAMA_CHAT,
     "/api/generate": Route.OLLAMA_GENERATE,
     "/api/embed": Route.OLLAMA_EMBED,
@@ -49,6 +50,7 @@ PAGES: dict[str, Page] = {
 }
 POSTS: dict[str, Post] = {
     "/utils/token_counter": lambda lifecycle, *rest: token_counter.count(lifecycle.worker, *rest),
+    "/messages/count_tokens": lambda lifecycle, *rest: token_counter.count_messages(lifecycle.worker, *rest),
     "/api/show": ollama_pages.show,
     "/api/embeddings": lambda lifecycle, *rest: embed_one(lifecycle.worker, *rest),
 }

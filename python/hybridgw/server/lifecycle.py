@@ -82,7 +82,7 @@ class Lifecycle:
         built = self._build(settings, published.generation)
         self._networks = BoundaryNetworks()
         transport = Transports(self._networks, limits(settings))
-        self.worker = Worker(built.plan, built.router, state, slot, transport)
+        self.worker = Worker(built.plan, built.router, state, slot, transport, transport)
         self._adopt(built)
         self._watchdog = Watchdog(self.worker)
         self._watchdog.start()

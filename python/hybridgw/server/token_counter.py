@@ -1,27 +1,32 @@
-"""`POST /utils/token_counter`: how long a prompt is, from the same code that decides.
+"""How long a prompt is, from the same code that decides: read, judged and refused like every request.
 
-The answer has the members that clients of a LiteLLM Proxy read. Nothing is sent anywhere, and the
-prompt is not kept.
+`POST /utils/token_counter` answers with the members that clients of a LiteLLM Proxy read,
+`POST /v1/messages/count_tokens` as Anthropic's API does. Nothing is sent anywhere, and the prompt is
+not kept.
 """
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import orjson
 
 from hybridgw.core import Route
-from hybridgw.dialects import OPENAI
+from hybridgw.dialects import MESSAGES, OPENAI, Dialect
 from hybridgw.errors import GatewayError, RequestError
 from hybridgw.native import DecideError
 from hybridgw.pipeline import Call, Worker
 from hybridgw.pipeline.call import Receive, Send
 from hybridgw.server.auth import admit
-from hybridgw.server.body import read_body
+from hybridgw.server.body import discard_body, read_body
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
-from hybridgw.server.respond import send_fault, send_json
+from hybridgw.server.respond import send_bytes, send_fault
+
+_ESTIMATED = ((b"x-hybridgw-estimated", b"true"),)
+"""Nobody but its maker has the vocabulary of a Claude model, and the backend was not asked."""
 
 
 class _Members(msgspec.Struct):
@@ -36,18 +41,41 @@ async def count(worker: Worker, facts: Facts, receive: Receive, send: Send) -> N
     """Count the tokens of a body with `model` and one of `messages`, `prompt`, `input`.
 
     Raises GatewayError for a caller who is not admitted; later errors are told from here, because the
-    body is read by then. The watchdog sees the call as it sees inference: a slow body ends."""
+    body is read by then."""
+    await _serve(worker, facts, receive, send, OPENAI, _count)
+
+
+async def count_messages(worker: Worker, facts: Facts, receive: Receive, send: Send) -> None:
+    """Count the tokens of a Messages body, which needs no `max_tokens` for that. All errors are told
+    from here."""
+    try:
+        await _serve(worker, facts, receive, send, MESSAGES, _count_messages, _ESTIMATED)
+    except GatewayError as error:
+        await discard_body(receive, worker.plan.settings.server.max_body)
+        await send_fault(send, MESSAGES, rescue(error, worker.plan.settings.error_catalogue))
+
+
+async def _serve(
+    worker: Worker,
+    facts: Facts,
+    receive: Receive,
+    send: Send,
+    dialect: Dialect,
+    counter: Callable[[Call, bytes], dict[str, Any]],
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+) -> None:
+    """The watchdog sees the call as it sees inference: a slow body ends."""
     principal = admit(worker.plan, facts)
-    call = Call(worker, Route.CHAT, OPENAI, principal, receive, send, time.monotonic_ns())
+    call = Call(worker, Route.CHAT, dialect, principal, receive, send, time.monotonic_ns())
     worker.active.add(call)
     try:
         try:
             body = await read_body(call, facts.content_length, facts.content_encoding)
-            counted = await worker.loop.run_in_executor(None, _count, call, body)
+            counted = await worker.loop.run_in_executor(None, counter, call, body)
         except GatewayError as error:
-            await send_fault(send, OPENAI, rescue(error, worker.plan.settings.error_catalogue))
+            await send_fault(send, dialect, rescue(error, worker.plan.settings.error_catalogue))
         else:
-            await send_json(send, counted)
+            await send_bytes(send, 200, orjson.dumps(counted), headers=headers)
     except asyncio.CancelledError:
         if call.cause is None:
             raise
@@ -58,14 +86,23 @@ async def count(worker: Worker, facts: Facts, receive: Receive, send: Send) -> N
             call.watch.cancel()
 
 
-def _count(call: Call, body: bytes) -> dict[str, Any]:
+def _explain(call: Call, body: bytes, route: Route) -> dict[str, Any]:
     """In the executor: a long body must not hold up the other requests of this worker."""
     now, wall, draw = time.monotonic_ns(), time.time_ns(), call.worker.draw(64)
     try:
-        told = call.router.explain(body, call.principal, _route(body), None, now, wall, draw)
+        told = call.router.explain(body, call.principal, route, None, now, wall, draw)
     except DecideError as error:
         raise RequestError(error.code, error.message, field=error.field) from None
-    document = orjson.loads(told)
+    document: dict[str, Any] = orjson.loads(told)
+    return document
+
+
+def _count_messages(call: Call, body: bytes) -> dict[str, Any]:
+    return {"input_tokens": _explain(call, body, Route.MESSAGES)["tokens"]["prompt"]}
+
+
+def _count(call: Call, body: bytes) -> dict[str, Any]:
+    document = _explain(call, body, _route(body))
     candidates = document["candidates"] or document["rejected"]
     first = candidates[0] if candidates else {}
     return {

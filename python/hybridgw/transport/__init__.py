@@ -2,7 +2,8 @@
 
 `seam` is what others use; `select.Transports` is the one object a worker makes. `lean*` and `pool`
 are our HTTP/1.1 client, `aiohttp_*` the one for TLS and proxies, `boundary` the privacy check on
-addresses, `failures` the table from foreign exceptions to outcomes.
+addresses, `images` fetches what clients name behind the guard of `public`, `failures` the table from
+foreign exceptions to outcomes.
 """
 
 from hybridgw.transport.boundary import BoundaryNetworks

@@ -3,8 +3,8 @@
 TLS, CONNECT tunnels and absolute-form proxying are where a hand-written client buys little and risks
 much, and an upstream behind TLS is a remote one, whose latency dwarfs the client's cost. aiohttp is
 the fastest general client for asyncio; it is used with everything switched off that would act on a
-response by itself. It is imported by this module only, and this module only when a deployment needs
-it, because the import costs a quarter of a cold start.
+response by itself. It is imported by this module and `images` only, and these only when something needs
+them, because the import costs a quarter of a cold start.
 
 A proxy sees whom we talk to and, without TLS, what we say. It is used only for requests whose ceiling
 is external; any other goes to the deployment directly.

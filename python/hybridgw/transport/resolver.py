@@ -10,8 +10,9 @@ connecting to; the connected socket's peer is checked again by the transport.
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import Any
 
 from hybridgw.transport.boundary import parse_address
 
@@ -53,14 +54,16 @@ class Resolver:
         self._known.clear()
 
     async def _ask(self, host: str) -> tuple[str, ...]:
-        rows = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        addresses = tuple(dict.fromkeys(str(row[4][0]) for row in rows))
+        addresses = tuple(dict.fromkeys(str(row[4][0]) for row in await self._rows(host)))
         if not addresses:
             raise socket.gaierror(socket.EAI_NONAME, "no address")
         if len(self._known) >= _CACHE_SIZE:
             self._known.clear()
         self._known[host] = (self._clock() + self._seconds, addresses)
         return addresses
+
+    async def _rows(self, host: str) -> Sequence[tuple[Any, ...]]:
+        return await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
 
     def _asked(self, host: str, task: "asyncio.Task[tuple[str, ...]]") -> None:
         del self._asking[host]

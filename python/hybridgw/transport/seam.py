@@ -137,6 +137,26 @@ class Transport(Protocol):
         ...
 
 
+class Fetched(msgspec.Struct, frozen=True):
+    """A remote image."""
+
+    media_type: str
+    data: str
+    """Base64."""
+
+
+class Images(Protocol):
+    """A way to remote images that clients name."""
+
+    async def fetch_image(self, url: str, field: str) -> Fetched:
+        """The image at `url`, judged and bounded (`transport.images`).
+
+        Raises RequestError with `field` for everything that keeps it from being one, without a word
+        about our network.
+        """
+        ...
+
+
 class TransportLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of one worker's connections. Nothing queues for a connection: beyond a bound we fail."""
 

@@ -5,6 +5,8 @@ request comes or when `warm` is called. The choice looks at the ceiling as well,
 with a proxy is reached directly by a request that must not pass one.
 """
 
+import asyncio
+import importlib
 import ssl
 from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
@@ -13,10 +15,11 @@ from hybridgw.core import Boundary, Deployment, Timeouts
 from hybridgw.transport.boundary import BoundaryNetworks
 from hybridgw.transport.lean import LeanTransport
 from hybridgw.transport.resolver import Resolver
-from hybridgw.transport.seam import TransportLimits, UpstreamRequest, UpstreamResponse
+from hybridgw.transport.seam import Fetched, TransportLimits, UpstreamRequest, UpstreamResponse
 
 if TYPE_CHECKING:
     from hybridgw.transport.aiohttp_transport import AiohttpTransport
+    from hybridgw.transport.images import ImageFetcher
 
 
 class Transports:
@@ -34,6 +37,7 @@ class Transports:
         self._resolver = Resolver(self._limits.dns_seconds)
         self._lean = LeanTransport(networks, self._limits, self._resolver)
         self._general: AiohttpTransport | None = None
+        self._images: ImageFetcher | None = None
 
     def send(
         self,
@@ -47,8 +51,17 @@ class Transports:
             return self._lean.send(ceiling, deployment, request, timeouts)
         return self._aiohttp().send(ceiling, deployment, request, timeouts)
 
+    async def fetch_image(self, url: str, field: str) -> Fetched:
+        """See `Images.fetch_image`."""
+        if self._images is None:
+            # aiohttp again: not on the loop where other requests wait.
+            await asyncio.to_thread(importlib.import_module, "hybridgw.transport.images")
+        return await self._fetcher().fetch(url, field)
+
     async def aclose(self) -> None:
         """See `Transport.aclose`."""
+        if self._images is not None:
+            await self._images.aclose()
         await self._lean.aclose()
         if self._general is not None:
             await self._general.aclose()
@@ -60,6 +73,13 @@ class Transports:
             for name, value in self._general.stats().items():
                 stats[name] += value
         return stats
+
+    def _fetcher(self) -> "ImageFetcher":
+        if self._images is None:
+            from hybridgw.transport.images import ImageFetcher
+
+            self._images = ImageFetcher(self._networks, tls=self._tls)
+        return self._images
 
     def _aiohttp(self) -> "AiohttpTransport":
         if self._general is None:

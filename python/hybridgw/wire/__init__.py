@@ -26,6 +26,7 @@ from hybridgw.wire.ask import (
     ToolResult,
 )
 from hybridgw.wire.events import (
+    OWN_SIGNATURE,
     Event,
     Failure,
     Finish,
@@ -40,6 +41,7 @@ from hybridgw.wire.events import (
 from hybridgw.wire.usage import Usage
 
 __all__ = [
+    "OWN_SIGNATURE",
     "Ask",
     "Audio",
     "Event",

@@ -12,6 +12,10 @@ from hybridgw.wire.usage import Usage
 
 Raw = msgspec.Raw
 
+OWN_SIGNATURE = "hgw1:"
+"""How the signature of a thought begins that no maker signed: Messages clients want one and send it
+back with the thought. Whoever takes only its own signatures must never be sent such a thought."""
+
 
 class Start(msgspec.Struct):
     """What the backend says of the answer as a whole."""

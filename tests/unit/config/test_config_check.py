@@ -14,7 +14,7 @@ deployments:
 - {name: private/b, provider: vllm, model: m, url: 'http://rack:8000'}
 - {name: private/c, provider: vllm, model: m, url: 'http://stray:8000'}
 - {name: private/d, provider: vllm, model: m, url: 'http://gone:8000'}
-- {name: cloud/e, provider: anthropic, model: m, api_key: k}
+- {name: cloud/e, provider: cohere, model: m, api_key: k}
 - {name: local/f, provider: ollama, model: m, url: 'http://[::1]:11434'}
 """
 ADDRESSES = {"127.0.0.1": "127.0.0.1", "rack": "10.1.1.1", "stray": "203.0.113.9", "::1": "::1"}

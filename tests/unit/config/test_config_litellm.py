@@ -47,7 +47,9 @@ def test_a_household_file() -> None:
     )
     assert (best.answer_timeout, best.max_budget, best.budget_duration) == (90.0, 75.0, "30d")
     assert best.unusable is None
-    assert deployments["cloud-writer"].unusable == "provider anthropic is not supported yet"
+    writer = deployments["cloud-writer"]
+    assert (writer.provider, writer.base_url) == ("anthropic", "https://api.anthropic.com/v1")
+    assert writer.unusable is None
     models = {m.name: m for m in settings.models}
     assert models["chat-small"].strategy == "latency"
     assert (models["chat-small"].retries, models["chat-large"].retries, models["cloud-best"].retries) == (
@@ -57,7 +59,7 @@ def test_a_household_file() -> None:
     )
     assert models["chat-small"].fallbacks == ("cloud-cheap",)
     assert models["chat-small"].context_fallbacks == ("chat-large",)
-    assert {p.deployment for p in settings.problems} == {"cloud/cloud-writer"}
+    assert not settings.problems
     said = notes(settings)
     for key in (
         "general_settings.database_url",
@@ -113,8 +115,11 @@ def test_a_file_with_everything() -> None:
     [
         ("model: gpt-4o, api_key: k", "openai", "gpt-4o", "https://api.openai.com/v1"),
         ("model: o3-mini, api_key: k", "openai", "o3-mini", "https://api.openai.com/v1"),
-        ("model: claude-x, api_key: k", "anthropic", "claude-x", "https://api.anthropic.com"),
-        ("model: gemini-2.5-flash, api_key: k", "gemini", "gemini-2.5-flash", "https://generativelanguage.googleapis.com"),
+        ("model: claude-x, api_key: k", "anthropic", "claude-x", "https://api.anthropic.com/v1"),
+        ("model: gemini-2.5-flash, api_key: k", "gemini", "gemini-2.5-flash", "https://generativelanguage.googleapis.com/v1beta"),
+        ("model: gemini/gemini-3-pro-preview, api_key: k", "gemini", "gemini-3-pro-preview", "https://generativelanguage.googleapis.com/v1beta"),
+        ("model: gemini/m, api_key: k, api_base: 'https://h.example'", "gemini", "m", "https://h.example/v1beta"),
+        ("model: gemini/m, api_key: k, api_base: 'https://h.example/v1/'", "gemini", "m", "https://h.example/v1"),
         ("model: openrouter/openai/gpt-4o, api_key: k", "openrouter", "openai/gpt-4o", "https://openrouter.ai/api/v1"),
         ("model: ollama_chat/llama3", "ollama", "llama3", "http://127.0.0.1:11434/v1"),
         ("model: hosted_vllm/org/m, api_base: 'http://h:8000'", "vllm", "org/m", "http://h:8000/v1"),

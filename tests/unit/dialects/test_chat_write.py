@@ -192,6 +192,15 @@ def test_what_a_client_echoes_restores_the_thought() -> None:
     assert ask.messages[0].parts[:2] == [Thinking("Let me see.", "sig=="), Thinking(redacted="opaque")]
 
 
+def test_thoughts_that_nobody_wants_stay_here() -> None:
+    _, fed = CASES["thinking"]
+    into = writer(show_thinking=False)
+    assert b"reasoning" not in into.feed(fed) + into.close()
+    answer = json.loads(writer(show_thinking=False).whole(fed))
+    assert answer["choices"][0]["message"].keys() == {"role", "content", "refusal"}
+    assert answer["usage"]["completion_tokens_details"]["reasoning_tokens"] == 3, "they cost all the same"
+
+
 def test_usage_stays_with_us_unless_it_was_asked_for() -> None:
     into = writer()
     assert b"usage" not in into.feed([TextDelta("a"), USAGE, Finish("stop")]) + into.close()

@@ -41,6 +41,12 @@ CASES = [
      Outcome.THROTTLED, "rate_limit_exceeded"),
     (422, b'{"error":"Input validation error: `inputs` must have less than 1024 tokens. Given: 2000",'
      b'"error_type":"other"}', Outcome.CONTEXT_EXCEEDED, "context_length_exceeded"),
+    (400, b'{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":'
+          b'[{"reason":"API_KEY_INVALID","domain":"googleapis.com"}]}}',
+     Outcome.CREDENTIAL_REJECTED, "upstream_auth"),
+    (400, b'{"error":{"code":400,"status":"INVALID_ARGUMENT","message":'
+          b'"The input token count (9) exceeds the maximum number of tokens allowed (8)."}}',
+     Outcome.CONTEXT_EXCEEDED, "context_length_exceeded"),
     (302, b"", Outcome.MALFORMED, "upstream_error"),
     (204, b"", Outcome.MALFORMED, "upstream_error"),
 ]  # fmt: skip
@@ -107,6 +113,24 @@ NOW = 1_795_000_000.0
 )
 def test_retry_after_forms(value: bytes, seconds: float | None) -> None:
     assert retry_after([(b"retry-after", value)], NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "delay", "seconds"),
+    [
+        ([], b'"17s"', 17.0),
+        ([], b'"0.5s"', 0.5),
+        ([(b"retry-after", b"3")], b'"17s"', 3.0),
+        ([], b'"soon"', None),
+        ([], b"17", None),
+    ],
+)
+def test_google_says_inside_how_long_to_wait(
+    headers: list[tuple[bytes, bytes]], delay: bytes, seconds: float | None
+) -> None:
+    body = b'[{"error":{"code":429,"details":[7,{"@type":"x.QuotaFailure"},{"retryDelay":%b}]}}]' % delay
+    error = failure(429, headers, body)
+    assert (error.outcome, error.retry_after) == (Outcome.THROTTLED, seconds)
 
 
 def test_milliseconds_win() -> None:

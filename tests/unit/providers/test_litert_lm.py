@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hybridgw.errors import RequestError
-from hybridgw.providers import PROVIDERS, Backend
+from hybridgw.providers import Backend
 from hybridgw.providers.litert_lm import LiteRT
 from hybridgw.wire import Ask, Event, Finish, Message, Text, ToolDelta, ToolStart, Usage
 
@@ -48,9 +48,12 @@ def test_an_answer_that_reached_its_limit_ended_by_it(limit: int | None, written
 
 
 def test_a_limit_of_the_deployment_counts_too() -> None:
-    row = PROVIDERS["litert_lm"]
-    outbound = LiteRT(Backend(defaults={"max_tokens": 5}, renames=row.renames))
+    outbound = LiteRT(Backend(defaults={"max_tokens": 5}))
     assert json.loads(outbound.request(ask()))["max_completion_tokens"] == 5
+    assert json.loads(outbound.request(ask(max_tokens=3)))["max_completion_tokens"] == 3
+    forced = LiteRT(Backend(force={"max_tokens": 5}))
+    assert json.loads(forced.request(ask(max_tokens=9)))["max_completion_tokens"] == 5
+    outbound.request(ask())
     body = b'{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"completion_tokens":5}}'
     assert end(outbound.whole(body)) == ["length"]
 
