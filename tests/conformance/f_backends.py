@@ -268,17 +268,23 @@ def _(stage: Stage) -> None:
 
 @case(
     "F11",
-    "A backend that loads is not ready; one that has loaded is",
+    "A backend that loads is busy, not broken; somebody else is asked meanwhile",
     backend="llama_server",
     feature="health",
 )
 def _(stage: Stage) -> None:
-    stage.stub("llama_server").plays(
-        whole(
-            b'{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}', "503 Unavailable"
-        )
-    )
-    wire.error(stage.chat("llama_server"), 503, "overloaded")
+    body = b'{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}'
+    loading = whole(body, "503 Service Unavailable")
+    stage.stub("llama_server").plays(loading)
+    answer = stage.chat("llama_server")
+    wire.error(answer, 503, "overloaded")
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    # Where there is somebody else, they are asked; later the loaded one again.
+    stage.stub("llama_server").plays(loading)
+    stage.stub("second").plays(whole(ANSWER))
+    assert stage.chat("loading").headers["x-hybridgw-deployment"] == "second"
+    stage.stub("llama_server").plays(whole(ANSWER))
+    assert stage.chat("loading").headers["x-hybridgw-deployment"] == "llama_server"
 
 
 @case(

@@ -42,11 +42,12 @@ def _(stage: Stage) -> None:
     feature="privacy",
 )
 def _(stage: Stage) -> None:
-    # By its name, whatever the configuration says of its boundary.
-    for stream in (False, True):
-        answer = stage.chat("hosted", messages=PRIVATE, stream=stream)
-        wire.error(answer, 403, "policy_denied")
-        assert answer.headers["x-should-retry"] == "false"
+    # By its name, and by the `remote_host` of its tag, whatever the configuration says of its boundary.
+    for model in ("hosted", "copied"):
+        for stream in (False, True):
+            answer = stage.chat(model, messages=PRIVATE, stream=stream)
+            wire.error(answer, 403, "policy_denied")
+            assert answer.headers["x-should-retry"] == "false"
     assert not stage.asked()
 
 

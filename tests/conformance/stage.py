@@ -43,10 +43,12 @@ BACKENDS: Deployments = {
     "embedder": {"provider": "ollama", "mode": "embedding"},
     "abroad": {"provider": "openai", "api_key": UPSTREAM_KEY, "boundary": "external", "tier": "cloud"},
     "relayed": {"provider": "ollama", "upstream_model": "gpt-oss:120b-cloud"},
+    "copied": {"provider": "ollama"},
 }
 """Each has a stub of its own. What is not said here is `Stage._deployment`."""
 
 MODELS = [
+    {"name": "loading", "deployments": ["llama_server", "second"], "retries": 0, "strategy": "priority"},
     {"name": "pair", "deployments": ["openai_compatible", "second"], "retries": 0, "strategy": "priority"},
     {"name": "guarded", "deployments": ["openai_compatible", "abroad"], "retries": 0, "strategy": "priority"},
     {"name": "openrouter/a/b:free", "deployments": ["openrouter"], "retries": 0},
@@ -83,6 +85,7 @@ class Stage:
         for name in BACKENDS:
             self._stubs[name] = Stub()
             self._open.enter_context(self._stubs[name])
+        self._stubs["copied"].tags = [{"name": "played:latest", "remote_host": "https://ollama.com"}]
         return self
 
     def __exit__(
@@ -105,7 +108,7 @@ class Stage:
         return self._stubs[name]
 
     def asked(self) -> list[str]:
-        """Upstreams that got a request, by name."""
+        """Upstreams that were asked for inference, by name."""
         return [name for name, stub in self._stubs.items() if stub.seen]
 
     def gateway(self, settings: str = "main") -> Gateway:

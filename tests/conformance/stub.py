@@ -6,12 +6,13 @@ A `Player` with a memory for heads. Scripts are bytes, pauses in seconds and end
 
 import json
 import socket
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from tests.support.player import Player, Script
+from tests.support.player import Player, Script, whole
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -46,7 +47,10 @@ class Stub(Player):
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[Request] = []
-        """Oldest first."""
+        """Requests for inference, oldest first."""
+        self.tags: list[dict[str, Any]] = []
+        """What `GET /api/tags` lists. Whoever starts a gateway asks for it, and no script is for that."""
+        self._here = threading.local()
 
     @property
     def last(self) -> Request:
@@ -74,9 +78,17 @@ class Stub(Player):
             return False
         length = next((int(line[15:]) for line in lines if line.lower().startswith(b"content-length:")), 0)
         body = reader.read(length)
-        self.requests.append(body)
-        self.seen.append(Request(b"".join(lines).removesuffix(b"\r\n"), body))
+        request = self._here.request = Request(b"".join(lines).removesuffix(b"\r\n"), body)
+        if request.method == "POST":
+            self.requests.append(body)
+            self.seen.append(request)
         return True
+
+    def _play(self, connection: socket.socket) -> bool:
+        if self._here.request.method == "POST":
+            return super()._play(connection)
+        connection.sendall(whole(json.dumps({"models": self.tags}).encode()))
+        return False
 
 
 def slices(data: bytes, size: int = 1, pause: float = 0.0002) -> Script:
