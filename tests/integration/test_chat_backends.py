@@ -111,7 +111,7 @@ def test_h03_litert_opens_no_files(backends: Gateway, player: Player) -> None:
         messages = [{"role": "user", "content": image}]
         told = backends.post(PATH, {**CHAT, "model": "litert_lm", "messages": messages})
         assert told.status == 400
-        assert told.json["error"]["param"] == "messages[0].content[0].image_url.url"
+        assert told.json["error"]["param"] == "messages[0]"
     assert len(player.requests) == sent
 
 

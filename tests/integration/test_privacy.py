@@ -36,6 +36,10 @@ def user(text: Any) -> list[dict[str, Any]]:
     return [{"role": "user", "content": text}]
 
 
+def messages(content: Any) -> dict[str, Any]:
+    return {"max_tokens": 5, "messages": user(content)}
+
+
 def tool(description: str) -> list[dict[str, Any]]:
     return [{"type": "function", "function": {"name": "f", "description": description, "parameters": {}}}]
 
@@ -85,8 +89,91 @@ FIELDS: dict[tuple[str, str], Any] = {
     ("completions", "prompt"): lambda t: {"prompt": t},
     ("completions", "suffix"): lambda t: {"prompt": "hi", "suffix": t},
     ("embeddings", "input"): lambda t: {"input": ["hi", t]},
+    ("messages", "content"): lambda t: messages(t),
+    ("messages", "system"): lambda t: {**messages("hi"), "system": [{"type": "text", "text": t}]},
+    ("messages", "system in between"): lambda t: {
+        "max_tokens": 5,
+        "messages": [*user("hi"), {"role": "system", "content": t}, *user("go on")],
+    },
+    ("messages", "tool result"): lambda t: {
+        "max_tokens": 5,
+        "messages": [
+            *user("hi"),
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "f", "input": {}}]},
+            *user([{"type": "tool_result", "tool_use_id": "c", "content": [{"type": "text", "text": t}]}]),
+        ],
+    },
+    ("messages", "tool use"): lambda t: {
+        "max_tokens": 5,
+        "messages": [
+            *user("hi"),
+            {
+                "role": "assistant",
+                "content": [{"type": "tool_use", "id": "c", "name": "f", "input": {"q": t}}],
+            },
+            *user([{"type": "tool_result", "tool_use_id": "c", "content": "done"}]),
+        ],
+    },
+    ("messages", "document"): lambda t: messages(
+        [
+            {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": t}},
+            {"type": "text", "text": "hi"},
+        ]
+    ),
+    ("responses", "input"): lambda t: {"input": t},
+    ("responses", "instructions"): lambda t: {"input": "hi", "instructions": t},
+    ("responses", "item"): lambda t: {
+        "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": t}]}]
+    },
+    ("responses", "call output"): lambda t: {
+        "input": [
+            {"role": "user", "content": "hi"},
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c", "output": t},
+        ]
+    },
+    ("responses", "call arguments"): lambda t: {
+        "input": [
+            {"role": "user", "content": "hi"},
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": json.dumps({"q": t})},
+            {"type": "function_call_output", "call_id": "c", "output": "done"},
+        ]
+    },
+    ("ollama chat", "content"): lambda t: {"messages": user(t), "stream": False},
+    ("ollama generate", "prompt"): lambda t: {"prompt": t, "stream": False},
+    ("ollama generate", "system"): lambda t: {"prompt": "hi", "system": t, "stream": False},
+    ("ollama generate", "suffix"): lambda t: {"prompt": "hi", "suffix": t, "stream": False},
+    ("ollama embed", "input"): lambda t: {"input": ["hi", t]},
 }
-PATHS = {"chat": "/v1/chat/completions", "completions": "/v1/completions", "embeddings": "/v1/embeddings"}
+PATHS = {
+    "chat": "/v1/chat/completions",
+    "completions": "/v1/completions",
+    "embeddings": "/v1/embeddings",
+    "messages": "/v1/messages",
+    "responses": "/v1/responses",
+    "ollama chat": "/api/chat",
+    "ollama generate": "/api/generate",
+    "ollama embed": "/api/embed",
+}
+
+
+def _openai(answer: Any) -> bool:
+    return bool(answer["error"]["code"] == "policy_denied")
+
+
+def _messages(answer: Any) -> bool:
+    return bool(answer["type"] == "error" and answer["error"]["type"] == "permission_error")
+
+
+def _ollama(answer: Any) -> bool:
+    return isinstance(answer["error"], str)
+
+
+DENIED = {
+    route: _messages if route == "messages" else _ollama if route.startswith("ollama") else _openai
+    for route in PATHS
+}
+EMBEDS = ("embeddings", "ollama embed")
 
 
 def upstreams(demo: Demo) -> dict[str, Any]:
@@ -98,14 +185,11 @@ def upstreams(demo: Demo) -> dict[str, Any]:
         demo.deployment("cloud", **out),
         {**demo.deployment("cloud", mode="embedding", **out), "name": "cloud/e", "model": "demo-embed"},
     ]
-    models = [
-        {"name": "chat", "deployments": ["local/m", "cloud/m"], "retries": 0},
-        {"name": "completions", "deployments": ["local/m", "cloud/m"], "retries": 0},
-        {"name": "embeddings", "deployments": ["local/e", "cloud/e"], "retries": 0},
-        {"name": "cloud-chat", "deployments": ["cloud/m"]},
-        {"name": "cloud-completions", "deployments": ["cloud/m"]},
-        {"name": "cloud-embeddings", "deployments": ["cloud/e"]},
-    ]
+    models = []
+    for route in PATHS:
+        kind = "e" if route in EMBEDS else "m"
+        models.append({"name": route, "deployments": [f"local/{kind}", f"cloud/{kind}"], "retries": 0})
+        models.append({"name": f"cloud-{route}", "deployments": [f"cloud/{kind}"]})
     return {"deployments": deployments, "models": models}
 
 
@@ -128,13 +212,14 @@ def test_a_card_number_stays_on_the_device_in_every_field(
     assert answer.headers.get("x-hybridgw-level", "regulated") == "regulated"
     assert answer.headers.get("x-hybridgw-tier", "local") == "local"
     refused = ask(private, route, f"cloud-{route}", body)
-    assert (refused.status, refused.json["error"]["code"]) == (403, "policy_denied"), refused.body
+    assert refused.status == 403, refused.body
+    assert DENIED[route](refused.json), refused.body
     assert refused.headers["x-should-retry"] == "false"
     assert CARD not in refused.body.decode()
     assert not demo.requests("cloud"), "nothing may have left"
     flows = ask(private, route, f"cloud-{route}", FIELDS[route, field](PLAIN))
     assert flows.status < 403, flows.body
-    assert len(demo.requests("cloud")) == 1
+    assert len(demo.requests("cloud")) == (flows.status == 200), "what a backend cannot take is refused here"
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
@@ -190,7 +275,9 @@ UNREADABLE: dict[str, Any] = {
 def test_media_that_cannot_be_read_is_not_public(demo: Demo, private: Gateway, media: str) -> None:
     body = {"messages": user([{"type": "text", "text": "what is this"}, UNREADABLE[media]])}
     assert ask(private, "chat", "cloud-chat", body).status == 403
-    assert ask(private, "chat", "chat", body).headers["x-hybridgw-level"] == "internal"
+    here = ask(private, "chat", "chat", body)
+    # What has to be fetched for a local engine may not be there.
+    assert here.status == 400 or here.headers["x-hybridgw-level"] == "internal"
     assert not demo.requests("cloud")
 
 
