@@ -36,7 +36,7 @@ help: ## show this list
 run: $(VENV)/.extension ## build, and serve on 127.0.0.1:4000 (ARGS="--config hybridgw.yaml")
 	@exec $(BIN)/hybridgw serve $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.extension ## all tests: Rust without Python, then Python
+test: $(VENV)/.dev $(VENV)/.extension $(VENV)/.node ## all tests: Rust without Python, then Python
 	cargo test --workspace --locked --quiet
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -61,6 +61,7 @@ lock: $(VENV)/.dev ## rewrite requirements/*.lock (ARGS=--upgrade for newer vers
 
 clean: ## remove everything that the other targets made
 	rm -rf $(VENV) target .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf tests/conformance/node/node_modules
 	rm -f python/hybridgw/_router_core*.so
 	find python tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -82,6 +83,10 @@ $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
 	@echo "installing what tests and lints need"
 	@$(PIP) install --require-hashes --requirement $<
 	@touch $@
+
+# Without a network its cases are skipped, loudly; the stamp is then missing and the next run tries again.
+$(VENV)/.node: requirements/node.lock tests/conformance/node/package-lock.json $(VENV)/.runtime
+	@scripts/node_clients.sh && touch $@ || echo "the JavaScript clients are NOT installed: their cases are skipped" >&2
 
 $(VENV)/.bench: requirements/bench.lock $(VENV)/.runtime
 	@echo "installing what benchmarks need"

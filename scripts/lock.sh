@@ -18,6 +18,7 @@ compile() {
 
 compile requirements/runtime.lock pyproject.toml --group build "$@"
 compile requirements/dev.lock pyproject.toml --group build --group dev --constraint requirements/runtime.lock "$@"
+compile requirements/node.lock --group node "$@"
 compile requirements/bench.lock pyproject.toml --group build --group bench --constraint requirements/runtime.lock "$@"
 
 if grep -nE 'https?://|^--(index|find|extra)' requirements/*.lock; then

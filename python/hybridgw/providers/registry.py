@@ -31,13 +31,18 @@ _EMBEDDINGS = {Route.EMBEDDINGS: (Route.EMBEDDINGS, Embeddings), **_OLLAMA_EMBED
 # both drop the message. Every backend gets these two; they never touch an answer without error.
 _ERRORS = ("flat_error", "integer_error_code")
 
+# Habits of engines that the SDKs trip over: accumulators concatenate a repeated role, raise on a tool
+# call without index and on a null delta, and a stream without its mark of success counts as cut off.
+# They never touch a stream that has none of them.
+_HABITS = (*_ERRORS, "repeated_role", "missing_tool_index", "null_delta", "missing_done")
+
 
 def _engine(name: str, **differs: Any) -> Provider:
     """An engine that people run themselves: chat and completions as they are."""
     row = {
         "routes": _TEXT,
         "translated": _EMBEDDINGS,
-        "repairs": _ERRORS,
+        "repairs": _HABITS,
         "outbound": over_chat(name),
         "inline_images": True,
     }
