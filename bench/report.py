@@ -19,6 +19,7 @@ _COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("per_second_request", "requests/s", "{:,.0f}"),
     ("cpu_stream_us", "CPU per stream, us", "{:,.0f}"),
     ("cpu_burst_us", "CPU per burst, us", "{:,.0f}"),
+    ("cpu_translated_us", "CPU per translated stream, us", "{:,.0f}"),
     ("p50_us", "p50 c=1, us", "{:,.0f}"),
     ("p99_us", "p99 c=1, us", "{:,.0f}"),
     ("added_p99_us", "added p99, us", "{:,.0f}"),

@@ -58,6 +58,8 @@ class Gateway(Protocol):
     headers: dict[str, str]
     same_bytes: bool
     """Whether an answer must reach the client exactly as the upstream sent it."""
+    translates: bool
+    """Whether clients of Messages are measured too, in front of the same upstream."""
 
     def missing(self) -> str | None:
         """Why it cannot be measured here; None when it can."""
@@ -71,6 +73,7 @@ class Direct:
 
     name = "direct"
     same_bytes = True
+    translates = False
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
@@ -87,6 +90,7 @@ class Nginx:
 
     name = "nginx"
     same_bytes = True
+    translates = False
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
@@ -114,6 +118,7 @@ class Hybridgw:
     """This gateway with key check, journal, breaker and metrics on. `workers` 0: the default number."""
 
     same_bytes = True
+    translates = True
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -164,6 +169,7 @@ class LiteLLM:
 
     name = "LiteLLM"
     same_bytes = False
+    translates = False
 
     def __init__(self) -> None:
         self.headers = {"authorization": f"Bearer {KEY}"}
@@ -201,6 +207,7 @@ class Portkey:
 
     name = "Portkey"
     same_bytes = False
+    translates = False
 
     def __init__(self) -> None:
         self.headers = {"authorization": f"Bearer {KEY}", "x-portkey-provider": "openai"}
@@ -246,6 +253,14 @@ def chat_body(*, stream: bool = False, size: int = 1150) -> str:
     words = "The quick brown fox jumps over the lazy dog. "
     room = size - len(build(""))
     return build((words * (room // len(words) + 1))[:room])
+
+
+def messages_body(size: int = 1150) -> str:
+    """The same request in another dialect than the upstream's, and a stream."""
+    chat = msgspec.json.decode(chat_body(size=size))
+    system, user = chat["messages"]
+    body = {"model": MODEL, "max_tokens": 64, "stream": True, "system": system["content"], "messages": [user]}
+    return msgspec.json.encode(body).decode()
 
 
 def wait_ready(running: Running, timeout: float) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.compare.gateways import KEY, MODEL, Gateway, Running, chat_body, wait_ready
+from bench.compare.gateways import KEY, MODEL, Gateway, Running, chat_body, messages_body, wait_ready
 from bench.compare.wrk import Hammered, hammer
 from bench.load import LoadResult
 from bench.machine import ROOT
@@ -46,6 +46,21 @@ def processor(
 
     def run() -> Hammered:
         return hammer(folder, port, body, running.headers, connections=connections, seconds=seconds)
+
+    return _per_request(running, run)
+
+
+def translated(folder: Path, running: Running, *, connections: int, seconds: float) -> dict[str, Any]:
+    """Processor time per stream of a Messages client in front of the same upstream. One is checked first."""
+    path, body = "/v1/messages", messages_body()
+    status, raw = request(running.port, "POST", path, body, running.headers)
+    if status != 200 or b"event: message_stop" not in raw or b"demo " not in raw:
+        raise RuntimeError(f"the translated stream is wrong: {status} {raw[:300]!r}")
+
+    def run() -> Hammered:
+        return hammer(
+            folder, running.port, body, running.headers, connections=connections, seconds=seconds, path=path
+        )
 
     return _per_request(running, run)
 

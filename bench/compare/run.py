@@ -210,6 +210,8 @@ class _Comparison:
             self.details[one.name][f"cpu_{kind}"] = rows
         if not one.streams:
             return
+        if one.gateway.translates:
+            self._translated(one, upstream)
         self.note(f"first token and gaps: {one.name}")
         upstream.behave(gap=f"{plan.gap_ms}ms", events=plan.events)
         seen = measure.stream_times(one, 2.0, 8)
@@ -222,6 +224,17 @@ class _Comparison:
             "gap_p99_ms": seen["gap_ms"]["p99"],
             "stream_errors": seen["errors"],
         }
+
+    def _translated(self, one: Running, upstream: Upstream) -> None:
+        """The paced stream once more, for a client that speaks another dialect."""
+        plan = self.plan
+        upstream.behave(gap=f"{plan.gap_ms}ms", events=plan.events)
+        rows = []
+        for n in range(plan.rounds):
+            self.note(f"CPU per translated stream, round {n + 1} of {plan.rounds}: {one.name}")
+            rows.append(measure.translated(self.folder, one, connections=plan.streams, seconds=plan.seconds))
+        self.figures[one.name]["cpu_translated_us"] = measure.middle(rows, "cpu_us")
+        self.details[one.name]["cpu_translated"] = rows
 
     def _alone(self, gateway: Gateway, upstream: Upstream) -> None:
         """Cold start and memory: with nothing else running, from a fresh process."""

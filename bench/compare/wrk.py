@@ -46,17 +46,30 @@ def available() -> bool:
     return shutil.which("wrk") is not None
 
 
+CHAT = "/v1/chat/completions"
+
+
 def hammer(
-    folder: Path, port: int, body: str, headers: dict[str, str], *, connections: int, seconds: float
+    folder: Path,
+    port: int,
+    body: str,
+    headers: dict[str, str],
+    *,
+    connections: int,
+    seconds: float,
+    path: str = CHAT,
 ) -> Hammered:
-    """Closed loop on `connections` connections. Raises RuntimeError when the tool fails."""
+    """Closed loop on `connections` connections. Raises RuntimeError when the tool fails, or when it is not
+    installed and the path is one that our own generator does not speak."""
     if not available():
+        if path != CHAT:
+            raise RuntimeError(f"only wrk can measure {path}, and it is not installed")
         return _ours(port, body, headers, connections, seconds)
     lines = [f"wrk.headers[{_lua(k)}] = {_lua(v)}" for k, v in headers.items()]
     lines.append('wrk.headers["content-type"] = "application/json"')
     script = folder / "wrk.lua"
     script.write_text(_SCRIPT.replace("@BODY@", _lua(body)).replace("@HEADERS@", "\n".join(lines)))
-    url = f"http://127.0.0.1:{port}/v1/chat/completions"
+    url = f"http://127.0.0.1:{port}{path}"
     # wrk takes whole seconds only; a fraction is rounded to at least one.
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "20s", "-s"]
     done = subprocess.run(
