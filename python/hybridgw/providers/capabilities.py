@@ -25,6 +25,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     file_urls: bool = False
     cache_marks: bool = False
     """Understands `cache_control` on parts and tools."""
+    silence: Literal["", None] = None
+    """The content of a message that only calls tools."""
     # Tools.
     tools: bool = True
     tool_choice: bool = True
@@ -113,7 +115,10 @@ CAPABILITIES: dict[str, Capabilities] = {
         ),
     ),
     "llama_server": _LLAMA,
-    "llama_cpp_python": msgspec.structs.replace(_LLAMA, audio=False, keeps="", efforts=(), parallel=False),
+    # It refuses null, and its templates look for a content.
+    "llama_cpp_python": msgspec.structs.replace(
+        _LLAMA, audio=False, keeps="", efforts=(), parallel=False, silence=""
+    ),
     "vllm": Capabilities(
         remote_images=False,
         audio=True,

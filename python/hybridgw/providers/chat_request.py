@@ -376,7 +376,7 @@ class _Messages:
                 raise _unsupported("a message of the assistant holds text, thoughts and calls", field)
         said: Json = {"role": "assistant"}
         if not texts:
-            said["content"] = None if calls else ""
+            said["content"] = self._can.silence if calls else ""
         elif any(map(self._marked, texts)):
             said["content"] = [self._part(text, at, place) for place, text in enumerate(texts)]
         else:

@@ -171,6 +171,8 @@ def test_tool_rounds() -> None:
 def test_calls_without_text() -> None:
     (told,) = messages("vllm", Message("assistant", [ToolCall("c", "f", "{}")]))
     assert told["content"] is None
+    (told,) = messages("llama_cpp_python", Message("assistant", [ToolCall("c", "f", "{}")]))
+    assert told["content"] == ""
 
 
 @pytest.mark.parametrize(
