@@ -215,6 +215,18 @@ class TranslationSettings(Section, frozen=True, kw_only=True):
     ] = True
 
 
+class ResponseSettings(Section, frozen=True, kw_only=True):
+    """Responses that clients may refer to (`previous_response_id`). They hold conversations, so nothing
+    is stored unless this says so."""
+
+    store: Annotated[bool, Meta(description="Whether responses are stored, on this host only.")] = False
+    ttl: Annotated[Interval, Meta(description="How long a stored response can be referred to.")] = (
+        30 * 86400.0
+    )
+    max_entries: Annotated[int, Meta(ge=1, description="Stored responses; beyond it the oldest go.")] = 10_000
+    max_bytes: Annotated[Size, Meta(description="Text in all of them; beyond it the oldest go.")] = 1024**3
+
+
 class HealthSettings(Section, frozen=True, kw_only=True):
     """Probes of engines whose breaker is open; clouds are judged by real traffic only."""
 
@@ -378,6 +390,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     transport: TransportSettings = TransportSettings()
     health: HealthSettings = HealthSettings()
     translation: TranslationSettings = TranslationSettings()
+    responses: ResponseSettings = ResponseSettings()
     error_catalogue: Literal["native", "litellm"] = "native"
     tiers: tuple[TierSettings, ...] = (
         TierSettings(name="local", boundary="device", order=0),

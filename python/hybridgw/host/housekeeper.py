@@ -10,6 +10,7 @@ that raises is reported and tried again at its next turn; the others do not noti
     reload    250 ms, HUP    publishes a changed configuration
     sync      journal_sync   flushes the journal to the disk
     probe     100 ms         asks engines whose breaker is open whether they are back, each at its interval
+    forget    10 s           removes stored responses that have expired
     tidy      10 s           shortens the segments of killed workers, removes the oldest beyond journal_max
 
     python -m hybridgw.host.housekeeper RUNTIME_INFO
@@ -31,6 +32,7 @@ from hybridgw.host.process import alive, die_with_parent
 from hybridgw.host.reload import Reloader
 from hybridgw.host.runtime import RuntimeInfo, read_info, remove_run_dir
 from hybridgw.host.slots import sweep
+from hybridgw.ledger.response_store import forget
 from hybridgw.native import StateFile
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -83,6 +85,7 @@ class Housekeeper:
             Duty("sync", limits.journal_sync, self._syncer.sync),
             Duty("reload", _LOOK, self._reloader.look),
             Duty("probe", _PROBE, lambda: prober.look(self._reloader.settings)),
+            Duty("forget", _TIDY, lambda: forget(Path(info.state_dir))),
             Duty("tidy", _TIDY, lambda: _tidy(info, journal, trimmer, limits.journal_max)),
         ]
 

@@ -17,6 +17,7 @@ from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange
 from hybridgw.pipeline.head import stream_head
+from hybridgw.pipeline.memory import Memory
 from hybridgw.pipeline.translation import Translation, as_stream, translation_of
 from hybridgw.pipeline.whole import observed
 from hybridgw.providers.failures import hide
@@ -188,8 +189,20 @@ async def _last(call: Call, permit: Permit, relay: Relay, events: bytes) -> None
     call.content_sent = True
     call.bytes_sent += len(events)
     permit.finish(Outcome.SUCCESS, 200, relay, call.bytes_sent, True, time.monotonic_ns(), time.time_ns())
+    if call.memory is not None:
+        await _keep(call, call.memory, events)
     await _head(call)
     await _end_body(call, events)
+
+
+async def _keep(call: Call, memory: Memory, events: bytes) -> None:
+    """Store the response whose last events these are. The end is written by now, so no heartbeat may
+    come before it any more."""
+    if call.beat is not None:
+        await call.beat
+    call.sending_since_ns = time.monotonic_ns()
+    assert call.decision is not None
+    await memory.keep(call.decision, events, observing=call.plan.observing)
 
 
 async def _end_body(call: Call, events: bytes) -> None:

@@ -106,6 +106,8 @@ class _Through:
                 field=name,
             )
         call.dropped = tuple(ask.dropped)
+        if call.memory is not None:
+            call.memory.announce(ask)
         if call.writer is None:
             call.writer = call.dialect.writer(ask)
         return target, headers, data
