@@ -31,10 +31,13 @@ _EMBEDDINGS = {Route.EMBEDDINGS: (Route.EMBEDDINGS, Embeddings), **_OLLAMA_EMBED
 # both drop the message. Every backend gets these two; they never touch an answer without error.
 _ERRORS = ("flat_error", "integer_error_code")
 
+# Accumulators keep the last usage that they see.
+_ORDER = ("late_usage",)
+
 # Habits of engines that the SDKs trip over: accumulators concatenate a repeated role, raise on a tool
 # call without index and on a null delta, and a stream without its mark of success counts as cut off.
 # They never touch a stream that has none of them.
-_HABITS = (*_ERRORS, "repeated_role", "missing_tool_index", "null_delta", "missing_done")
+_HABITS = (*_ERRORS, *_ORDER, "repeated_role", "missing_tool_index", "null_delta", "missing_done")
 
 
 def _engine(name: str, **differs: Any) -> Provider:
@@ -69,8 +72,13 @@ _ROWS = (
         repairs=("empty_choices_keepalive",),
         probe=None,
     ),
-    # Answers 200 with an error inside.
-    Provider(name="openrouter", routes=_TEXT, repairs=_ERRORS, outbound=over_chat("openrouter")),
+    # Answers 200 with an error inside, and passes on what its many hosts do.
+    Provider(
+        name="openrouter",
+        routes=_TEXT,
+        repairs=(*_ERRORS, *_ORDER),
+        outbound=over_chat("openrouter"),
+    ),
     Provider(
         name="anthropic",
         routes=frozenset({Route.MESSAGES}),

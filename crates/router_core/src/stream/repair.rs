@@ -29,9 +29,12 @@ impl Repairs {
     pub const FINISH_REASON_MAP: Self = Self(1 << 6);
     /// Events without any choice, usage or error are dropped: clients read `choices[0]`.
     pub const EMPTY_CHOICES_KEEPALIVE: Self = Self(1 << 7);
+    /// The event with usage and no choice comes last before `[DONE]`: accumulators keep the last
+    /// value, and a chunk that follows has none.
+    pub const LATE_USAGE: Self = Self(1 << 8);
 
     /// All flags with the names used in configuration and catalogues.
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 9] = [
         ("repeated_role", Self::REPEATED_ROLE),
         ("missing_tool_index", Self::MISSING_TOOL_INDEX),
         ("missing_done", Self::MISSING_DONE),
@@ -40,6 +43,7 @@ impl Repairs {
         ("integer_error_code", Self::INTEGER_ERROR_CODE),
         ("finish_reason_map", Self::FINISH_REASON_MAP),
         ("empty_choices_keepalive", Self::EMPTY_CHOICES_KEEPALIVE),
+        ("late_usage", Self::LATE_USAGE),
     ];
 
     /// Those that make sense for an answer in one piece.
