@@ -31,8 +31,8 @@ _EMBEDDINGS = {Route.EMBEDDINGS: (Route.EMBEDDINGS, Embeddings), **_OLLAMA_EMBED
 # both drop the message. Every backend gets these two; they never touch an answer without error.
 _ERRORS = ("flat_error", "integer_error_code")
 
-# Accumulators keep the last usage that they see.
-_ORDER = ("late_usage",)
+# Accumulators keep the last usage that they see and concatenate the name of a tool call.
+_ORDER = ("late_usage", "repeated_tool_head")
 
 # Habits of engines that the SDKs trip over: accumulators concatenate a repeated role, raise on a tool
 # call without index and on a null delta, and a stream without its mark of success counts as cut off.

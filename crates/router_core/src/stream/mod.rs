@@ -21,6 +21,7 @@
 mod balance;
 mod facts;
 mod framer;
+mod heads;
 mod json;
 mod judge;
 mod late;
