@@ -9,6 +9,5 @@ from typing import Final
 
 PENDING: Final = {
     "F12": "load signals of engines are not read yet",
-    "F18": "it reaches the client and the relay, but the journal has no field for a reported cost yet",
     "G06": "keys beside the master key do not exist yet",
 }
