@@ -11,7 +11,7 @@ from hybridgw.config.providers import is_hosted_ollama
 from hybridgw.core import Route, Shape
 from hybridgw.providers.anthropic import Anthropic
 from hybridgw.providers.anthropic_replay import without_own_thoughts
-from hybridgw.providers.base import Provider
+from hybridgw.providers.base import LoadPage, Provider
 from hybridgw.providers.chat_wire import over_chat
 from hybridgw.providers.embeddings import Embeddings
 from hybridgw.providers.gemini import Gemini
@@ -20,6 +20,7 @@ from hybridgw.providers.litert_lm import LiteRT
 from hybridgw.providers.ollama import Ollama
 from hybridgw.providers.ollama_embed import OllamaEmbed
 from hybridgw.providers.tgi import StopList
+from hybridgw.providers.vllm import engine_load
 
 _OPENAI = frozenset({Route.CHAT, Route.COMPLETIONS, Route.EMBEDDINGS})
 _TEXT = frozenset({Route.CHAT, Route.COMPLETIONS})
@@ -101,7 +102,7 @@ _ROWS = (
     ),
     _engine("llama_server", probe="/health"),
     _engine("llama_cpp_python", renames=_OLD_LIMIT),
-    _engine("vllm", probe="/health"),
+    _engine("vllm", probe="/health", load=LoadPage("/metrics", engine_load)),
     _engine(
         "tgi",
         routes=frozenset(),
