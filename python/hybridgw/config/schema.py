@@ -228,10 +228,11 @@ class ResponseSettings(Section, frozen=True, kw_only=True):
 
 
 class HealthSettings(Section, frozen=True, kw_only=True):
-    """Probes of engines whose breaker is open; clouds are judged by real traffic only."""
+    """Probes of engines whose breaker is open, and questions for the load of those that tell it; clouds
+    are judged by real traffic only."""
 
-    enabled: Annotated[bool, Meta(description="Whether engines are probed.")] = True
-    interval: Annotated[Interval, Meta(description="Time between two probes of one engine.")] = 10.0
+    enabled: Annotated[bool, Meta(description="Whether engines are asked.")] = True
+    interval: Annotated[Interval, Meta(description="Time between two questions to one engine.")] = 10.0
     timeout: Annotated[Interval, Meta(description="Time for one probe.")] = 2.0
 
 
