@@ -133,3 +133,13 @@ def test_what_one_backend_was_not_told_is_not_said_of_the_next() -> None:
     direct = Exchange("/v1/chat/completions", cast(Any, 0))
     assert translation_of(talk.call, cast(Any, SimpleNamespace()), direct) is None
     assert talk.call.dropped == ()
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "gemini", "ollama", "openai", "litert_lm"])
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"status":"ok"}', b'{"detail":"Not Found"}', b'{"model":"m","id":"x"}']
+)
+def test_an_object_that_is_no_answer_is_no_empty_answer(provider: str, body: bytes) -> None:
+    for tell in ("whole", "whole_as_stream"):
+        with pytest.raises(UpstreamError):
+            getattr(Talk(Route.CHAT, ASKED).through(provider), tell)(body)
