@@ -21,10 +21,13 @@ from hybridgw.routing.plan import Upstream
 
 
 class Talk:
-    """One call. `body` lacks the model; it asks for a stream unless it says otherwise."""
+    """One call. A `body` that is not bytes lacks the model; it asks for a stream unless it says otherwise."""
 
-    def __init__(self, route: Route, body: dict[str, Any]) -> None:
-        self._body = json.dumps({"model": "m", "stream": True, **body}).encode()
+    def __init__(self, route: Route, body: dict[str, Any] | bytes) -> None:
+        said = (
+            body if isinstance(body, bytes) else json.dumps({"model": "m", "stream": True, **body}).encode()
+        )
+        self._body = said
         settings = SimpleNamespace(translation=SimpleNamespace(unsupported="drop"))
         self.call: Any = SimpleNamespace(
             dialect=DIALECTS[route],
