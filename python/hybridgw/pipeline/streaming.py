@@ -85,6 +85,8 @@ async def _until_content(
             raise UpstreamError(Outcome.MALFORMED, "the upstream's stream holds no content", status=200)
     first = held[0] if len(held) == 1 else b"".join(held)
     if translation is not None:
+        if call.beat is not None:
+            await call.beat  # it was written before: a writer numbers what it writes
         first = translation.feed(first)
     if relay.terminal or not chunk:
         await _last(call, permit, relay, first if translation is None else first + translation.close())
@@ -122,6 +124,8 @@ async def _relay(
             call.sending_since_ns = 0
             call.last_sent_ns = now
         chunk = await response.read()
+        if translation is not None and call.beat is not None:
+            await call.beat
         if not chunk:
             break
         response.touch()
@@ -245,6 +249,8 @@ async def _whole_as_stream(
     decision = call.decision
     assert decision is not None
     if translation is not None:
+        if call.beat is not None:
+            await call.beat
         events = translation.whole_as_stream(body)
     elif exchange.shape <= Shape.COMPLETIONS:
         events = as_stream(body, call, decision.include_usage)
