@@ -93,7 +93,7 @@ async def show(lifecycle: Lifecycle, facts: Facts, receive: Receive, send: Send)
         asked = _wanted.decode(body)
     except msgspec.ValidationError:
         raise RequestError("wrong_type", "`model` must be a string", field="model") from None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise RequestError("invalid_json", "the body is not one JSON object") from None
     name = asked.model or asked.name
     if not name:
