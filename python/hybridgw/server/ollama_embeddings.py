@@ -73,7 +73,7 @@ class _Wire:
 def _asked(body: bytes) -> bytes:
     try:
         members: dict[str, Any] = dict(_members.decode(body))
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return body
     if "prompt" not in members or "input" in members:
         return body
@@ -84,6 +84,6 @@ def _asked(body: bytes) -> bytes:
 def _told(body: bytes) -> bytes:
     try:
         vectors = _vectors.decode(_members.decode(body).get("embeddings", b"[]"))
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return body
     return msgspec.json.encode({"embedding": vectors[0] if vectors else []})

@@ -45,7 +45,7 @@ async def _loaded(call: Call, body: bytes) -> bool:
         return False
     try:
         asked = _asked.decode(body)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return False  # The decision says what is wrong with it.
     content = asked.messages if call.route is Route.OLLAMA_CHAT else asked.prompt
     if not asked.model or bytes(content) not in _EMPTY:

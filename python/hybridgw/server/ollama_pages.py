@@ -25,7 +25,8 @@ from hybridgw.server.auth import admit, authenticate
 from hybridgw.server.body import read_body
 from hybridgw.server.lifecycle import Lifecycle
 from hybridgw.server.request import Facts
-from hybridgw.server.respond import send_json
+from hybridgw.server.rescue import rescue
+from hybridgw.server.respond import send_fault, send_json
 
 # Clients compare it to learn what they may ask for: the version of the interface that is spoken here.
 _VERSION = "0.33.0"
@@ -90,15 +91,26 @@ async def show(lifecycle: Lifecycle, facts: Facts, receive: Receive, send: Send)
         if call.watch is not None:
             call.watch.cancel()
     try:
+        answer = _shown(plan, _named(body), lifecycle.created)
+    except RequestError as error:
+        # Told from here: nothing of the body is left that would have to be waited for.
+        await send_fault(send, _SPOKEN, rescue(error, plan.settings.error_catalogue))
+    else:
+        await send_json(send, answer)
+
+
+def _named(body: bytes) -> str:
+    """The model that is asked for, under either name."""
+    try:
         asked = _wanted.decode(body)
     except msgspec.ValidationError:
         raise RequestError("wrong_type", "`model` must be a string", field="model") from None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise RequestError("invalid_json", "the body is not one JSON object") from None
     name = asked.model or asked.name
     if not name:
         raise RequestError("missing_field", "`model` is missing", field="model")
-    await send_json(send, _shown(plan, name, lifecycle.created))
+    return name
 
 
 def _shown(plan: Plan, asked: str, created: int) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def _route(body: bytes) -> Route:
     """Which kind of body this is; a body that is none is refused by the decision, by name."""
     try:
         members = msgspec.json.decode(body, type=_Members)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return Route.CHAT
     if members.messages is msgspec.UNSET:
         if members.prompt is not msgspec.UNSET:
