@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from hybridgw.dialects.reading import Raw
+from hybridgw.dialects.reading import Raw, given
 from hybridgw.errors import RequestError
 from hybridgw.wire import (
     Audio,
@@ -236,7 +236,7 @@ def _thoughts(said: ChatMessage) -> Iterable[Part]:
 def _parts(said: list[_AnyPart], field: str) -> Iterable[Part]:
     for at, part in enumerate(said):
         if isinstance(part, _TextPart):
-            yield Text(part.text, given_raw(part.cache_control))
+            yield Text(part.text, given(part.cache_control))
         elif isinstance(part, _ImagePart):
             yield _image(part, f"{field}.content[{at}].image_url.url")
         elif isinstance(part, _AudioPart):
@@ -249,7 +249,7 @@ def _parts(said: list[_AnyPart], field: str) -> Iterable[Part]:
 
 def _image(part: _ImagePart, field: str) -> Image:
     """An image behind a data or http(s) URL. Anything else might be a file of whoever opens it."""
-    url, detail, cache = part.image_url.url, part.image_url.detail, given_raw(part.cache_control)
+    url, detail, cache = part.image_url.url, part.image_url.detail, given(part.cache_control)
     if url[:5].lower() == "data:":
         media_type, data = data_url(url, field)
         return Image(media_type or None, data, detail=detail, cache=cache)
@@ -269,7 +269,7 @@ def data_url(url: str, field: str) -> tuple[str, str]:
 
 def _file(part: _FilePart, field: str) -> File:
     said = part.file
-    cache = given_raw(part.cache_control)
+    cache = given(part.cache_control)
     if said.file_data:
         if said.file_data[:5].lower() == "data:":
             media_type, data = data_url(said.file_data, f"{field}.file_data")
@@ -289,8 +289,3 @@ def named(name: str, field: str) -> str:
             "invalid_value", f"a tool's name has 1 to {LONGEST_NAME} characters", field=f"{field}.name"
         )
     return name
-
-
-def given_raw(value: Raw) -> Raw | None:
-    """`value`, None where it is null or absent."""
-    return value if bytes(value) not in (b"", b"null") else None

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from hybridgw.dialects.reading import Raw, decoded, given, member, needed, number
 from hybridgw.errors import RequestError
 from hybridgw.wire import (
     OWN_SIGNATURE,
@@ -29,10 +30,6 @@ from hybridgw.wire import (
     ToolResult,
 )
 
-Raw = msgspec.Raw
-_NULL = Raw(b"null")
-"""A member that was not given: the decoder knows no `Raw | None`."""
-
 _ATTRIBUTION = "x-anthropic-billing-header"
 """How the first line of Claude Code's prompt begins: whom to bill. It differs per session, and so
 would defeat the prefix cache of a local engine."""
@@ -47,9 +44,9 @@ class _Block(msgspec.Struct):
 
     type: str
     text: str | None = None
-    cache_control: Raw = _NULL
+    cache_control: Raw = Raw()
     source: "_Source | str | None" = None
-    content: Raw = _NULL
+    content: Raw = Raw()
     id: str | None = None
     name: str | None = None
     input: Raw = Raw(b"{}")
@@ -81,9 +78,9 @@ class _Tool(msgspec.Struct):
     name: str
     type: str | None = None
     description: str | None = None
-    input_schema: Raw = _NULL
+    input_schema: Raw = Raw()
     strict: bool | None = None
-    cache_control: Raw = _NULL
+    cache_control: Raw = Raw()
 
 
 class _Choice(msgspec.Struct):
@@ -100,7 +97,7 @@ class _Thinks(msgspec.Struct):
 
 class _Format(msgspec.Struct):
     type: str
-    schema: Raw = _NULL
+    schema: Raw = Raw()
 
 
 class _Output(msgspec.Struct):
@@ -123,9 +120,9 @@ class _Body(msgspec.Struct):
     output_config: _Output | None = None
     output_format: _Format | None = None
     stop_sequences: list[str] | None = None
-    temperature: Raw = _NULL
-    top_p: Raw = _NULL
-    top_k: Raw = _NULL
+    temperature: Raw = Raw()
+    top_p: Raw = Raw()
+    top_k: Raw = Raw()
     metadata: _Metadata | None = None
     service_tier: str | None = None
     stream: bool | None = None
@@ -133,23 +130,20 @@ class _Body(msgspec.Struct):
 
 _body = msgspec.json.Decoder(_Body)
 _members = msgspec.json.Decoder(dict[str, Raw])
-_inner = msgspec.json.Decoder(str | list[_Block] | None)
+_inner: msgspec.json.Decoder[str | list[_Block]] = msgspec.json.Decoder(str | list[_Block])
 _KNOWN = frozenset(_Body.__struct_fields__)
 
 
 def read_messages(body: bytes) -> Ask:
     """The request. RequestError names the field that is wrong."""
-    try:
-        asked = _body.decode(body)
-    except msgspec.ValidationError as error:
-        raise mistyped(error) from None
+    asked = decoded(_body, body)
     ask = Ask(
         model=asked.model,
         messages=[],
         max_tokens=asked.max_tokens,
-        temperature=_number(asked.temperature, "temperature"),
-        top_p=_number(asked.top_p, "top_p"),
-        top_k=_number(asked.top_k, "top_k"),
+        temperature=number(asked.temperature, "temperature"),
+        top_p=number(asked.top_p, "top_p"),
+        top_k=number(asked.top_k, "top_k"),
         stop=asked.stop_sequences or [],
         stream=asked.stream is True,
         include_usage=True,
@@ -170,7 +164,7 @@ def read_messages(body: bytes) -> Ask:
     if form is not None:
         if form.type != "json_schema":
             _refuse("output_config.format.type", "only json_schema is known")
-        ask.format = Format("json_schema", schema=_given(form.schema))
+        ask.format = Format("json_schema", schema=given(form.schema))
     if asked.service_tier is not None:
         ask.service_tier = _TIERS.get(asked.service_tier, asked.service_tier)
     members = _members.decode(body)
@@ -249,7 +243,7 @@ class _Turns:
             if block.type != "text":
                 _refuse(f"{field}[{at}].type", "instructions are text")
             if block.text:
-                parts.append(Text(block.text, _given(block.cache_control)))
+                parts.append(Text(block.text, given(block.cache_control)))
         return parts
 
     def _asked(self, blocks: list[_Block], field: str, results: list[Part]) -> list[Part]:
@@ -258,7 +252,7 @@ class _Turns:
             kind = block.type
             if kind == "text":
                 if block.text:
-                    parts.append(Text(block.text, _given(block.cache_control)))
+                    parts.append(Text(block.text, given(block.cache_control)))
             elif kind == "tool_result":
                 results.append(self._result(block, f"{field}[{at}]"))
             elif not self._shown(block, f"{field}[{at}]", parts):
@@ -271,16 +265,16 @@ class _Turns:
             kind = block.type
             if kind == "text":
                 if block.text:
-                    parts.append(Text(block.text, _given(block.cache_control)))
+                    parts.append(Text(block.text, given(block.cache_control)))
             elif kind == "tool_use":
                 where = f"{field}[{at}]"
-                call = _needed(block.id, where + ".id")
+                call = needed(block.id, where + ".id")
                 arguments = bytes(block.input)
                 if not arguments.startswith(b"{"):
                     raise RequestError("wrong_type", "the input is no object", field=where + ".input")
                 self._calls.add(call)
-                name = _needed(block.name, where + ".name")
-                parts.append(ToolCall(call, name, arguments.decode(), cache=_given(block.cache_control)))
+                name = needed(block.name, where + ".name")
+                parts.append(ToolCall(call, name, arguments.decode(), cache=given(block.cache_control)))
             elif kind == "thinking":
                 signature = block.signature
                 if signature is not None and signature.startswith(OWN_SIGNATURE):
@@ -296,7 +290,7 @@ class _Turns:
         return parts
 
     def _result(self, block: _Block, field: str) -> ToolResult:
-        call = _needed(block.tool_use_id, field + ".tool_use_id")
+        call = needed(block.tool_use_id, field + ".tool_use_id")
         if call not in self._calls:
             _refuse(field + ".tool_use_id", "no tool_use with this id came before")
         parts: list[Any] = []
@@ -308,12 +302,12 @@ class _Turns:
             for at, inner in enumerate(content or ()):
                 where = f"{field}.content[{at}]"
                 if inner.type == "text":
-                    parts.append(Text(inner.text or "", _given(inner.cache_control)))
+                    parts.append(Text(inner.text or "", given(inner.cache_control)))
                 elif inner.type == "tool_reference":
                     self._ask.drop("tool_reference")
                 elif not self._shown(inner, where, parts):
                     _unknown(inner.type, where, "a tool's")
-        return ToolResult(call, parts, block.is_error is True, cache=_given(block.cache_control))
+        return ToolResult(call, parts, block.is_error is True, cache=given(block.cache_control))
 
     def _shown(self, block: _Block, field: str, parts: list[Any]) -> bool:
         """Add an image, a document or a search result; False if it is none."""
@@ -322,9 +316,9 @@ class _Turns:
             if not isinstance(source, _Source):
                 raise RequestError("missing_field", "an image needs a source", field=field + ".source")
             if source.type == "base64" and source.data is not None:
-                parts.append(Image(source.media_type, source.data, cache=_given(block.cache_control)))
+                parts.append(Image(source.media_type, source.data, cache=given(block.cache_control)))
             elif source.type == "url" and source.url is not None:
-                parts.append(Image(url=source.url, cache=_given(block.cache_control)))
+                parts.append(Image(url=source.url, cache=given(block.cache_control)))
             else:
                 _no_source(source, field)
             return True
@@ -339,12 +333,12 @@ class _Turns:
             head = [word for word in (block.title, source) if isinstance(word, str) and word]
             found = _inside(block, field)
             texts = [found] if isinstance(found, str) else [inner.text or "" for inner in found or ()]
-            parts.append(Text("\n".join([*head, *texts]), _given(block.cache_control)))
+            parts.append(Text("\n".join([*head, *texts]), given(block.cache_control)))
             return True
         return False
 
     def _document(self, block: _Block, source: _Source, field: str, parts: list[Any]) -> None:
-        cache, title = _given(block.cache_control), block.title
+        cache, title = given(block.cache_control), block.title
         if source.type == "base64" and source.data is not None:
             media = source.media_type or "application/pdf"
             parts.append(File(media, title, data=source.data, cache=cache))
@@ -361,7 +355,7 @@ class _Turns:
             for at, inner in enumerate(source.content):
                 where = f"{field}.source.content[{at}]"
                 if inner.type == "text":
-                    parts.append(Text(inner.text or "", _given(inner.cache_control)))
+                    parts.append(Text(inner.text or "", given(inner.cache_control)))
                 elif inner.type != "image" or not self._shown(inner, where, parts):
                     _unknown(inner.type, where, "a document's")
         else:
@@ -370,11 +364,7 @@ class _Turns:
 
 def _inside(block: _Block, field: str) -> str | list[_Block] | None:
     """What stands in `content` of a block."""
-    try:
-        content: str | list[_Block] | None = _inner.decode(block.content)
-    except msgspec.ValidationError as error:
-        raise mistyped(error, field + ".content") from None
-    return content
+    return member(_inner, block.content, field + ".content")
 
 
 def _tools(ask: Ask, asked: _Body) -> None:
@@ -391,9 +381,9 @@ def _tools(ask: Ask, asked: _Body) -> None:
             Tool(
                 tool.name,
                 tool.description,
-                _given(tool.input_schema),
+                given(tool.input_schema),
                 tool.strict,
-                cache=_given(tool.cache_control),
+                cache=given(tool.cache_control),
             )
         )
     choice = asked.tool_choice
@@ -402,7 +392,7 @@ def _tools(ask: Ask, asked: _Body) -> None:
     if choice.disable_parallel_tool_use:
         ask.parallel = False
     if choice.type == "tool":
-        name = _needed(choice.name, "tool_choice.name")
+        name = needed(choice.name, "tool_choice.name")
         if any(tool.name == name for tool in ask.tools):
             ask.tool_choice = ToolChoice("named", name)
         elif any(tool.name == name for tool in asked.tools or ()):
@@ -440,24 +430,6 @@ def _thinking(ask: Ask, asked: _Body) -> None:
     ask.show_thinking = wanted.display != "omitted"
 
 
-def _given(value: Raw) -> Raw | None:
-    return None if value is _NULL or bytes(value) == b"null" else value
-
-
-def _number(value: Raw, field: str) -> Raw | None:
-    if value is _NULL or bytes(value) == b"null":
-        return None
-    if bytes(value)[:1] not in b"-0123456789":
-        raise RequestError("wrong_type", "it is no number", field=field)
-    return value
-
-
-def _needed(value: str | None, field: str) -> str:
-    if not value:
-        raise RequestError("missing_field", "it is missing or empty", field=field)
-    return value
-
-
 def _no_source(source: _Source, field: str) -> NoReturn:
     if source.type == "file":
         raise RequestError(
@@ -476,14 +448,3 @@ def _unknown(kind: str, field: str, whose: str) -> NoReturn:
 
 def _refuse(field: str, message: str) -> NoReturn:
     raise RequestError("invalid_value", message, field=field)
-
-
-def mistyped(error: msgspec.ValidationError, inside: str = "") -> RequestError:
-    """The error of a decoder in the client's terms: it says where, in its own way of writing paths."""
-    said, _, where = str(error).partition(" - at `$")
-    path = (inside + where.rstrip("`")).lstrip(".")
-    missing, _, _ = said.partition("Object missing required field `")[2].partition("`")
-    if missing:
-        path = f"{path}.{missing}".lstrip(".")
-        return RequestError("missing_field", "it is missing", field=path)
-    return RequestError("wrong_type", said, field=path or None)

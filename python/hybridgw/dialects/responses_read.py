@@ -16,13 +16,10 @@ from typing import Any, Literal, cast
 import msgspec
 
 from hybridgw.dialects.carried import unpack
-from hybridgw.dialects.responses_parts import Content, Piece, given, spoken, texts_of
+from hybridgw.dialects.reading import Raw, decoded, given, needed, number
+from hybridgw.dialects.responses_parts import Content, Piece, heard, spoken, texts_of
 from hybridgw.errors import RequestError
 from hybridgw.wire import Ask, Format, Message, Part, Text, Thinking, Tool, ToolCall, ToolChoice, ToolResult
-
-Raw = msgspec.Raw
-_UNSAID = Raw(b"null")
-"""A union of Raw and None would take nothing but null."""
 
 _LONGEST_NAME = 128
 _LONGEST_WORD = 64
@@ -59,7 +56,7 @@ class _Item(msgspec.Struct):
     output: Content = None
     summary: list[Piece] | None = None
     encrypted_content: str | None = None
-    tools: Raw = _UNSAID
+    tools: Raw = Raw()
 
 
 class _Head(msgspec.Struct):
@@ -69,7 +66,7 @@ class _Head(msgspec.Struct):
 class _Nested(msgspec.Struct):
     name: str | None = None
     description: str | None = None
-    parameters: Raw = _UNSAID
+    parameters: Raw = Raw()
     strict: bool | None = None
 
 
@@ -77,9 +74,9 @@ class _Tool(msgspec.Struct):
     type: str = "function"
     name: str | None = None
     description: str | None = None
-    parameters: Raw = _UNSAID
+    parameters: Raw = Raw()
     strict: bool | None = None
-    format: Raw = _UNSAID
+    format: Raw = Raw()
     function: _Nested | None = None
 
 
@@ -100,7 +97,7 @@ class _Choice(msgspec.Struct):
 class _Form(msgspec.Struct):
     type: str = "text"
     name: str = "output"
-    schema: Raw = _UNSAID
+    schema: Raw = Raw()
     strict: bool | None = None
     description: str | None = None
 
@@ -136,12 +133,11 @@ _stream_options = _decoder(_StreamOptions)
 _str = _decoder(str)
 _int = _decoder(int)
 _bool = _decoder(bool)
-_number = _decoder(float)
 
 
 def read(body: bytes) -> ResponsesAsk:
     """The request, apart from its wire. RequestError names the field that is wrong."""
-    members = {name: raw for name, raw in _members.decode(body).items() if not _null(raw)}
+    members = {name: raw for name, raw in _members.decode(body).items() if given(raw) is not None}
     for name in _REMEMBERED:
         if name in members:
             raise RequestError(
@@ -150,11 +146,11 @@ def read(body: bytes) -> ResponsesAsk:
                 field=name,
             )
     take = members.pop
-    ask = ResponsesAsk(model=_typed(_str, take("model", Raw(b'""')), "model"), messages=[])
+    ask = ResponsesAsk(model=decoded(_str, take("model", Raw(b'""')), "model"), messages=[])
     _read_switches(ask, members)
     instructions = take("instructions", None)
     if instructions is not None:
-        text = _typed(_str, instructions, "instructions")
+        text = decoded(_str, instructions, "instructions")
         if text:
             ask.messages.append(Message("system", [Text(text)]))
     tools, choice = take("tools", None), take("tool_choice", None)
@@ -179,34 +175,32 @@ def _read_switches(ask: ResponsesAsk, members: dict[str, Raw]) -> None:
     """Members that are one value. They stay in `members`, to be repeated."""
     get = members.get
     if (raw := get("stream")) is not None:
-        ask.stream = _typed(_bool, raw, "stream")
+        ask.stream = decoded(_bool, raw, "stream")
     if (raw := get("stream_options")) is not None:
-        ask.include_usage = bool(_typed(_stream_options, raw, "stream_options").include_usage)
+        ask.include_usage = bool(decoded(_stream_options, raw, "stream_options").include_usage)
     if (raw := get("max_output_tokens")) is not None:
-        limit = _typed(_int, raw, "max_output_tokens")
+        limit = decoded(_int, raw, "max_output_tokens")
         ask.max_tokens = limit if limit >= 0 else None  # -1 is "no limit" to local engines
     if (raw := get("temperature")) is not None:
-        _typed(_number, raw, "temperature")
-        ask.temperature = raw
+        ask.temperature = number(raw, "temperature")
     if (raw := get("top_p")) is not None:
-        _typed(_number, raw, "top_p")
-        ask.top_p = raw
+        ask.top_p = number(raw, "top_p")
     if (raw := get("parallel_tool_calls")) is not None:
-        ask.parallel = _typed(_bool, raw, "parallel_tool_calls")
+        ask.parallel = decoded(_bool, raw, "parallel_tool_calls")
     if (raw := get("include")) is not None:
-        ask.logprobs = "message.output_text.logprobs" in _typed(_include, raw, "include")
+        ask.logprobs = "message.output_text.logprobs" in decoded(_include, raw, "include")
     if (raw := get("top_logprobs")) is not None:
-        count = _typed(_int, raw, "top_logprobs")
+        count = decoded(_int, raw, "top_logprobs")
         ask.top_logprobs = count if ask.logprobs else None
     if (raw := get("user")) is not None:
-        ask.user = _typed(_str, raw, "user")
+        ask.user = decoded(_str, raw, "user")
     if (raw := get("service_tier")) is not None:
-        ask.service_tier = _typed(_str, raw, "service_tier")
-    if (raw := get("background")) is not None and _typed(_bool, raw, "background"):
+        ask.service_tier = decoded(_str, raw, "service_tier")
+    if (raw := get("background")) is not None and decoded(_bool, raw, "background"):
         raise RequestError(
             "unsupported_parameter", "`background` needs responses that are stored", field="background"
         )
-    if (raw := get("truncation")) is not None and _typed(_str, raw, "truncation") != "disabled":
+    if (raw := get("truncation")) is not None and decoded(_str, raw, "truncation") != "disabled":
         ask.drop("truncation")
     for name in _ANSWERED:
         if name in members:
@@ -254,11 +248,12 @@ class _Turns:
         """Of a list in which something has another type than known items have. An item of an unknown
         kind may have any members; anything else is the client's error, named."""
         items = []
-        for index, one in enumerate(_typed(_several, raw, "input")):
+        several = decoded(_several, raw, "input")
+        for index, one in enumerate(several):
             field = f"input[{index}]"
-            kind = _typed(_head, one, field).type
+            kind = decoded(_head, one, field).type
             if kind is None or kind in _HANDLERS:
-                items.append(_typed(_item, one, field))
+                items.append(decoded(_item, one, field))
             elif isinstance(kind, str):
                 items.append(_Item(type=kind))
             else:
@@ -272,9 +267,9 @@ class _Turns:
                 self._assistant().parts += said
             return
         if role in ("user", "system", "developer"):
-            heard: list[Part] = [*given(item.content, f"{field}.content")]
+            parts: list[Part] = [*heard(item.content, f"{field}.content")]
             who: Literal["user", "system"] = "user" if role == "user" else "system"
-            self._ask.messages.append(Message(who, heard, developer=role == "developer"))
+            self._ask.messages.append(Message(who, parts, developer=role == "developer"))
             self._turn = None
         elif role is None:
             raise RequestError("missing_field", f"`{field}.role` is required", field=f"{field}.role")
@@ -288,22 +283,21 @@ class _Turns:
         self._add_call(item, field, "input", item.input, custom=True)
 
     def _add_call(self, item: _Item, field: str, member: str, text: str | None, *, custom: bool) -> None:
-        id_ = _needed(item.call_id, f"{field}.call_id")
+        id_ = needed(item.call_id, f"{field}.call_id")
         name = checked_name(item.name, f"{field}.name")
-        call = ToolCall(
-            id_, name, _given(text, f"{field}.{member}"), custom, signature=self._signatures.get(id_)
-        )
+        said = needed(text, f"{field}.{member}", empty=True)
+        call = ToolCall(id_, name, said, custom, signature=self._signatures.get(id_))
         self._calls[id_] = name, call
         self._assistant().parts.append(call)
 
     def output(self, item: _Item, field: str) -> None:
-        id_ = _needed(item.call_id, f"{field}.call_id")
+        id_ = needed(item.call_id, f"{field}.call_id")
         called = self._calls.get(id_)
         if called is None:
             raise RequestError(
                 "invalid_value", f"`{field}` answers a call that is not in `input`", field=f"{field}.call_id"
             )
-        parts = [Text("")] if item.output == [] else given(item.output, f"{field}.output")
+        parts = [Text("")] if item.output == [] else heard(item.output, f"{field}.output")
         result = ToolResult(id_, cast("list[Any]", parts), name=called[0])
         self._ask.messages.append(Message("tool", [result]))
         self._turn = None
@@ -329,7 +323,7 @@ class _Turns:
         )
 
     def more_tools(self, item: _Item, field: str) -> None:
-        if not _null(item.tools):
+        if given(item.tools) is not None:
             _read_tools(self._ask, item.tools, f"{field}.tools")
 
     def _assistant(self) -> Message:
@@ -356,25 +350,26 @@ def _read_tools(ask: ResponsesAsk, raw: Raw, field: str) -> None:
         tools = _tools.decode(raw)
     except msgspec.ValidationError:
         tools = []
-        for index, one in enumerate(_typed(_several, raw, field)):
-            kind = _typed(_head, one, f"{field}[{index}]").type
+        several = decoded(_several, raw, field)
+        for index, one in enumerate(several):
+            kind = decoded(_head, one, f"{field}[{index}]").type
             hosted = isinstance(kind, str) and kind not in ("function", "custom")
-            tools.append(_Tool(type=kind) if hosted else _typed(_tool, one, f"{field}[{index}]"))
+            tools.append(_Tool(type=kind) if hosted else decoded(_tool, one, f"{field}[{index}]"))
     for index, tool in enumerate(tools):
         where = f"{field}[{index}]"
         if tool.type == "function":
             made: _Tool | _Nested = tool if tool.function is None else tool.function
             name = checked_name(made.name, f"{where}.name")
-            ask.tools.append(Tool(name, made.description, _set(made.parameters), made.strict))
+            ask.tools.append(Tool(name, made.description, given(made.parameters), made.strict))
         elif tool.type == "custom":
             name = checked_name(tool.name, f"{where}.name")
-            ask.tools.append(Tool(name, tool.description, custom=True, format=_set(tool.format)))
+            ask.tools.append(Tool(name, tool.description, custom=True, format=given(tool.format)))
         else:
             ask.drop("tools." + word(tool.type))
 
 
 def _read_choice(ask: ResponsesAsk, raw: Raw) -> None:
-    choice = _typed(_choice, raw, "tool_choice")
+    choice = decoded(_choice, raw, "tool_choice")
     if isinstance(choice, str):
         if choice not in ("auto", "none", "required"):
             raise RequestError(
@@ -383,7 +378,7 @@ def _read_choice(ask: ResponsesAsk, raw: Raw) -> None:
         ask.tool_choice = ToolChoice(cast(Any, choice))
     elif choice.type in ("function", "custom"):
         name = choice.name or (choice.function.name if choice.function else None)
-        ask.tool_choice = ToolChoice("named", _needed(name, "tool_choice.name"))
+        ask.tool_choice = ToolChoice("named", needed(name, "tool_choice.name"))
     elif choice.type == "allowed_tools":
         mode = choice.mode or "auto"
         if mode not in ("auto", "required"):
@@ -397,7 +392,7 @@ def _read_choice(ask: ResponsesAsk, raw: Raw) -> None:
 
 
 def _read_text(ask: ResponsesAsk, raw: Raw) -> _TextMember:
-    member: _TextMember = _typed(_text, raw, "text")
+    member: _TextMember = decoded(_text, raw, "text")
     form = member.format
     if form is not None and form.type != "text":
         if form.type not in ("json_object", "json_schema"):
@@ -406,7 +401,7 @@ def _read_text(ask: ResponsesAsk, raw: Raw) -> _TextMember:
                 "`text.format.type` is text, json_object or json_schema",
                 field="text.format.type",
             )
-        schema = _set(form.schema)
+        schema = given(form.schema)
         if form.type == "json_schema" and schema is None:
             raise RequestError(
                 "missing_field", "`text.format.schema` is required", field="text.format.schema"
@@ -423,7 +418,7 @@ def _read_text(ask: ResponsesAsk, raw: Raw) -> _TextMember:
 
 
 def _read_reasoning(ask: ResponsesAsk, raw: Raw) -> None:
-    reasoning = _typed(_reasoning, raw, "reasoning")
+    reasoning = decoded(_reasoning, raw, "reasoning")
     if reasoning.effort is not None:
         if reasoning.effort not in _EFFORTS:
             raise RequestError(
@@ -481,7 +476,7 @@ def _echo(
 
 def checked_name(name: str | None, field: str) -> str:
     """A tool's name."""
-    name = _needed(name, field)
+    name = needed(name, field)
     if not name or len(name) > _LONGEST_NAME:
         raise RequestError(
             "invalid_value", f"`{field}` must have 1 to {_LONGEST_NAME} characters", field=field
@@ -492,34 +487,3 @@ def checked_name(name: str | None, field: str) -> str:
 def word(name: str) -> str:
     """A client's word, safe to be repeated in a header."""
     return name if name.isidentifier() and name.isascii() and len(name) <= _LONGEST_WORD else "unknown"
-
-
-def _needed(text: str | None, field: str) -> str:
-    if not text:
-        raise RequestError("missing_field", f"`{field}` is required", field=field)
-    return text
-
-
-def _given(text: str | None, field: str) -> str:
-    if text is None:
-        raise RequestError("missing_field", f"`{field}` is required", field=field)
-    return text
-
-
-def _null(raw: Raw) -> bool:
-    return len(memoryview(raw)) == 4 and bytes(raw) == b"null"
-
-
-def _set(raw: Raw) -> Raw | None:
-    return None if _null(raw) else raw
-
-
-def _typed(decoder: "msgspec.json.Decoder[Any]", raw: Raw, field: str) -> Any:
-    try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError as error:
-        what, _, place = str(error).partition(" - at `$")
-        where = field + place.rstrip("`")
-        code = "missing_field" if "missing required field" in what else "wrong_type"
-        said = what.replace("`", "")
-        raise RequestError(code, f"`{where}`: {said}", field=where) from None
