@@ -79,7 +79,8 @@ def members(ask: Ask, backend: Backend, can: Capabilities) -> Json:
 
 
 def _configure(ask: Ask, backend: Backend, can: Capabilities, out: Json) -> None:
-    """What the deployment sets, renames and must not be sent, as the native side does it."""
+    """What the deployment sets, renames and must not be sent, in its own names (see `configured`): these
+    are the members of this wire, and whatever they are they go out as they are written."""
     for name, value in backend.defaults.items():
         out.setdefault(can.limit if name in _LIMITS else name, value)
     for name, value in backend.force.items():
