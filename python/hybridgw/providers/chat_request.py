@@ -98,8 +98,6 @@ def _tools(ask: Ask, can: Capabilities, out: Json) -> None:
     mode = choice.mode if choice is not None else None
     if not tools:
         return
-    if not can.tools:
-        raise RequestError("unsupported_parameter", "this backend cannot call tools", field="tools")
     told: Any = mode
     if choice is not None and choice.allowed is not None:
         if can.custom_tools:
@@ -180,7 +178,7 @@ def _sampling(ask: Ask, can: Capabilities, out: Json) -> None:
     _put(ask, out, "temperature", ask.temperature, True)
     _put(ask, out, "top_p", ask.top_p, True)
     _put(ask, out, "top_k", ask.top_k, can.top_k)
-    _put(ask, out, "seed", ask.seed, can.seed)
+    _put(ask, out, "seed", ask.seed, True)
     _put(ask, out, "presence_penalty", ask.presence_penalty, can.penalties)
     _put(ask, out, "frequency_penalty", ask.frequency_penalty, can.penalties)
     _put(ask, out, "n", ask.n if ask.n > 1 else None, can.n)
@@ -195,15 +193,14 @@ def _sampling(ask: Ask, can: Capabilities, out: Json) -> None:
             ask.drop("stop")
     if (wanted := ask.format) is not None:
         if wanted.kind == "json_object":
-            _put(ask, out, "response_format", {"type": "json_object"}, can.json_object)
+            out["response_format"] = {"type": "json_object"}
         else:
             schema: Json = {"name": wanted.name, "schema": wanted.schema}
             if wanted.strict is not None:
                 schema["strict"] = wanted.strict
             if wanted.description is not None:
                 schema["description"] = wanted.description
-            told = {"type": "json_schema", "json_schema": schema}
-            _put(ask, out, "response_format", told, can.json_schema)
+            out["response_format"] = {"type": "json_schema", "json_schema": schema}
 
 
 def _put(ask: Ask, out: Json, name: str, value: object, possible: bool) -> None:
@@ -265,7 +262,7 @@ class _Messages:
 
     def __init__(self, backend: Backend, can: Capabilities) -> None:
         self._can = can
-        self._sees = can.vision and backend.vision is not False
+        self._sees = backend.vision is not False
         self._after: list[Json] = []
 
     def write(self, messages: list[Message]) -> list[Json]:
