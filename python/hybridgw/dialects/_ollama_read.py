@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
-from hybridgw.dialects.reading import Raw, member, number
+from hybridgw.dialects.reading import Raw, member, number, tool_name
 from hybridgw.errors import RequestError
 from hybridgw.wire import (
     Ask,
@@ -32,9 +32,6 @@ from hybridgw.wire import (
 )
 
 T = TypeVar("T")
-
-LONGEST_TOOL_NAME = 64
-"""Characters; what most backends take."""
 
 
 class _CallFunction(msgspec.Struct):
@@ -205,19 +202,14 @@ def _tool_of(tool: _Tool, at: int) -> Tool:
     function = tool.function
     if tool.type not in ("function", None):
         _refuse("invalid_value", 'a tool has the type "function"', f"tools[{at}].type")
-    if not 0 < len(function.name) <= LONGEST_TOOL_NAME:
-        _refuse(
-            "invalid_value",
-            f"a tool's name has between 1 and {LONGEST_TOOL_NAME} characters",
-            f"tools[{at}].function.name",
-        )
+    name = tool_name(function.name, f"tools[{at}].function.name")
     parameters = bytes(function.parameters)
     if parameters != b"null" and parameters[:1] != b"{":
         _refuse(
             "wrong_type", "the parameters of a tool are a JSON schema", f"tools[{at}].function.parameters"
         )
     schema = None if parameters == b"null" else function.parameters
-    return Tool(function.name, function.description, schema)
+    return Tool(name, function.description, schema)
 
 
 class _Conversation:
@@ -253,12 +245,7 @@ class _Conversation:
 
     def _call(self, call: _Call, made: str, field: str) -> ToolCall:
         function = call.function
-        if not 0 < len(function.name) <= LONGEST_TOOL_NAME:
-            _refuse(
-                "invalid_value",
-                f"a tool's name has between 1 and {LONGEST_TOOL_NAME} characters",
-                f"{field}.name",
-            )
+        name = tool_name(function.name, f"{field}.name")
         said = bytes(function.arguments)
         if said[:1] == b'"':
             # As Chat writes them; Ollama's own clients send the object.
@@ -269,7 +256,7 @@ class _Conversation:
             text = "{}"
         else:
             _refuse("wrong_type", "the arguments of a call are an object", f"{field}.arguments")
-        read = ToolCall(call.id or made, function.name, text)
+        read = ToolCall(call.id or made, name, text)
         self._open.append(read)
         return read
 

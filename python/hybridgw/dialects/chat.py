@@ -10,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from hybridgw.dialects.chat_messages import ChatMessage, Conversation, named
-from hybridgw.dialects.reading import Raw, decoded, given, number
+from hybridgw.dialects.chat_messages import ChatMessage, Conversation
+from hybridgw.dialects.reading import Raw, decoded, given, number, tool_name
 from hybridgw.errors import RequestError
 from hybridgw.wire import (
     Ask,
@@ -215,7 +215,7 @@ def _tool(tool: _Tool, at: int) -> Tool:
 
 def _declared(said: _Declared, field: str, custom: bool = False) -> Tool:
     return Tool(
-        named(said.name, field),
+        tool_name(said.name, f"{field}.name"),
         said.description,
         given(said.parameters),
         said.strict,

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from hybridgw.dialects.reading import Raw, decoded, given, member, needed, number
+from hybridgw.dialects.reading import Raw, decoded, given, member, needed, number, tool_name
 from hybridgw.errors import RequestError
 from hybridgw.wire import (
     OWN_SIGNATURE,
@@ -33,7 +33,6 @@ from hybridgw.wire import (
 _ATTRIBUTION = "x-anthropic-billing-header"
 """How the first line of Claude Code's prompt begins: whom to bill. It differs per session, and so
 would defeat the prefix cache of a local engine."""
-_LONGEST_NAME = 128
 _HIDDEN = frozenset({"tool_search_tool_result", "server_tool_use", "mcp_tool_use", "mcp_tool_result"})
 _BUDGETS = ((4096, "low"), (12288, "medium"))
 _TIERS = {"auto": "auto", "standard_only": "default"}
@@ -273,7 +272,7 @@ class _Turns:
                 if not arguments.startswith(b"{"):
                     raise RequestError("wrong_type", "the input is no object", field=where + ".input")
                 self._calls.add(call)
-                name = needed(block.name, where + ".name")
+                name = tool_name(block.name, where + ".name")
                 parts.append(ToolCall(call, name, arguments.decode(), cache=given(block.cache_control)))
             elif kind == "thinking":
                 signature = block.signature
@@ -373,13 +372,9 @@ def _tools(ask: Ask, asked: _Body) -> None:
             # Run by the API itself, or with a schema that only its models know.
             ask.drop(tool.type)
             continue
-        if not tool.name:
-            _refuse(f"tools[{at}].name", "the tool has no name")
-        if len(tool.name) > _LONGEST_NAME:
-            _refuse(f"tools[{at}].name", f"the name is longer than {_LONGEST_NAME} characters")
         ask.tools.append(
             Tool(
-                tool.name,
+                tool_name(tool.name, f"tools[{at}].name"),
                 tool.description,
                 given(tool.input_schema),
                 tool.strict,

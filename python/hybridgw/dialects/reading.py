@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from hybridgw.errors import RequestError
+from hybridgw.wire import LONGEST_TOOL_NAME
 
 T = TypeVar("T")
 Raw = msgspec.Raw
@@ -59,6 +60,16 @@ def needed(text: str | None, field: str, *, empty: bool = False) -> str:
     if text is None or not (text or empty):
         raise RequestError("missing_field", f"`{field}` is missing" + " or empty" * (not empty), field=field)
     return text
+
+
+def tool_name(name: str | None, field: str) -> str:
+    """A tool's name; RequestError for one that no backend takes."""
+    name = needed(name, field)
+    if len(name) > LONGEST_TOOL_NAME:
+        raise RequestError(
+            "invalid_value", f"`{field}` is longer than {LONGEST_TOOL_NAME} characters", field=field
+        )
+    return name
 
 
 def _fault(complaint: str, place: str) -> RequestError:

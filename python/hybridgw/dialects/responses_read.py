@@ -16,12 +16,11 @@ from typing import Any, Literal, cast
 import msgspec
 
 from hybridgw.dialects.carried import unpack
-from hybridgw.dialects.reading import Raw, decoded, given, needed, number
+from hybridgw.dialects.reading import Raw, decoded, given, needed, number, tool_name
 from hybridgw.dialects.responses_parts import Content, Piece, heard, spoken, texts_of
 from hybridgw.errors import RequestError
 from hybridgw.wire import Ask, Format, Message, Part, Text, Thinking, Tool, ToolCall, ToolChoice, ToolResult
 
-_LONGEST_NAME = 128
 _LONGEST_WORD = 64
 _EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 _VERBOSITIES = frozenset({"low", "medium", "high"})
@@ -284,7 +283,7 @@ class _Turns:
 
     def _add_call(self, item: _Item, field: str, member: str, text: str | None, *, custom: bool) -> None:
         id_ = needed(item.call_id, f"{field}.call_id")
-        name = checked_name(item.name, f"{field}.name")
+        name = tool_name(item.name, f"{field}.name")
         said = needed(text, f"{field}.{member}", empty=True)
         call = ToolCall(id_, name, said, custom, signature=self._signatures.get(id_))
         self._calls[id_] = name, call
@@ -359,10 +358,10 @@ def _read_tools(ask: ResponsesAsk, raw: Raw, field: str) -> None:
         where = f"{field}[{index}]"
         if tool.type == "function":
             made: _Tool | _Nested = tool if tool.function is None else tool.function
-            name = checked_name(made.name, f"{where}.name")
+            name = tool_name(made.name, f"{where}.name")
             ask.tools.append(Tool(name, made.description, given(made.parameters), made.strict))
         elif tool.type == "custom":
-            name = checked_name(tool.name, f"{where}.name")
+            name = tool_name(tool.name, f"{where}.name")
             ask.tools.append(Tool(name, tool.description, custom=True, format=given(tool.format)))
         else:
             ask.drop("tools." + word(tool.type))
@@ -472,16 +471,6 @@ def _echo(
     ]
     # Written over several lines by some clients; an event has to be one line.
     return b",".join(parts).replace(b"\n", b" ").replace(b"\r", b" ")
-
-
-def checked_name(name: str | None, field: str) -> str:
-    """A tool's name."""
-    name = needed(name, field)
-    if not name or len(name) > _LONGEST_NAME:
-        raise RequestError(
-            "invalid_value", f"`{field}` must have 1 to {_LONGEST_NAME} characters", field=field
-        )
-    return name
 
 
 def word(name: str) -> str:
