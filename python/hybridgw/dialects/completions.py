@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from hybridgw.dialects.base import Fault, Writer
-from hybridgw.dialects.chat import positive
-from hybridgw.dialects.chat_writer import DONE, error_body
+from hybridgw.dialects.chat_read import positive
+from hybridgw.dialects.chat_write import DONE, error_body
 from hybridgw.dialects.openai import OpenAI
 from hybridgw.dialects.reading import Raw, decoded, given, number
 from hybridgw.errors import RequestError

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from hybridgw.core import Route
 from hybridgw.dialects import DIALECTS
-from hybridgw.dialects._ollama_write import OllamaWriter
 from hybridgw.dialects.base import Fault
 from hybridgw.dialects.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
+from hybridgw.dialects.ollama_write import OllamaWriter
 from hybridgw.errors import RequestError, UpstreamError
 from hybridgw.providers import Backend
 from hybridgw.providers.ollama import Ollama
