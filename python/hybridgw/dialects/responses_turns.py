@@ -81,12 +81,10 @@ class Turns:
         for index, one in enumerate(several):
             field = f"input[{index}]"
             kind = decoded(head, one, field).type
-            if kind is None or kind in _HANDLERS:
-                items.append(decoded(_item, one, field))
-            elif isinstance(kind, str):
-                items.append(_Item(type=kind))
-            else:
+            if kind is not None and not isinstance(kind, str):
                 raise RequestError("wrong_type", f"`{field}.type` must be a string", field=f"{field}.type")
+            known = kind is None or kind in _HANDLERS
+            items.append(decoded(_item, one, field) if known else _Item(type=kind))
         return items
 
     def message(self, item: _Item, field: str) -> None:
