@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from hybridgw.dialects.chat_messages import ChatMessage, Conversation
+from hybridgw.dialects.chat_turns import ChatMessage, Conversation
 from hybridgw.dialects.reading import Raw, decoded, given, number, tool_name
 from hybridgw.errors import RequestError
 from hybridgw.wire import (
