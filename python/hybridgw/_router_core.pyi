@@ -434,6 +434,12 @@ class StateFile:
     def hint_alive(self, identity: int, mono_ns: int) -> bool:
         """A health page answered: an open breaker lets its next request be the probe. Whether one waited."""
 
+    def report_load(
+        self, identity: int, waiting: int, cache: float | None, holds_ms: int, mono_ns: int
+    ) -> bool:
+        """What an engine says of its load, believed for `holds_ms`; `cache` is the share of its memory for
+        contexts that is taken. Whether the deployment holds a slot."""
+
     def breakers(self, mono_ns: int, window_ms: int = ...) -> list[dict[str, Any]]:
         """The breaker of each deployment as it stands; `window_ms` (a minute) is the length of its window."""
 

@@ -9,6 +9,7 @@ from tests.conformance import wire
 from tests.conformance.registry import case
 from tests.conformance.stage import USER, Stage
 from tests.conformance.wire import ANSWER, DONE, END, NDJSON_HEAD, STREAM_HEAD, chunk, delta, line, whole
+from tests.support.waiting import until
 
 COUNTS = {"done": True, "done_reason": "stop", "prompt_eval_count": 9, "eval_count": 2, "total_duration": 5}
 
@@ -294,7 +295,33 @@ def _(stage: Stage) -> None:
     feature="health",
 )
 def _(stage: Stage) -> None:
-    raise AssertionError("nothing to ask yet")
+    page = """\
+# HELP vllm:num_requests_waiting Number of requests waiting to be processed.
+# TYPE vllm:num_requests_waiting gauge
+vllm:num_requests_waiting{engine="0",model_name="played"} 3.0
+vllm:num_requests_waiting{engine="1",model_name="played"} 4.0
+vllm:kv_cache_usage_perc{engine="0",model_name="played"} 0.25
+vllm:kv_cache_usage_perc{engine="1",model_name="played"} 0.5
+"""
+    vllm = stage.stub("vllm")
+    vllm.pages["/metrics"] = page.encode()
+    stage.gateway("watchful")
+    depth = "hybridgw_deployment_queue_depth"
+    until(lambda: stage.metric(depth, "watchful", deployment="vllm") == 7, 5)
+    assert stage.metric("hybridgw_deployment_cache_usage", "watchful", deployment="vllm") == 0.5
+    assert stage.metric(depth, "watchful") == 7, "others say nothing"
+    # Nobody is sent into a queue while another backend has none.
+    for _ in range(6):
+        stage.stub("second").plays(whole(ANSWER))
+        assert stage.chat("balanced", settings="watchful").headers["x-hybridgw-deployment"] == "second"
+    # Without a queue it is as good as the other.
+    vllm.pages["/metrics"] = page.replace(" 3.0", " 0.0").replace(" 4.0", " 0.0").encode()
+    until(lambda: stage.metric(depth, "watchful", deployment="vllm") == 0, 5)
+    for _ in range(40):
+        for name in ("vllm", "second"):
+            stage.stub(name).plays(whole(ANSWER))
+        stage.chat("balanced", settings="watchful")
+    assert 5 <= len(vllm.seen) <= 35
 
 
 # --- Gemini -----------------------------------------------------------------------------------------

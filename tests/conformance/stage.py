@@ -50,6 +50,7 @@ BACKENDS: Deployments = {
 MODELS = [
     {"name": "loading", "deployments": ["llama_server", "second"], "retries": 0, "strategy": "priority"},
     {"name": "pair", "deployments": ["openai_compatible", "second"], "retries": 0, "strategy": "priority"},
+    {"name": "balanced", "deployments": ["vllm", "second"], "retries": 0, "strategy": "least_busy"},
     {"name": "guarded", "deployments": ["openai_compatible", "abroad"], "retries": 0, "strategy": "priority"},
     {"name": "openrouter/a/b:free", "deployments": ["openrouter"], "retries": 0},
     {"name": "hosted", "deployments": ["relayed"], "retries": 0},
@@ -67,6 +68,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "strict": {"translation": {"unsupported": "error"}},
     # Hours of waiting in a few hundred milliseconds.
     "patient": {"server": {"heartbeat": "60ms", "commit_after": "60ms", "drain": "5s"}},
+    # Engines are asked for their load all the time.
+    "watchful": {"health": {"interval": "50ms"}},
     "keyed": {"auth": {"master_key": MASTER_KEY}},
 }
 

@@ -50,6 +50,8 @@ class Stub(Player):
         """Requests for inference, oldest first."""
         self.tags: list[dict[str, Any]] = []
         """What `GET /api/tags` lists. Whoever starts a gateway asks for it, and no script is for that."""
+        self.pages: dict[str, bytes] = {}
+        """What `GET` of other paths answers, as whole bodies; forgotten with the scripts."""
         self._here = threading.local()
 
     @property
@@ -63,6 +65,7 @@ class Stub(Player):
         self._scripts.clear()
         self.requests.clear()
         self.seen.clear()
+        self.pages.clear()
         self.left = 0
 
     def _serve(self, connection: socket.socket) -> None:
@@ -87,7 +90,8 @@ class Stub(Player):
     def _play(self, connection: socket.socket) -> bool:
         if self._here.request.method == "POST":
             return super()._play(connection)
-        connection.sendall(whole(json.dumps({"models": self.tags}).encode()))
+        page = self.pages.get(self._here.request.path)
+        connection.sendall(whole(json.dumps({"models": self.tags}).encode() if page is None else page))
         return False
 
 

@@ -17,7 +17,7 @@ def tier(gateway: Gateway) -> str:
 
 def probed(demo: Demo, times: int) -> None:
     """Wait until the first deployment's health page was asked."""
-    until(lambda: len(demo.requests("local", "GET")) >= times)
+    until(lambda: sum(one["path"] == "/health" for one in demo.requests("local", "GET")) >= times)
 
 
 def breaker(gateway: Gateway) -> str:

@@ -75,7 +75,8 @@ def _print_json(entries: Iterable[Entry]) -> None:
 
 
 _COLUMNS = (
-    "time", "id", "try", "route", "model", "deployment", "outcome", "tokens in", "out", "first", "total"
+    "time", "id", "try", "route", "model", "deployment", "outcome", "tokens in", "out", "cost", "first",
+    "total",
 )  # fmt: skip
 
 
@@ -107,6 +108,15 @@ def _row(entry: Entry) -> tuple[str, ...]:
         entry.outcome or "open",
         str(entry.prompt_tokens),
         str(entry.completion_tokens),
+        dollars(entry.cost_nano_usd),
         f"{entry.first_token_ms:.0f} ms" if entry.first_token_ms else "-",
         f"{entry.duration_ms:.0f} ms" if entry.outcome else "-",
     )
+
+
+def dollars(nanos: int | None) -> str:
+    """As much of it as the upstream said: answers cost fractions of a cent."""
+    if nanos is None:
+        return "-"
+    whole, rest = divmod(nanos, 1_000_000_000)
+    return f"${whole}.{f'{rest:09}'.rstrip('0') or '0'}"

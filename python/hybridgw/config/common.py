@@ -25,6 +25,7 @@ from hybridgw.config.schema import (
     Notice,
     PrivacySettings,
     Problem,
+    ResponseSettings,
     RetrySettings,
     Section,
     ServerSettings,
@@ -56,6 +57,7 @@ class Common(Section, frozen=True, kw_only=True):
     transport: TransportSettings = TransportSettings()
     health: HealthSettings = HealthSettings()
     translation: TranslationSettings = TranslationSettings()
+    responses: ResponseSettings = ResponseSettings()
 
 
 class Embedded(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 Whatever listens there may be a database, a half-dead server or somebody who wants to be mistaken
 for an engine. So: HTTP/1.0 without keep-alive (no engine then chunks its answer), no redirects, no
-cookies, at most 256 KiB kept, and no time limit of its own: the caller cancels all probes at one
+cookies, few bytes kept, and no time limit of its own: the caller cancels all probes at one
 deadline, which a peer cannot stretch by sending slowly. Only GET, only fixed paths, no content.
 """
 
@@ -16,11 +16,12 @@ _READ = 16 * 1024
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back: a status, headers in lower case, and JSON if the body was JSON."""
+    """What came back: a status, headers in lower case, the body, and JSON if it was JSON."""
 
     status: int
     headers: dict[str, str]
     body: Any
+    text: bytes = b""
 
 
 async def connects(host: str, port: int) -> bool:
@@ -33,8 +34,8 @@ async def connects(host: str, port: int) -> bool:
     return True
 
 
-async def ask(host: str, port: int, path: str) -> Answer | None:
-    """GET a fixed path; None for anything that is no complete small HTTP answer."""
+async def ask(host: str, port: int, path: str, most: int = MAX_BYTES) -> Answer | None:
+    """GET a fixed path; None for anything that is no complete HTTP answer of at most that many bytes."""
     try:
         reader, writer = await asyncio.open_connection(host, port, limit=_READ)
     except OSError:
@@ -44,26 +45,26 @@ async def ask(host: str, port: int, path: str) -> Answer | None:
         writer.write(
             f"GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\nAccept: application/json\r\n\r\n".encode("ascii")
         )
-        data = await _read(reader)
+        data = await _read(reader, most)
     except OSError:
         return None
     finally:
         writer.transport.abort()
-    return parse(data)
+    return parse(data, most)
 
 
-async def _read(reader: asyncio.StreamReader) -> bytes:
+async def _read(reader: asyncio.StreamReader, most: int) -> bytes:
     data = bytearray()
-    expected = MAX_BYTES + 1
+    expected = most + 1
     while len(data) < expected:
         piece = await reader.read(_READ)
         if not piece:
             break
         data += piece
-        if expected > MAX_BYTES and (end := data.find(b"\r\n\r\n")) >= 0:
+        if expected > most and (end := data.find(b"\r\n\r\n")) >= 0:
             length = _length(bytes(data[:end]))
             if length is not None:
-                expected = min(end + 4 + length, MAX_BYTES + 1)
+                expected = min(end + 4 + length, most + 1)
     return bytes(data)
 
 
@@ -76,9 +77,9 @@ def _length(head: bytes) -> int | None:
     return None
 
 
-def parse(data: bytes) -> Answer | None:
+def parse(data: bytes, most: int = MAX_BYTES) -> Answer | None:
     """An answer from its bytes; None if it is not HTTP, too large or cut short. Never raises."""
-    if len(data) > MAX_BYTES or not data.startswith((b"HTTP/1.0 ", b"HTTP/1.1 ")):
+    if len(data) > most or not data.startswith((b"HTTP/1.0 ", b"HTTP/1.1 ")):
         return None
     head, separator, body = data.partition(b"\r\n\r\n")
     code = head[9:12]
@@ -102,7 +103,7 @@ def parse(data: bytes) -> Answer | None:
         content = msgspec.json.decode(body) if body else None
     except (msgspec.DecodeError, RecursionError, ValueError):
         content = None
-    return Answer(int(code), headers, content)
+    return Answer(int(code), headers, content, body)
 
 
 def _unchunk(body: bytes) -> bytes | None:

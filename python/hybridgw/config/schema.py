@@ -215,11 +215,24 @@ class TranslationSettings(Section, frozen=True, kw_only=True):
     ] = True
 
 
-class HealthSettings(Section, frozen=True, kw_only=True):
-    """Probes of engines whose breaker is open; clouds are judged by real traffic only."""
+class ResponseSettings(Section, frozen=True, kw_only=True):
+    """Responses that clients may refer to (`previous_response_id`). They hold conversations, so nothing
+    is stored unless this says so."""
 
-    enabled: Annotated[bool, Meta(description="Whether engines are probed.")] = True
-    interval: Annotated[Interval, Meta(description="Time between two probes of one engine.")] = 10.0
+    store: Annotated[bool, Meta(description="Whether responses are stored, on this host only.")] = False
+    ttl: Annotated[Interval, Meta(description="How long a stored response can be referred to.")] = (
+        30 * 86400.0
+    )
+    max_entries: Annotated[int, Meta(ge=1, description="Stored responses; beyond it the oldest go.")] = 10_000
+    max_bytes: Annotated[Size, Meta(description="Text in all of them; beyond it the oldest go.")] = 1024**3
+
+
+class HealthSettings(Section, frozen=True, kw_only=True):
+    """Probes of engines whose breaker is open, and questions for the load of those that tell it; clouds
+    are judged by real traffic only."""
+
+    enabled: Annotated[bool, Meta(description="Whether engines are asked.")] = True
+    interval: Annotated[Interval, Meta(description="Time between two questions to one engine.")] = 10.0
     timeout: Annotated[Interval, Meta(description="Time for one probe.")] = 2.0
 
 
@@ -378,6 +391,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     transport: TransportSettings = TransportSettings()
     health: HealthSettings = HealthSettings()
     translation: TranslationSettings = TranslationSettings()
+    responses: ResponseSettings = ResponseSettings()
     error_catalogue: Literal["native", "litellm"] = "native"
     tiers: tuple[TierSettings, ...] = (
         TierSettings(name="local", boundary="device", order=0),

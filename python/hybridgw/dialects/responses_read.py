@@ -29,6 +29,9 @@ _ANSWERED = ("max_tool_calls", "context_management", "moderation")
 """What would have changed the answer and exists nowhere else."""
 
 
+_FORGOTTEN = b'"previous_response_id":null,"store":false'
+
+
 class ResponsesAsk(Ask, kw_only=True):
     """An Ask with what the answer has to repeat."""
 
@@ -36,6 +39,12 @@ class ResponsesAsk(Ask, kw_only=True):
     """Members of the response object that repeat the request, without braces."""
     summaries: bool = False
     """Whether the client asked for summaries of thoughts; otherwise they are told as they are."""
+
+    def remembered(self, previous: str | None) -> None:
+        """The answer will be stored, after the one called `previous`, and says so."""
+        told = b'"previous_response_id":%b,"store":true' % msgspec.json.encode(previous)
+        # The first is ours: before it stands one string, where every quotation mark is escaped.
+        self.echo = self.echo.replace(_FORGOTTEN, told, 1)
 
 
 class _Form(msgspec.Struct):
@@ -219,7 +228,7 @@ def _echo(
     get = members.get
     parts = [
         b'"instructions":%b' % (b"null" if instructions is None else bytes(instructions)),
-        b'"previous_response_id":null,"store":false',
+        _FORGOTTEN,
         b'"reasoning":%b' % (b'{"effort":null,"summary":null}' if reasoning is None else bytes(reasoning)),
         b'"text":%b' % shown,
         b'"tool_choice":%b' % (b'"auto"' if choice is None else bytes(choice)),

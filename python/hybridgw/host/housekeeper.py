@@ -10,6 +10,8 @@ that raises is reported and tried again at its next turn; the others do not noti
     reload    250 ms, HUP    publishes a changed configuration
     sync      journal_sync   flushes the journal to the disk
     probe     100 ms         asks engines whose breaker is open whether they are back, each at its interval
+    forget    10 s           removes stored responses that have expired
+    load      250 ms         asks engines that tell it how many requests wait inside them
     tidy      10 s           shortens the segments of killed workers, removes the oldest beyond journal_max
 
     python -m hybridgw.host.housekeeper RUNTIME_INFO
@@ -25,12 +27,14 @@ from hybridgw.host import publication
 from hybridgw.host.configure import again
 from hybridgw.host.console import say
 from hybridgw.host.journal_care import Syncer, Trimmer, prune
+from hybridgw.host.loads import LoadWatch
 from hybridgw.host.lock import live_instances
 from hybridgw.host.probes import Prober
 from hybridgw.host.process import alive, die_with_parent
 from hybridgw.host.reload import Reloader
 from hybridgw.host.runtime import RuntimeInfo, read_info, remove_run_dir
 from hybridgw.host.slots import sweep
+from hybridgw.ledger.response_store import forget
 from hybridgw.native import StateFile
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -78,11 +82,14 @@ class Housekeeper:
         self._syncer = Syncer(journal, info.instance)
         trimmer = Trimmer(journal)
         prober = Prober(state)
+        loads = LoadWatch(state)
         self.duties = [
             Duty("sweep", _SWEEP, lambda: sweep(state)),
             Duty("sync", limits.journal_sync, self._syncer.sync),
             Duty("reload", _LOOK, self._reloader.look),
             Duty("probe", _PROBE, lambda: prober.look(self._reloader.settings)),
+            Duty("forget", _TIDY, lambda: forget(Path(info.state_dir))),
+            Duty("load", _LOOK, lambda: loads.look(self._reloader.settings)),
             Duty("tidy", _TIDY, lambda: _tidy(info, journal, trimmer, limits.journal_max)),
         ]
 

@@ -47,6 +47,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     first_token_ms: float = 0.0
     duration_ms: float = 0.0
     bytes_sent: int = 0
+    cost_nano_usd: int | None = None
+    """As the upstream reported it, in billionths of a US dollar; most report none."""
 
 
 class Tail:
@@ -181,4 +183,5 @@ def _entry(start: Record, end: Record | None) -> Entry:
         first_token_ms=end["ttft_us"] / 1000,
         duration_ms=end["duration_us"] / 1000,
         bytes_sent=end["bytes_sent"],
+        cost_nano_usd=end["cost_nanos"],
     )

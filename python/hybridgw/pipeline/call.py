@@ -13,8 +13,10 @@ from typing import Any
 from hybridgw.core import Route
 from hybridgw.dialects import Dialect
 from hybridgw.dialects.base import Fault, Writer
+from hybridgw.ledger.response_store import ResponseStore
 from hybridgw.native import Decision, Permit, Principal, Router, StateFile
 from hybridgw.pipeline.line import Lines
+from hybridgw.pipeline.memory import Memory
 from hybridgw.routing.plan import Plan
 from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamResponse
 
@@ -27,8 +29,8 @@ class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "draining", "draw", "images", "lines", "loop", "plan", "router", "slot", "state",
-        "transport",
+        "active", "draining", "draw", "images", "lines", "loop", "plan", "responses", "router", "slot",
+        "state", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +48,8 @@ class Worker:
         self.slot = slot
         self.transport = transport
         self.images = images
+        self.responses: ResponseStore | None = None
+        """Where responses are stored that clients may refer to; None where none are."""
         self.loop = asyncio.get_running_loop()
         self.active: set[Call] = set()
         self.draining = False
@@ -91,6 +95,8 @@ class Call:
     """Parameters that the backend was not told."""
     images: Mapping[str, Fetched] = {}
     """Remote images that were fetched for an attempt, by URL: the next one needs them again."""
+    memory: Memory | None = None
+    """What a stored response leans on and becomes; None for a request that leaves nothing behind."""
     forwarded: Mapping[bytes, bytes] = {}
     """Headers of the client that some backends are to see, by name."""
     query = ""

@@ -17,6 +17,7 @@ from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange
 from hybridgw.pipeline.head import stream_head
+from hybridgw.pipeline.memory import Memory
 from hybridgw.pipeline.translation import Translation, as_stream, translation_of
 from hybridgw.pipeline.whole import observed
 from hybridgw.providers.failures import hide
@@ -84,6 +85,8 @@ async def _until_content(
             raise UpstreamError(Outcome.MALFORMED, "the upstream's stream holds no content", status=200)
     first = held[0] if len(held) == 1 else b"".join(held)
     if translation is not None:
+        if call.beat is not None:
+            await call.beat  # it was written before: a writer numbers what it writes
         first = translation.feed(first)
     if relay.terminal or not chunk:
         await _last(call, permit, relay, first if translation is None else first + translation.close())
@@ -121,6 +124,8 @@ async def _relay(
             call.sending_since_ns = 0
             call.last_sent_ns = now
         chunk = await response.read()
+        if translation is not None and call.beat is not None:
+            await call.beat
         if not chunk:
             break
         response.touch()
@@ -188,8 +193,20 @@ async def _last(call: Call, permit: Permit, relay: Relay, events: bytes) -> None
     call.content_sent = True
     call.bytes_sent += len(events)
     permit.finish(Outcome.SUCCESS, 200, relay, call.bytes_sent, True, time.monotonic_ns(), time.time_ns())
+    if call.memory is not None:
+        await _keep(call, call.memory, events)
     await _head(call)
     await _end_body(call, events)
+
+
+async def _keep(call: Call, memory: Memory, events: bytes) -> None:
+    """Store the response whose last events these are. The end is written by now, so no heartbeat may
+    come before it any more."""
+    if call.beat is not None:
+        await call.beat
+    call.sending_since_ns = time.monotonic_ns()
+    assert call.decision is not None
+    await memory.keep(call.decision, events, observing=call.plan.observing)
 
 
 async def _end_body(call: Call, events: bytes) -> None:
@@ -232,6 +249,8 @@ async def _whole_as_stream(
     decision = call.decision
     assert decision is not None
     if translation is not None:
+        if call.beat is not None:
+            await call.beat
         events = translation.whole_as_stream(body)
     elif exchange.shape <= Shape.COMPLETIONS:
         events = as_stream(body, call, decision.include_usage)

@@ -8,6 +8,7 @@ An answer that a translator cannot read is the upstream's failure: somebody else
 client is told of a bad gateway rather than of a bug.
 """
 
+import re
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -20,6 +21,7 @@ from hybridgw.errors import RequestError, UpstreamError
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.images import inline_images
 from hybridgw.providers.base import Exchange, Translator
+from hybridgw.providers.failures import hide
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import Headers
 from hybridgw.wire import Ask, Event, Failure
@@ -50,7 +52,7 @@ def translation_of(call: Call, upstream: Upstream, exchange: Exchange) -> Transl
     """How this attempt is translated; None where bytes pass through."""
     if exchange.outbound is not None:
         return _Through(call, upstream, exchange)
-    call.writer = None
+    call.writer, call.dropped = None, ()
     if exchange.translator is not None:
         return _Direct(call, exchange, exchange.translator())
     return None
@@ -106,7 +108,10 @@ class _Through:
                 field=name,
             )
         call.dropped = tuple(ask.dropped)
-        if call.writer is None:
+        if call.memory is not None:
+            call.memory.announce(ask)
+        if call.writer is None or not call.head_sent:
+            # One that was given an answer which failed all the same still holds what it was given.
             call.writer = call.dialect.writer(ask)
         return target, headers, data
 
@@ -116,22 +121,36 @@ class _Through:
         return self._call.writer
 
     def whole(self, body: bytes) -> bytes:
-        return self._writer.whole(self._checked(_told(self._outbound.whole, body)))
+        return _told(self._whole, body)
 
     def whole_as_stream(self, body: bytes) -> bytes:
-        events = self._checked(_told(self._outbound.whole, body))
-        return self._writer.feed(events) + self._writer.close()
+        return _told(lambda it: self._write(self._outbound.whole(it)) + self._writer.close(), body)
 
     def feed(self, events: bytes) -> bytes:
-        return self._writer.feed(self._checked(_told(self._outbound.feed, events)))
+        return _told(self._feed, events)
 
     def close(self) -> bytes:
-        return self._writer.feed(self._outbound.close()) + self._writer.close()
+        return _told(lambda _: self._write(self._outbound.close()) + self._writer.close(), b"")
+
+    def _whole(self, body: bytes) -> bytes:
+        return self._writer.whole(self._checked(self._outbound.whole(body)))
+
+    def _feed(self, events: bytes) -> bytes:
+        return self._write(self._outbound.feed(events))
+
+    def _write(self, events: list[Event]) -> bytes:
+        self._checked(events)
+        if self._call.head_sent:
+            # The writer went on where a heartbeat stands: it cannot take back what it is given now.
+            self._call.content_sent = True
+        return self._writer.feed(events)
 
     def _checked(self, events: list[Event]) -> list[Event]:
         """The events; a failure among them ends the attempt. The relay sees most of them before."""
-        if events and isinstance(events[-1], Failure):
-            raise UpstreamError(Outcome.STREAM_ERROR, events[-1].message or "the upstream failed", status=200)
+        for event in events:
+            if type(event) is Failure:
+                said = hide(event.message, self._upstream.secrets)
+                raise UpstreamError(Outcome.STREAM_ERROR, said or "the upstream failed", status=200)
         return events
 
 
@@ -146,7 +165,7 @@ def asked(read: Callable[[bytes], T], body: bytes) -> T:
     """`read(body)`, where what cannot be read is the request's fault."""
     try:
         return read(body)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
         # It was read once already, by rules that let half a surrogate pair pass where it is only carried
         # and that have a limit of their own for nesting.
         raise RequestError(
@@ -155,9 +174,34 @@ def asked(read: Callable[[bytes], T], body: bytes) -> T:
 
 
 def _told(read: Callable[[bytes], T], answer: bytes) -> T:
+    """`read(answer)`, where what cannot be read, or written for the client, is the upstream's fault."""
+    if not answer.isascii():
+        answer = _as_text(answer)
+    if b"\\ud" in answer or b"\\uD" in answer:
+        answer = _SURROGATES(_paired, answer)
     try:
         return read(answer)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, ValueError):
         raise UpstreamError(
             Outcome.MALFORMED, "the upstream's answer cannot be translated", status=200
         ) from None
+
+
+def _as_text(answer: bytes) -> bytes:
+    """`answer` in UTF-8. Bytes that are none (half a character, as some engines send at the end of a
+    token) become the mark that clients who read the backend themselves would see."""
+    try:
+        answer.decode()
+    except UnicodeDecodeError:
+        return answer.decode("utf-8", "replace").encode()
+    return answer
+
+
+_SURROGATES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+).sub
+"""Escaped backslashes, which begin no escape, surrogate pairs, and halves of one."""
+
+
+def _paired(found: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if found.end() - found.start() == 6 else found.group()

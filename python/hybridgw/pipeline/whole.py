@@ -33,6 +33,8 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     # Settled before the last byte leaves: what a client has seen complete is never missing from
     # the journal.
     permit.finish(_SUCCESS, 200, relay, len(answer), True, now, time.time_ns())
+    if call.memory is not None:
+        await call.memory.keep(decision, answer, observing=call.plan.observing)
     call.status = 200
     call.head_sent = call.ended = True
     call.sending_since_ns = now

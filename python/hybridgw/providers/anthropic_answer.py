@@ -142,6 +142,8 @@ class Answer:
         message = _message.decode(body)
         if message.type == "error" or message.error is not None:
             return [_failure(message.error)]
+        if message.type != "message" and not message.content and message.stop_reason is None:
+            raise msgspec.ValidationError("not a message")
         out: list[Event] = [Start(message.id, message.model)]
         for at, block in enumerate(message.content):
             self._start(at, block, out)

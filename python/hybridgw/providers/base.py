@@ -96,6 +96,23 @@ class Exchange(msgspec.Struct, frozen=True):
     """Takes out of a body that passes through what this backend alone must not see."""
 
 
+class EngineLoad(msgspec.Struct, frozen=True):
+    """What an engine says about itself."""
+
+    waiting: int
+    """Requests that wait inside it, whoever sent them."""
+    cache: float | None = None
+    """The share of its memory for contexts that is taken."""
+
+
+class LoadPage(msgspec.Struct, frozen=True):
+    """Where an engine tells its load, and how to read that."""
+
+    path: str
+    """Beside `/v1`."""
+    read: Callable[[bytes], EngineLoad | None]
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of backend, as data.
 
@@ -148,6 +165,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     probe: str | None = "{base}/models"
     """Path that answers quickly while the backend is well, costs nothing and wakes nothing up;
     `{base}` is the path of the base URL. None: only a connection may be made."""
+    load: LoadPage | None = None
+    """Where the backend tells how much it has to do; asked regularly."""
 
     def served(self) -> frozenset[Route]:
         """All routes, native and translated."""

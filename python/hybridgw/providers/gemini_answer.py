@@ -9,7 +9,7 @@ Calls come whole. Their arguments keep the text that Google sent, without its li
 
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -71,7 +71,8 @@ class _Candidate(msgspec.Struct, rename="camel"):
     content: _Content | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
-    index: int = 0
+    index: Annotated[int, msgspec.Meta(ge=0, le=255)] = 0
+    """Bounded, because a writer tells of every choice before this one."""
     logprobs_result: _Logprobs | None = None
 
 

@@ -99,6 +99,8 @@ class Ollama:
         """One object."""
         events: list[Event] = []
         self._read(body, events)
+        if not events or not isinstance(events[-1], Failure | Usage):
+            raise msgspec.ValidationError("an answer that is not done")
         return events
 
     def feed(self, events: bytes) -> list[Event]:

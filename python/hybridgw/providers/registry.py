@@ -11,7 +11,7 @@ from hybridgw.config.providers import is_hosted_ollama
 from hybridgw.core import Route, Shape
 from hybridgw.providers.anthropic import Anthropic
 from hybridgw.providers.anthropic_replay import without_own_thoughts
-from hybridgw.providers.base import Provider
+from hybridgw.providers.base import LoadPage, Provider
 from hybridgw.providers.chat_wire import over_chat
 from hybridgw.providers.embeddings import Embeddings
 from hybridgw.providers.gemini import Gemini
@@ -20,6 +20,7 @@ from hybridgw.providers.litert_lm import LiteRT
 from hybridgw.providers.ollama import Ollama
 from hybridgw.providers.ollama_embed import OllamaEmbed
 from hybridgw.providers.tgi import StopList
+from hybridgw.providers.vllm import engine_load
 
 _OPENAI = frozenset({Route.CHAT, Route.COMPLETIONS, Route.EMBEDDINGS})
 _TEXT = frozenset({Route.CHAT, Route.COMPLETIONS})
@@ -31,10 +32,13 @@ _EMBEDDINGS = {Route.EMBEDDINGS: (Route.EMBEDDINGS, Embeddings), **_OLLAMA_EMBED
 # both drop the message. Every backend gets these two; they never touch an answer without error.
 _ERRORS = ("flat_error", "integer_error_code")
 
+# Accumulators keep the last usage that they see and concatenate the name of a tool call.
+_ORDER = ("late_usage", "repeated_tool_head")
+
 # Habits of engines that the SDKs trip over: accumulators concatenate a repeated role, raise on a tool
 # call without index and on a null delta, and a stream without its mark of success counts as cut off.
 # They never touch a stream that has none of them.
-_HABITS = (*_ERRORS, "repeated_role", "missing_tool_index", "null_delta", "missing_done")
+_HABITS = (*_ERRORS, *_ORDER, "repeated_role", "missing_tool_index", "null_delta", "missing_done")
 
 
 def _engine(name: str, **differs: Any) -> Provider:
@@ -70,8 +74,13 @@ _ROWS = (
         repairs=("empty_choices_keepalive",),
         probe=None,
     ),
-    # Answers 200 with an error inside.
-    Provider(name="openrouter", routes=_TEXT, repairs=_ERRORS, outbound=over_chat("openrouter")),
+    # Answers 200 with an error inside, and passes on what its many hosts do.
+    Provider(
+        name="openrouter",
+        routes=_TEXT,
+        repairs=(*_ERRORS, *_ORDER),
+        outbound=over_chat("openrouter"),
+    ),
     Provider(
         name="anthropic",
         routes=frozenset({Route.MESSAGES}),
@@ -94,7 +103,7 @@ _ROWS = (
     ),
     _engine("llama_server", probe="/health"),
     _engine("llama_cpp_python", renames=_OLD_LIMIT),
-    _engine("vllm", probe="/health"),
+    _engine("vllm", probe="/health", load=LoadPage("/metrics", engine_load)),
     _engine(
         "tgi",
         routes=frozenset(),

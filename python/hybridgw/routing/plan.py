@@ -76,13 +76,17 @@ class Upstream(msgspec.Struct, frozen=True):
 class Plan:
     """One generation. Immutable once built."""
 
-    __slots__ = ("generation", "key_digests", "listed", "native", "queues", "settings", "upstreams")
+    __slots__ = (
+        "generation", "key_digests", "listed", "native", "observing", "queues", "settings", "upstreams",
+    )  # fmt: skip
 
     def __init__(self, settings: Settings, generation: int) -> None:
         self.settings = settings
         self.generation = generation
         self.upstreams = tuple(_upstream(index, entry) for index, entry in enumerate(settings.deployments))
         self.native = orjson.dumps(_native(settings, self.upstreams, generation))
+        self.observing = settings.privacy.mode == "observe"
+        """Whether levels are only reported."""
         self.listed = _listed(settings)
         self.queues = _queues(settings)
         self.key_digests = _principals(settings)

@@ -13,7 +13,7 @@ from hybridgw.dialects import DIALECTS, Dialect
 from hybridgw.errors import GatewayError, RequestError
 from hybridgw.native import warm_tokens
 from hybridgw.pipeline.call import Message, Receive, Send
-from hybridgw.server import cors, ollama_pages, pages, token_counter
+from hybridgw.server import cors, ollama_pages, pages, stored_responses, token_counter
 from hybridgw.server.body import discard_body
 from hybridgw.server.inference import infer
 from hybridgw.server.lifecycle import Lifecycle
@@ -130,6 +130,8 @@ class Application:
         page = self._pages.get(path)
         if page is None and path.startswith(("/v1/models/", "/models/")):
             page = pages.model
+        if page is None and stored_responses.page_of(self.lifecycle, path, method):
+            return stored_responses.page
         takes_body = route is not None or path in self._posts
         if page is None and not takes_body:
             raise RequestError("unknown_url", f"no such path: {method} {path[:200]}")

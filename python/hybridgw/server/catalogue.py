@@ -46,6 +46,7 @@ CATALOGUE: dict[str, Row] = {
     "unsupported_content": _bad_request("The chosen backend cannot take a part of the content."),
     "unsupported_parameter": _bad_request("The chosen backend cannot do what a member asks for."),
     "context_length_exceeded": _bad_request("The prompt is longer than any allowed model takes."),
+    "previous_response_not_found": _bad_request("No stored response of this key has that id."),
     "content_filter": _bad_request("The upstream's content filter refused."),
     "invalid_encoding": _bad_request("The body is not what its content-encoding says."),
     "bad_request": _bad_request("The HTTP request itself is malformed."),
@@ -71,6 +72,9 @@ CATALOGUE: dict[str, Row] = {
         "client", 403, "permission_error", 403, "permission_error", retry=False,
     ),
     "model_not_found": Row("The model is not configured.", "client", 404, _INVALID, 400, _INVALID),
+    "response_not_found": Row(
+        "No stored response of this key has that id.", "client", 404, _INVALID, 404, _INVALID
+    ),
     "unknown_url": Row("The path does not exist.", "client", 404, _INVALID, 404, _INVALID),
     "method_not_allowed": Row("The path takes another method.", "client", 405, _INVALID, 405, _INVALID),
     "request_timeout": Row("The body did not arrive in time.", "client", 408, _INVALID, 408, _INVALID),

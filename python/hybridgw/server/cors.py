@@ -33,7 +33,7 @@ _ALLOWED_HEADERS = (
     "x-litellm-tags",
 )  # fmt: skip
 _PREFLIGHT = (
-    (b"access-control-allow-methods", b"GET, HEAD, POST, OPTIONS"),
+    (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE, OPTIONS"),
     (b"access-control-allow-headers", ", ".join(_ALLOWED_HEADERS).encode()),
     (b"access-control-max-age", b"600"),
 )

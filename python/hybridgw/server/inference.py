@@ -15,11 +15,18 @@ from hybridgw.pipeline.call import Receive, Send
 from hybridgw.pipeline.run import ClientGone
 from hybridgw.server.auth import admit
 from hybridgw.server.body import discard_body, read_body
-from hybridgw.server.ollama_load import LOADS, load_or_answer
+from hybridgw.server.ollama_load import load_or_answer
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
 from hybridgw.server.respond import send_fault
+from hybridgw.server.stored_responses import recall_and_answer
 
+_RESPONDERS = {
+    Route.RESPONSES: recall_and_answer,
+    Route.OLLAMA_CHAT: load_or_answer,
+    Route.OLLAMA_GENERATE: load_or_answer,
+}
+"""Where something comes before the answer."""
 _CLIENT_LEFT = 499
 """Counted, never sent: the status that proxies log for a client that did not wait."""
 
@@ -46,7 +53,7 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
     worker.active.add(call)
     try:
         # No name for the body here: it would keep a second copy for as long as the answer takes.
-        respond = load_or_answer if route in LOADS else answer
+        respond = _RESPONDERS.get(route, answer)
         await respond(call, await read_body(call, facts.content_length, facts.content_encoding), facts.hints)
     except ClientGone:
         call.status = _CLIENT_LEFT

@@ -18,11 +18,13 @@ import logging
 import os
 import socket
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 from hybridgw.config.schema import Settings
 from hybridgw.host import publication, runtime, slots
 from hybridgw.host.limits import connection_limit
+from hybridgw.ledger.response_store import Bounds, ResponseStore
 from hybridgw.native import Journal, Router, StateFile
 from hybridgw.pipeline import Worker
 from hybridgw.pipeline.call import Receive, Send
@@ -55,6 +57,7 @@ class Lifecycle:
         self.endpoints: tuple[str, ...] = ()
         """The paths that are served, for the page that lists them."""
         self._journal_full = False
+        self._responses: ResponseStore | None = None
         self._beat: asyncio.Task[None] | None = None
 
     def reload_status(self) -> publication.ReloadStatus:
@@ -100,12 +103,23 @@ class Lifecycle:
 
     def _adopt(self, built: _Built) -> None:
         self.worker.plan, self.worker.router = built
+        self._store_responses(built.plan.settings)
         boundaries = built.plan.settings.boundaries
         self._networks.relist(boundaries.device.networks, boundaries.organization.networks)
         header = built.plan.settings.auth.key_header
         self.key_header = header.lower().encode("latin-1") if header else None
         limit_stalls(self._info.listen_fd, built.plan.settings.server.write_stall)
         self._state.adopt(self._slot, built.plan.generation)
+
+    def _store_responses(self, settings: Settings) -> None:
+        """One store for as long as the worker lives: requests may hold it when the settings change."""
+        wanted = settings.responses
+        bounds = Bounds(wanted.ttl, wanted.max_entries, wanted.max_bytes)
+        if wanted.store and self._responses is None:
+            self._responses = ResponseStore(Path(self._info.state_dir), bounds)
+        elif self._responses is not None:
+            self._responses.bounds = bounds
+        self.worker.responses = self._responses if wanted.store else None
 
     async def _keep_in_step(self) -> None:
         refused = 0
@@ -164,6 +178,8 @@ class Lifecycle:
             self._beat.cancel()
         self._watchdog.stop()
         await worker.transport.aclose()
+        if self._responses is not None:
+            await asyncio.to_thread(self._responses.close)
         self._journal.close()
         self._state.release(self._slot)
 

@@ -13,7 +13,6 @@ from hybridgw.server.ollama_pages import no_model
 from hybridgw.server.respond import send_bytes
 from hybridgw.wire import Ask, Finish
 
-LOADS = (Route.OLLAMA_CHAT, Route.OLLAMA_GENERATE)
 _LONGEST = 4096
 """Bytes; a body with content in it is looked at only once, by the decision."""
 _EMPTY = frozenset({b"null", b"[]", b'""'})

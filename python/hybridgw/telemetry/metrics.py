@@ -87,6 +87,16 @@ class _Cells(Collector):
         ewma = GaugeMetricFamily(
             "hybridgw_first_token_ewma_seconds", "Smoothed time to first token.", labels=labels
         )
+        queue = GaugeMetricFamily(
+            "hybridgw_deployment_queue_depth",
+            "Requests that wait inside the engine, as it tells.",
+            labels=labels,
+        )
+        cache = GaugeMetricFamily(
+            "hybridgw_deployment_cache_usage",
+            "Share of the engine's memory for contexts that is taken, as it tells.",
+            labels=labels,
+        )
         breaker = GaugeMetricFamily(
             "hybridgw_breaker_state", "1 for the state the breaker is in.", labels=[*labels, "state"]
         )
@@ -110,11 +120,14 @@ class _Cells(Collector):
                 tokens.add_metric([*where, kind], cells[f"{kind}_tokens"])
             in_flight.add_metric(where, cells["in_flight"])
             ewma.add_metric(where, cells["ttft_ewma_us"] / 1e6)
+            for family, told in ((queue, cells["waiting"]), (cache, cells["cache"])):
+                if told is not None:
+                    family.add_metric(where, told)
             for state in _STATES:
                 breaker.add_metric([*where, state], float(cells["breaker"] == state))
             _add_histogram(first, where, cells["ttft"])
             _add_histogram(duration, where, cells["duration"])
-        yield from (attempts, tokens, in_flight, ewma, breaker, first, duration)
+        yield from (attempts, tokens, in_flight, ewma, queue, cache, breaker, first, duration)
 
 
 def _add_histogram(family: HistogramMetricFamily, labels: list[str], cells: dict[str, Any]) -> None:

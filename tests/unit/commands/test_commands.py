@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hybridgw.cli import ROUTES, main
+from hybridgw.commands import journal
 from hybridgw.core import Route
 
 CONFIG = (
@@ -138,6 +139,14 @@ def test_damage_that_is_found_while_following_is_said_once(
     assert result.exit_code == 1
     lines = [Path(line.partition(": ")[0]).name for line in result.stderr.splitlines()]
     assert lines == ["0.journal", "1.journal"]
+
+
+@pytest.mark.parametrize(
+    ("nanos", "shown"),
+    [(None, "-"), (0, "$0.0"), (12_300_000, "$0.0123"), (150, "$0.00000015"), (3_000_000_000, "$3.0")],
+)
+def test_a_cost_is_shown_as_it_was_reported(nanos: int | None, shown: str) -> None:
+    assert journal.dollars(nanos) == shown
 
 
 def test_places_of_findings_count_characters(tmp_path: Path) -> None:

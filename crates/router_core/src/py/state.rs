@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::breaker;
-use crate::shared::{HistogramTotals, Owner, StateFile, StatusClass, WorkerSlot};
+use crate::shared::{EngineLoad, HistogramTotals, Owner, StateFile, StatusClass, WorkerSlot};
 use crate::types::{Now, Route};
 
 pub use journal::PyJournal;
@@ -232,6 +232,9 @@ impl PyStateFile {
                 breaker::view(words, WINDOW_MS, at(mono_ns)).phase.name(),
             )?;
             dict.set_item("ttft_ewma_us", totals.ttft_ewma_us)?;
+            dict.set_item("waiting", totals.load.map(|load| load.waiting))?;
+            let cache = totals.load.and_then(|load| load.cache);
+            dict.set_item("cache", cache.map(|cache| f64::from(cache) / 1_000.0))?;
             deployments.set_item(totals.identity, dict)?;
         }
         let requests = PyDict::new(py);
@@ -260,6 +263,29 @@ impl PyStateFile {
         self.inner
             .find(identity)
             .is_some_and(|index| breaker::hint_alive(self.inner.deployment(index), at(mono_ns)))
+    }
+
+    /// What an engine says of its load, for `holds_ms`; `cache` is the share of its memory for
+    /// contexts that is taken. Whether the identity holds a slot.
+    fn report_load(
+        &self,
+        identity: u64,
+        waiting: u64,
+        cache: Option<f64>,
+        holds_ms: u64,
+        mono_ns: u64,
+    ) -> bool {
+        let load = EngineLoad {
+            waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
+            // Out of range is brought into it, and what is no number is 0.
+            cache: cache.map(|share| (share * 1_000.0).round() as u16),
+        };
+        let found = self.inner.find(identity);
+        found.is_some_and(|index| {
+            let words = self.inner.deployment(index);
+            words.report_load(load, holds_ms, at(mono_ns));
+            true
+        })
     }
 
     #[pyo3(signature = (mono_ns, window_ms = WINDOW_MS))]

@@ -134,6 +134,7 @@ impl Core {
             weight: planned.weight,
             order: planned.order,
             in_flight: u32::try_from(self.state.in_flight(slot)).unwrap_or(u32::MAX - 1),
+            waiting: words.load(now).map_or(0, |load| load.waiting),
             ttft_us: match words.ttft_us(now) {
                 0 => None,
                 ttft => Some(u32::try_from(ttft).unwrap_or(u32::MAX)),

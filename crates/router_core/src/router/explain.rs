@@ -161,6 +161,7 @@ fn candidate(core: &Core, facts: &Facts, ask: &Ask<'_>, ranked: &Ranked) -> Valu
             "weight": entry.weight,
             "order": entry.order,
             "in_flight": entry.in_flight,
+            "waiting": entry.waiting,
             "ttft_ms": entry.ttft_us.map(|ttft| f64::from(ttft) / 1000.0),
             "tokens_this_minute": entry.tokens,
             "price": entry.price,

@@ -23,6 +23,8 @@ pub struct Entry {
     pub order: i64,
     /// Requests in flight, over the host.
     pub in_flight: u32,
+    /// Requests that wait inside the engine, whoever sent them; 0 when it does not say.
+    pub waiting: u32,
     /// Time to first token, microseconds; `None` when it was not measured lately.
     pub ttft_us: Option<u32>,
     /// Tokens in the running minute.
@@ -46,7 +48,9 @@ pub fn arrange(strategy: Strategy, entries: &mut [Entry], draws: &mut Draws) {
         Strategy::Priority => by_score(entries, draws, |entry| entry.order as f64),
         Strategy::LeastBusy => {
             by_score(entries, draws, |entry| {
-                f64::from(entry.in_flight + 1) / entry.weight.max(f64::MIN_POSITIVE)
+                // Those of ours that wait count twice: a queue is worse than work in progress.
+                let busy = f64::from(entry.in_flight + 1) + f64::from(entry.waiting);
+                busy / entry.weight.max(f64::MIN_POSITIVE)
             });
         }
         Strategy::Usage => by_score(entries, draws, |entry| entry.tokens as f64),

@@ -11,6 +11,7 @@ fn entry(key: u32) -> Entry {
         weight: 1.0,
         order: 0,
         in_flight: 0,
+        waiting: 0,
         ttft_us: None,
         tokens: 0,
         price: None,
@@ -102,6 +103,26 @@ fn the_strategy_table() {
             assert_eq!(order(strategy, &entries, draw), [1, 0, 2], "{strategy:?}");
         }
     }
+}
+
+#[test]
+fn what_waits_inside_an_engine_makes_it_busy() {
+    let entries = [
+        Entry {
+            waiting: 7,
+            ..entry(0)
+        },
+        Entry {
+            in_flight: 5,
+            ..entry(1)
+        },
+        Entry {
+            in_flight: 2,
+            waiting: 2,
+            ..entry(2)
+        },
+    ];
+    assert_eq!(order(Strategy::LeastBusy, &entries, 5), [2, 1, 0]);
 }
 
 #[test]
@@ -265,6 +286,7 @@ fn entries() -> impl proptest::strategy::Strategy<Value = Vec<Entry>> {
                     weight,
                     order,
                     in_flight,
+                    waiting: in_flight / 2,
                     ttft_us,
                     tokens,
                     price,

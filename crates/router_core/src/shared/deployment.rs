@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cas::update;
+use super::load::EngineLoad;
 use crate::types::Now;
 
 /// Buckets of the breaker's sliding window.
@@ -40,7 +41,9 @@ pub struct DeploymentWords {
     pub cool_until_ms: AtomicU64,
     /// The credential is disabled until this time (monotonic milliseconds); only ever raised.
     pub credential_until_ms: AtomicU64,
-    spare: [AtomicU64; 3],
+    /// What the engine says of itself; the housekeeper writes it.
+    load: AtomicU64,
+    spare: [AtomicU64; 2],
     // From here on: written by every attempt.
     /// The sliding window of the breaker: each word packs {bucket number, successes, failures}.
     pub window: [AtomicU64; WINDOW_BUCKETS],
@@ -124,6 +127,16 @@ impl DeploymentWords {
         });
     }
 
+    /// What the engine said of its load, as long as that holds.
+    pub fn load(&self, now: Now) -> Option<EngineLoad> {
+        EngineLoad::of(self.load.load(Ordering::Relaxed), now)
+    }
+
+    /// The engine says this of its load; it holds for `holds_ms`.
+    pub fn report_load(&self, load: EngineLoad, holds_ms: u64, now: Now) {
+        self.load.store(load.word(holds_ms, now), Ordering::Relaxed);
+    }
+
     /// Forgets everything about the former holder of the slot, except who it was.
     pub(super) fn reset(&self) {
         let words = [
@@ -133,6 +146,7 @@ impl DeploymentWords {
             &self.last_generation,
             &self.ttft,
             &self.tokens,
+            &self.load,
         ];
         words
             .into_iter()

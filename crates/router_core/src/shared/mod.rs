@@ -12,6 +12,7 @@ mod cas;
 mod deployment;
 pub mod journal;
 mod layout;
+mod load;
 mod map;
 mod metrics;
 mod snapshot;
@@ -21,6 +22,7 @@ mod worker;
 pub use cas::{update, MAX_TRIES};
 pub use deployment::{DeploymentWords, SCRIPTS, WINDOW_BUCKETS};
 pub use layout::LAYOUT_HASH;
+pub use load::EngineLoad;
 pub use metrics::{
     AttemptReport, Cell, Histogram, StatusClass, DURATION_BOUNDS_US, OVERHEAD_BOUNDS_US,
     TTFT_BOUNDS_US,

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::load::EngineLoad;
 use super::metrics::{
     Histogram, StatusClass, DURATION_BOUNDS_US, OVERHEAD_BOUNDS_US, TTFT_BOUNDS_US,
 };
@@ -62,6 +63,8 @@ pub struct DeploymentTotals {
     pub in_flight: u64,
     /// Moving average of the time to first token; 0 when unknown.
     pub ttft_ewma_us: u64,
+    /// What the engine says of its own load, where it is asked.
+    pub load: Option<EngineLoad>,
 }
 
 /// All counters of the host.
@@ -147,6 +150,7 @@ impl StateFile {
             duration: HistogramTotals::new(&DURATION_BOUNDS_US),
             in_flight: self.in_flight(index),
             ttft_ewma_us: words.ttft_us(now),
+            load: words.load(now),
         };
         for slot in 0..self.worker_slots() {
             let cell = self.cell(slot, index);

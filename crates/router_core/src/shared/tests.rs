@@ -251,6 +251,12 @@ fn reserving_finds_claims_and_reuses() {
     state.attempt_ended(slot, 1);
     state.deployment(1).breaker.store(9, Ordering::Relaxed);
     state.deployment(1).observe_ttft(5, NOW);
+    let load = EngineLoad {
+        waiting: 7,
+        cache: Some(500),
+    };
+    state.deployment(1).report_load(load, 1_000, NOW);
+    assert_eq!(state.snapshot(NOW).deployments[1].load, Some(load));
     assert_eq!(state.reserve(&[14], 3), Some(vec![1]));
     assert_eq!(
         state.deployment(1).breaker.load(Ordering::Relaxed),
@@ -258,6 +264,7 @@ fn reserving_finds_claims_and_reuses() {
         "nothing is inherited"
     );
     assert_eq!(state.deployment(1).ttft_us(NOW), 0);
+    assert_eq!(state.deployment(1).load(NOW), None);
     assert_eq!(state.find(12), None);
     for slot in [0, 1, 2] {
         assert_eq!(state.deployment(slot).last_generation(), [2, 3, 2][slot]);

@@ -284,7 +284,7 @@ fn starts_json(buffer: &[u8], at: usize) -> Option<bool> {
     buffer.get(at).map(|byte| matches!(byte, b'{' | b'['))
 }
 
-fn bom(line: &[u8]) -> usize {
+pub(super) fn bom(line: &[u8]) -> usize {
     3 * usize::from(line.starts_with(b"\xef\xbb\xbf"))
 }
 

@@ -2,11 +2,12 @@
 
 use super::facts::Facts;
 use super::framer::{join, Data, Frame};
+use super::late::Late;
 use super::observe::{is_error_name, observe, ChoiceList};
 use super::options::RelayOptions;
 use super::repair::{Mender, Repairs};
 use super::Shape;
-use crate::types::json::write_string;
+use crate::types::json::{write_string, Span};
 
 /// What becomes of an event.
 pub(super) enum Verdict {
@@ -18,14 +19,47 @@ pub(super) enum Verdict {
     Replace(Vec<u8>),
 }
 
+impl Verdict {
+    /// The same behind what was kept back until now; `event` is what passes.
+    fn after(self, mut kept: Vec<u8>, event: &[u8]) -> Self {
+        match self {
+            Self::Pass => {
+                kept.extend_from_slice(event);
+                Self::Mend(kept)
+            }
+            Self::Mend(bytes) => {
+                kept.extend_from_slice(&bytes);
+                Self::Mend(kept)
+            }
+            Self::Replace(bytes) => {
+                kept.extend_from_slice(&bytes);
+                Self::Replace(kept)
+            }
+            Self::Drop => Self::Replace(kept),
+        }
+    }
+}
+
+/// What became of the last event: a late line feed shares it.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// Forwarded with its own line ends.
+    Passed,
+    Gone,
+    /// Kept for later.
+    Kept,
+}
+
 /// Judges the events of one answer in their order.
 pub(super) struct Judge {
     shape: Shape,
     strip_usage: bool,
     pub(super) facts: Facts,
     mender: Mender,
-    /// The last event was forwarded with its own line ends.
-    passed: bool,
+    late: Late,
+    /// Where the current event, one that is to be kept, holds its usage.
+    keep: Option<Span>,
+    fate: Fate,
     /// Bytes looked at, for tests of linearity.
     pub(super) visited: u64,
 }
@@ -37,38 +71,61 @@ impl Judge {
             strip_usage: options.strip_usage && options.shape.is_chat(),
             facts: Facts::default(),
             mender: Mender::new(options.shape.mendable(options.repairs)),
-            passed: true,
+            late: Late::default(),
+            keep: None,
+            fate: Fate::Passed,
             visited: 0,
         }
     }
 
-    /// What becomes of one event.
-    pub(super) fn judge(&mut self, event: &[u8], frame: &Frame) -> Verdict {
+    /// What becomes of one event. `last`: it is known that the terminal event follows at once.
+    pub(super) fn judge(&mut self, event: &[u8], frame: &Frame, last: bool) -> Verdict {
         if frame.tail {
-            return if self.passed {
-                Verdict::Pass
-            } else {
-                Verdict::Drop
+            return match self.fate {
+                Fate::Passed => Verdict::Pass,
+                Fate::Gone => Verdict::Drop,
+                Fate::Kept => {
+                    self.late.tail(event);
+                    Verdict::Drop
+                }
             };
         }
+        let mut kept = false;
         let verdict = match frame.data {
             Data::None => Verdict::Pass,
             Data::One(span) => {
                 let data = span.of(event);
-                match self.judge_data(data, event, frame) {
-                    Verdict::Mend(data) => {
+                let verdict = self.judge_data(data, event, frame);
+                match (verdict, self.keep.take()) {
+                    (_, Some(_)) if last => {
+                        self.late.forget();
+                        Verdict::Pass
+                    }
+                    (_, Some(usage)) => {
+                        kept = true;
+                        let usage = usage.moved(span.start);
+                        let mark = self.late.hold(event, usage, frame.opening);
+                        Verdict::Mend(mark)
+                    }
+                    (Verdict::Mend(data), None) => {
                         let (before, after) = (&event[..span.start], &event[span.end..]);
                         Verdict::Mend([before, &data, after].concat())
                     }
-                    other => other,
+                    (other, None) => other,
                 }
             }
             Data::Many => {
                 let data = join(event, frame.opening);
                 self.visited += event.len() as u64;
-                match self.judge_data(&data, event, frame) {
-                    Verdict::Mend(data) => Verdict::Replace(as_event(&one_line(data))),
-                    other => other,
+                let verdict = self.judge_data(&data, event, frame);
+                match (verdict, self.keep.take()) {
+                    (_, Some(usage)) => {
+                        let usage = usage.moved(EVENT_HEAD.len());
+                        self.late.hold_made(as_event(&one_line(data)), usage);
+                        Verdict::Drop
+                    }
+                    (Verdict::Mend(data), None) => Verdict::Replace(as_event(&one_line(data))),
+                    (other, None) => other,
                 }
             }
             Data::Bare => {
@@ -76,8 +133,21 @@ impl Judge {
                 Verdict::Replace(as_event(&one_line(event.to_vec())))
             }
         };
-        self.passed = matches!(verdict, Verdict::Pass | Verdict::Mend(_));
+        let verdict = match self.late.due() {
+            Some(late) => verdict.after(late, event),
+            None => verdict,
+        };
+        self.fate = match verdict {
+            _ if kept => Fate::Kept,
+            Verdict::Pass | Verdict::Mend(_) => Fate::Passed,
+            Verdict::Drop | Verdict::Replace(_) => Fate::Gone,
+        };
         verdict
+    }
+
+    /// The event that was kept back, at the end of the answer.
+    pub(super) fn take_late(&mut self) -> Option<Vec<u8>> {
+        self.late.take()
     }
 
     /// The verdict on an event's data; [`Verdict::Mend`] holds the data alone.
@@ -92,6 +162,7 @@ impl Judge {
         if data.starts_with(b"[DONE]") {
             // Elsewhere a stray one means nothing: clients there wait for the mark of their protocol.
             facts.terminal = self.shape.is_chat();
+            self.late.release();
             return Verdict::Pass;
         }
         if data.trim_ascii().is_empty() {
@@ -102,6 +173,10 @@ impl Judge {
         let Ok(seen) = observe(data, self.shape, name, facts, &mut self.mender) else {
             return self.unreadable(data, name);
         };
+        if seen.error {
+            // Whoever reads on after an error is told everything that came before it.
+            self.late.release();
+        }
         if let Some(data) = seen.rewritten {
             return Verdict::Replace(as_event(&data));
         }
@@ -109,6 +184,14 @@ impl Judge {
             let no_choice = seen.choices == ChoiceList::Empty;
             if self.strip_usage && no_choice && seen.usage {
                 return Verdict::Drop;
+            }
+            if let Some(usage) = seen.usage_span {
+                if !no_choice {
+                    self.late.renew(usage.of(data));
+                } else if self.mender.does(Repairs::LATE_USAGE) {
+                    self.keep = Some(usage);
+                    return Verdict::Drop;
+                }
             }
             if seen.choices != ChoiceList::Filled
                 && !seen.usage
@@ -129,6 +212,7 @@ impl Judge {
             self.facts.content = true;
             return Verdict::Pass;
         }
+        self.late.release();
         let mut literal = Vec::with_capacity(data.len() + 2);
         write_string(&mut literal, &String::from_utf8_lossy(data));
         let facts = &mut self.facts;
@@ -141,8 +225,10 @@ impl Judge {
     }
 }
 
+const EVENT_HEAD: &[u8] = b"data: ";
+
 fn as_event(data: &[u8]) -> Vec<u8> {
-    [b"data: ", data, b"\n\n"].concat()
+    [EVENT_HEAD, data, b"\n\n"].concat()
 }
 
 /// JSON of several lines as one: its line ends lie between tokens, where any white space will do.

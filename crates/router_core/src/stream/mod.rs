@@ -12,7 +12,7 @@
 //! its relatives; whatever is asked for, they do nothing to other shapes.
 //!
 //! The same bytes give the same output and the same facts however they were split. Memory is
-//! bounded by the largest event allowed. With no repairs and no usage to strip the output is
+//! bounded by two of the largest event allowed. With no repairs and no usage to strip the output is
 //! identical to the input, except for an unfinished last event, which is completed when it is
 //! whole JSON and dropped when it is not, and for bare JSON, which becomes an event.
 //!
@@ -21,8 +21,10 @@
 mod balance;
 mod facts;
 mod framer;
+mod heads;
 mod json;
 mod judge;
+mod late;
 mod observe;
 mod options;
 mod relay;

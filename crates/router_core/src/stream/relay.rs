@@ -102,6 +102,7 @@ impl Relay {
         let mut out = Vec::new();
         if !std::mem::replace(&mut self.ended, true) && !self.judge.facts.not_sse {
             out = self.last_event();
+            out.extend(self.judge.take_late().unwrap_or_default());
             if self.options.repairs.contains(Repairs::MISSING_DONE) && self.end() == End::Finished {
                 out.extend_from_slice(DONE);
             }
@@ -221,7 +222,8 @@ impl Relay {
                 self.judge.facts.too_large = true;
                 break;
             }
-            let instead = match self.judge.judge(&buffer[start..end], &frame) {
+            let last = buffer[end..].starts_with(DONE);
+            let instead = match self.judge.judge(&buffer[start..end], &frame, last) {
                 Verdict::Pass => None,
                 Verdict::Drop => Some(Vec::new()),
                 Verdict::Mend(bytes) | Verdict::Replace(bytes) => Some(bytes),
@@ -258,19 +260,17 @@ impl Relay {
         if !whole {
             return Vec::new();
         }
-        match self.judge.judge(&buffer, &frame) {
-            Verdict::Pass => {}
-            Verdict::Drop => return Vec::new(),
-            Verdict::Mend(mended) => buffer = mended,
-            Verdict::Replace(event) => return event,
-        }
         let is_line = self.options.shape == Shape::Ollama;
         buffer.extend_from_slice(if is_line || buffer.ends_with(b"\n") {
             b"\n"
         } else {
             b"\n\n"
         });
-        buffer
+        match self.judge.judge(&buffer, &frame, false) {
+            Verdict::Pass => buffer,
+            Verdict::Drop => Vec::new(),
+            Verdict::Mend(bytes) | Verdict::Replace(bytes) => bytes,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! patches bytes inside the event's data and leaves the rest of the event alone.
 
 use super::facts::{bit, FinishReasons};
+use super::heads::{Cuts, Heads};
 use crate::types::json::{write_string, Kind, Raw, Scanner, Span, Value, MAX_DEPTH};
 
 /// Which faults of a backend are mended. A set of flags; numbers are part of the Python interface.
@@ -29,9 +30,14 @@ impl Repairs {
     pub const FINISH_REASON_MAP: Self = Self(1 << 6);
     /// Events without any choice, usage or error are dropped: clients read `choices[0]`.
     pub const EMPTY_CHOICES_KEEPALIVE: Self = Self(1 << 7);
+    /// The event with usage and no choice comes last before `[DONE]`: accumulators keep the last
+    /// value, and a chunk that follows has none.
+    pub const LATE_USAGE: Self = Self(1 << 8);
+    /// A tool call's `id`, `type` and name only once: accumulators concatenate them.
+    pub const REPEATED_TOOL_HEAD: Self = Self(1 << 9);
 
     /// All flags with the names used in configuration and catalogues.
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 10] = [
         ("repeated_role", Self::REPEATED_ROLE),
         ("missing_tool_index", Self::MISSING_TOOL_INDEX),
         ("missing_done", Self::MISSING_DONE),
@@ -40,6 +46,8 @@ impl Repairs {
         ("integer_error_code", Self::INTEGER_ERROR_CODE),
         ("finish_reason_map", Self::FINISH_REASON_MAP),
         ("empty_choices_keepalive", Self::EMPTY_CHOICES_KEEPALIVE),
+        ("late_usage", Self::LATE_USAGE),
+        ("repeated_tool_head", Self::REPEATED_TOOL_HEAD),
     ];
 
     /// Those that make sense for an answer in one piece.
@@ -84,9 +92,9 @@ const FINISH_REASONS: &[(&str, &[u8])] = &[
     ("SAFETY", b"\"content_filter\""),
 ];
 
-/// How many tool calls of one answer are told apart by id. More share the last index, which keeps
-/// the work per fragment bounded whatever an upstream sends.
-const MAX_TOOLS: usize = 256;
+/// How many tool calls of one answer are told apart. Of those without an index more share the last
+/// one, heads of more are left alone; that bounds the work per fragment whatever an upstream sends.
+pub(super) const MAX_TOOLS: usize = 256;
 
 /// What one delta holds that a repair may touch. Spans are offsets in the event's data.
 #[derive(Debug, Default)]
@@ -114,6 +122,7 @@ pub(super) struct Mender {
     roles: u128,
     /// Tool calls that came without an index, in order of appearance.
     tools: Vec<Tool>,
+    heads: Heads,
     patches: Vec<Patch>,
 }
 
@@ -123,6 +132,7 @@ impl Mender {
             repairs,
             roles: 0,
             tools: Vec::new(),
+            heads: Heads::default(),
             patches: Vec::new(),
         }
     }
@@ -152,8 +162,8 @@ impl Mender {
             self.roles |= bit(choice);
         }
         if let Some(tools) = delta.tools {
-            if self.does(Repairs::MISSING_TOOL_INDEX) {
-                self.tool_indexes(data, choice, tools);
+            if self.does(Repairs::MISSING_TOOL_INDEX) || self.does(Repairs::REPEATED_TOOL_HEAD) {
+                self.tool_calls(data, choice, tools);
             }
         }
     }
@@ -180,9 +190,8 @@ impl Mender {
         }
     }
 
-    /// Gives each fragment without an index one. A new id starts the next call, a fragment without
-    /// an id continues the last one.
-    fn tool_indexes(&mut self, data: &[u8], choice: u64, tools: Value) {
+    /// Mends the fragments of tool calls.
+    fn tool_calls(&mut self, data: &[u8], choice: u64, tools: Value) {
         let base = tools.span.start;
         let array = tools.span.of(data);
         let mut scanner = Scanner::new(array, MAX_DEPTH);
@@ -192,35 +201,46 @@ impl Mender {
         let mut first = true;
         while let Ok(true) = scanner.next_item(std::mem::take(&mut first)) {
             let Ok(item) = scanner.skip() else { return };
-            if item.kind != Kind::Object {
-                continue;
+            if item.kind == Kind::Object {
+                let span = item.span.moved(base);
+                self.tool_call(data, choice, Value { span, ..item });
             }
-            let fragment = item.raw(array);
-            let start = base + item.span.start;
-            let index = fragment.get("index");
-            if index.is_some_and(|index| !index.is_null()) {
-                continue;
+        }
+    }
+
+    /// Gives a fragment without an index one: a new id starts the next call, a fragment without an
+    /// id continues the last one. Cuts out what it repeats of its call.
+    fn tool_call(&mut self, data: &[u8], choice: u64, item: Value) {
+        let fragment = item.raw(data);
+        let index = fragment.get("index");
+        let is_missing = index.is_none_or(|index| index.is_null());
+        let mends = is_missing && self.does(Repairs::MISSING_TOOL_INDEX);
+        let number = if mends {
+            Some(self.tool_number(choice, fragment.get("id")) as u64)
+        } else {
+            index.filter(|_| !is_missing).and_then(|it| it.as_u64())
+        };
+        // Without an index nobody can tell what it continues.
+        let Some(number) = number else { return };
+        let cuts = if self.does(Repairs::REPEATED_TOOL_HEAD) {
+            self.heads.repeated(choice, number, data, item)
+        } else {
+            Cuts::default()
+        };
+        let start = item.span.start;
+        if mends && index.is_some() {
+            if let Some(span) = null_index(fragment.bytes()) {
+                self.patch(span.moved(start), number.to_string().as_bytes());
             }
-            let number = self.tool_number(choice, fragment.get("id")).to_string();
-            if index.is_some() {
-                if let Some(span) = null_index(fragment.bytes()) {
-                    let span = Span {
-                        start: start + span.start,
-                        end: start + span.end,
-                    };
-                    self.patch(span, number.as_bytes());
-                }
-                continue;
-            }
-            let comma = if fragment.is_truthy() { "," } else { "" };
+        } else if mends {
+            let alone = cuts.empty || !fragment.is_truthy();
+            let comma = if alone { "" } else { "," };
             let member = format!("\"index\":{number}{comma}");
-            self.patch(
-                Span {
-                    start: start + 1,
-                    end: start + 1,
-                },
-                member.as_bytes(),
-            );
+            let (start, end) = (start + 1, start + 1);
+            self.patch(Span { start, end }, member.as_bytes());
+        }
+        for span in cuts.spans {
+            self.patch(span, b"");
         }
     }
 

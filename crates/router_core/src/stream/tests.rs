@@ -3,6 +3,7 @@
 use super::*;
 
 mod framing;
+mod late;
 mod repairing;
 mod shapes;
 
@@ -53,6 +54,11 @@ fn stripping() -> RelayOptions {
 
 fn repairing(repairs: Repairs) -> RelayOptions {
     RelayOptions { repairs, ..plain() }
+}
+
+fn every_repair() -> Repairs {
+    let all = Repairs::ALL.iter();
+    all.fold(Repairs::NONE, |sum, (_, flag)| sum.union(*flag))
 }
 
 fn chunk(delta: &str) -> String {

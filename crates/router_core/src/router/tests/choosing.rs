@@ -1,4 +1,5 @@
 use super::*;
+use crate::shared::EngineLoad;
 
 const TIERS: &str = r#"{"name":"m","groups":[[0],[1],[2]]}"#;
 
@@ -167,6 +168,32 @@ fn the_least_busy_deployment_is_chosen_over_the_host() {
     let other = worker.decide().unwrap();
     assert_ne!(first(&one).0, first(&other).0);
     assert_eq!((worker.in_flight(0), worker.in_flight(1)), (1, 1));
+}
+
+#[test]
+fn an_engine_with_a_queue_is_busy_as_long_as_that_is_news() {
+    let mut worker = Worker::new(&plan(
+        &[0, 0],
+        r#"{"name":"m","strategy":"least_busy","groups":[[0,1]]}"#,
+        "",
+    ));
+    let load = EngineLoad {
+        waiting: 1,
+        cache: None,
+    };
+    let slot = worker.state.find(1).unwrap();
+    let words = worker.state.deployment(slot);
+    words.report_load(load, 10_000, worker.now());
+    for draw in 0..20 {
+        worker.draw = draw;
+        assert_eq!(first(&worker.decide().unwrap()).0, 1);
+    }
+    worker.ms += 10_100;
+    let chosen = |draw| {
+        worker.draw = draw;
+        first(&worker.decide().unwrap()).0
+    };
+    assert!((0..20).map(chosen).any(|deployment| deployment == 0));
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub(super) fn observe(
     while let Some(key) = scanner.next_key(std::mem::take(&mut first))? {
         match &*name(data, key) {
             b"choices" => choices = read_choices(&mut scanner, data, facts, mender)?,
-            b"usage" => usage = Some(scanner.skip()?.raw(data)),
+            b"usage" => usage = Some(scanner.skip()?),
             b"error" => error = Some(scanner.skip()?),
             b"object" => flat.object = Some(scanner.skip()?.raw(data)),
             b"message" => flat.message = Some(scanner.skip()?.raw(data)),
@@ -60,9 +60,9 @@ pub(super) fn observe(
         }
     }
     scanner.end()?;
-    let usage = usage
-        .and_then(Usage::of_chat)
-        .or_else(|| Usage::of_ollama(prompt, None));
+    let counted = usage.and_then(|usage| Usage::of_chat(usage.raw(data)));
+    let usage_span = usage.filter(|_| counted.is_some()).map(|usage| usage.span);
+    let usage = counted.or_else(|| Usage::of_ollama(prompt, None));
     if usage.is_some() {
         facts.usage = usage;
     }
@@ -82,6 +82,7 @@ pub(super) fn observe(
     Ok(Seen {
         choices,
         usage: usage.is_some(),
+        usage_span,
         error: error.is_some() || is_flat,
         rewritten,
     })
@@ -265,20 +266,16 @@ fn each_member(data: &[u8], object: Value, mut member: impl FnMut(Text, Value)) 
     if scanner.enter().is_err() {
         return;
     }
-    let moved = |span: Span| Span {
-        start: span.start + base,
-        end: span.end + base,
-    };
     let mut first = true;
     while let Ok(Some(key)) = scanner.next_key(std::mem::take(&mut first)) {
         let Ok(value) = scanner.skip() else { return };
         member(
             Text {
-                span: moved(key.span),
+                span: key.span.moved(base),
                 ..key
             },
             Value {
-                span: moved(value.span),
+                span: value.span.moved(base),
                 ..value
             },
         );

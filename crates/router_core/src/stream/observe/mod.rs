@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use super::facts::{Facts, UpstreamError};
 use super::repair::Mender;
 use super::Shape;
-use crate::types::json::{Fault, Kind, Raw, Scanner, Text, MAX_DEPTH};
+use crate::types::json::{Fault, Kind, Raw, Scanner, Span, Text, MAX_DEPTH};
 
 /// What kind of list `choices` was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(super) struct Seen {
     pub(super) choices: ChoiceList,
     /// It reports usage (null does not count).
     pub(super) usage: bool,
+    /// Where in the data, for Chat Completions.
+    pub(super) usage_span: Option<Span>,
     pub(super) error: bool,
     /// For errors that the repair table rewrites: the data that replaces the event's.
     pub(super) rewritten: Option<Vec<u8>>,
@@ -41,6 +43,7 @@ impl Seen {
     const PASSED: Self = Self {
         choices: ChoiceList::Absent,
         usage: false,
+        usage_span: None,
         error: false,
         rewritten: None,
     };

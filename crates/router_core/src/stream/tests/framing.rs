@@ -199,6 +199,9 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
         "data: {\"error\":{\"code\":500,\"message\":\"é\"}}", "data: {\"a\":", "data: 1}", "\u{feff}data: {}", "  ", "{", "<p>",
         "data: {\"choices\":[{\"index\":1,\"delta\":null,\"finish_reason\":\"eos\"}]}",
         "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"id\":\"a\"},{\"id\":\"b\"}]},\"index\":0}]}",
+        "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\"}}]}}]}",
+        "data: {\"choices\":[{\"delta\":{\"content\":\"c\"}}],\"usage\":{\"prompt_tokens\":1,\r\"completion_tokens\":3}}",
+        "data: {\"choices\":[],\"usage\":\ndata: {\"prompt_tokens\":1}}",
     ]);
     lines.extend([FINISH, USAGE].map(|event| event.trim_end().to_owned()));
     lines.push(
@@ -223,7 +226,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 fn options() -> impl Strategy<Value = RelayOptions> {
     (
         any::<bool>(),
-        0..256u32,
+        0..1u32 << Repairs::ALL.len(),
         prop_oneof![Just(MAX_EVENT), 20..200usize],
     )
         .prop_map(|(strip_usage, bits, max_event)| RelayOptions {

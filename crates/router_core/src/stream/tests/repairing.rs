@@ -18,7 +18,8 @@ fn flags_and_names_agree() {
         assert_eq!(flag.bits(), 1 << position);
     }
     assert_eq!(Repairs::from_bits(0), Some(Repairs::NONE));
-    assert!(Repairs::from_bits(255).is_some() && Repairs::from_bits(256).is_none());
+    let bits = every_repair().bits();
+    assert!(Repairs::from_bits(bits + 1).is_none());
 }
 
 #[test]
@@ -87,6 +88,102 @@ fn tool_fragments_get_an_index() {
     ]
     .concat();
     assert_eq!(mended(Repairs::MISSING_TOOL_INDEX, &input), expected);
+}
+
+#[test]
+fn the_head_of_a_tool_call_goes_out_once() {
+    let event = |tools: &str| chunk(&format!("{{\"tool_calls\":{tools}}}"));
+    let cases = [
+        // As vLLM and others repeat it.
+        (
+            r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":""}}]"#,
+            r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":""}}]"#,
+        ),
+        (
+            r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{"}}]"#,
+            r#"[{"index":0,"function":{"arguments":"{"}}]"#,
+        ),
+        (
+            r#"[{"id": "a" , "type" : "function","function":{"arguments":"}", "name":"f" },"index":0}]"#,
+            r#"[{"function":{"arguments":"}" },"index":0}]"#,
+        ),
+        (
+            r#"[ { "id":"a", "x":1 , "type":"function" , "index":0 , "function":{ "name":"f" } } ]"#,
+            r#"[ { "x":1 , "index":0 , "function":{  } } ]"#,
+        ),
+        // Escapes say the same.
+        (
+            r#"[{"index":0,"i\u0064":"\u0061","function":{"arguments":"x"}}]"#,
+            r#"[{"index":0,"function":{"arguments":"x"}}]"#,
+        ),
+        // Nothing said, nothing repeated; no text, no head.
+        (
+            r#"[{"index":0,"id":"","type":null,"function":{"name":"","arguments":"x"}}]"#,
+            r#"[{"index":0,"id":"","type":null,"function":{"name":"","arguments":"x"}}]"#,
+        ),
+        // A second call, whose name is the same one.
+        (
+            r#"[{"index":1,"id":"b","function":{"name":"f"}},{"index":1,"id":"b","function":{"name":"f"}}]"#,
+            r#"[{"index":1,"id":"b","function":{"name":"f"}},{"index":1,"function":{}}]"#,
+        ),
+        // Another call that shares the index keeps all of its head.
+        (
+            r#"[{"index":1,"id":"c","type":"function","function":{"name":"f"}}]"#,
+            r#"[{"index":1,"id":"c","type":"function","function":{"name":"f"}}]"#,
+        ),
+        // A name that comes in parts, and then again.
+        (
+            r#"[{"index":1,"function":{"name":"oo"}},{"index":1,"function":{"name":"foo"}}]"#,
+            r#"[{"index":1,"function":{"name":"oo"}},{"index":1,"function":{}}]"#,
+        ),
+        // Whose fragment this is nobody knows.
+        (
+            r#"[{"id":"a","function":{"name":"f"}},7,[],{"index":0,"function":"f"}]"#,
+            r#"[{"id":"a","function":{"name":"f"}},7,[],{"index":0,"function":"f"}]"#,
+        ),
+    ];
+    let both = |side: fn(&(&'static str, &'static str)) -> &'static str| {
+        cases
+            .iter()
+            .map(|case| event(side(case)))
+            .collect::<String>()
+    };
+    let repaired = mended(Repairs::REPEATED_TOOL_HEAD, &both(|case| case.0));
+    assert_eq!(repaired, both(|case| case.1));
+}
+
+#[test]
+fn a_head_is_repeated_without_an_index() {
+    let event = |tools: &str| chunk(&format!("{{\"tool_calls\":{tools}}}"));
+    let both = Repairs::REPEATED_TOOL_HEAD.union(Repairs::MISSING_TOOL_INDEX);
+    let input = [
+        event(r#"[{"id":"a","function":{"name":"f","arguments":""}}]"#),
+        event(r#"[{"id":"a","function":{"name":"f","arguments":"{}"}}]"#),
+        event(r#"[{"id":"a"},{"id":"b"}]"#),
+        event(r#"[{"index":null,"id":"b"}]"#),
+    ];
+    let expected = [
+        event(r#"[{"index":0,"id":"a","function":{"name":"f","arguments":""}}]"#),
+        event(r#"[{"index":0,"function":{"arguments":"{}"}}]"#),
+        event(r#"[{"index":0},{"index":1,"id":"b"}]"#),
+        event(r#"[{"index":1}]"#),
+    ];
+    assert_eq!(mended(both, &input.concat()), expected.concat());
+}
+
+#[test]
+fn heads_are_remembered_within_bounds() {
+    let call = |index: usize, id: &str| {
+        let tool = format!(r#"{{"tool_calls":[{{"index":{index},"id":"{id}"}}]}}"#);
+        chunk(&tool)
+    };
+    let many: String = (0..300).map(|index| call(index, "a")).collect();
+    let twice = mended(Repairs::REPEATED_TOOL_HEAD, &[&*many, &many].concat());
+    assert!(twice.starts_with(&many));
+    assert_eq!(twice.matches("\"id\":\"a\"").count(), 300 + 300 - 256);
+    let long = call(0, &"x".repeat(2000));
+    let input = [&*long, &long].concat();
+    assert_eq!(mended(Repairs::REPEATED_TOOL_HEAD, &input), input);
 }
 
 #[test]
@@ -216,17 +313,12 @@ fn single_values_are_mended_in_place() {
         repair_json(
             br#"{"choices":[{"message":{"tool_calls":[{"id":"a"}]},"finish_reason":"eos"}]}"#,
             Shape::Chat,
-            Repairs::from_bits(255).unwrap()
+            every_repair()
         )
         .unwrap(),
         br#"{"choices":[{"message":{"tool_calls":[{"id":"a"}]},"finish_reason":"stop"}]}"#
     );
-    assert!(repair_json(
-        br#"{"choices":[]}"#,
-        Shape::Chat,
-        Repairs::from_bits(255).unwrap()
-    )
-    .is_none());
+    assert!(repair_json(br#"{"choices":[]}"#, Shape::Chat, every_repair()).is_none());
 }
 
 #[test]

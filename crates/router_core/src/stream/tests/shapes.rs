@@ -79,7 +79,7 @@ fn streams_pass_and_are_observed() {
         usage(11, 12, 3, 7),
     ];
     for ((shape, input, ends), usage) in STREAMS.into_iter().zip(reported) {
-        let all = Repairs::from_bits(255).unwrap();
+        let all = every_repair();
         for repairs in [Repairs::NONE, all] {
             let options = RelayOptions {
                 repairs,
@@ -571,7 +571,7 @@ fn whole_answers_of_each_shape_are_observed() {
         assert!(facts.choices.all_finished() || shape == Shape::Embeddings);
         let reported = facts.usage.unwrap();
         assert_eq!((reported.prompt, reported.completion), usage);
-        let all = Repairs::from_bits(255).unwrap();
+        let all = every_repair();
         assert_eq!(repair_json(body.as_bytes(), shape, all), None);
         let cut = observe_json(&body.as_bytes()[..body.len() - 1], shape);
         assert!(cut.unreadable == 1 && !cut.content && !cut.choices.all_finished());
@@ -706,14 +706,14 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 fn any_options() -> impl Strategy<Value = RelayOptions> {
     let shapes = proptest::sample::select(Shape::ALL.to_vec());
     let limit = prop_oneof![Just(MAX_EVENT), 20..200usize];
-    (shapes, any::<bool>(), 0..256u32, limit).prop_map(|(shape, strip_usage, bits, max_event)| {
-        RelayOptions {
+    (shapes, any::<bool>(), 0..1u32 << Repairs::ALL.len(), limit).prop_map(
+        |(shape, strip_usage, bits, max_event)| RelayOptions {
             shape,
             strip_usage,
             repairs: Repairs::from_bits(bits).unwrap(),
             max_event,
-        }
-    })
+        },
+    )
 }
 
 proptest! {

@@ -1,0 +1,54 @@
+"""A request and its translations, without a gateway around them: what `pipeline.translation` sees.
+
+    talk = Talk(Route.MESSAGES, {"messages": [...]})
+    answer = talk.through("openai").whole(b"...")
+
+Every `through` is one more attempt of the same call.
+"""
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any, cast
+
+from hybridgw.core import Route
+from hybridgw.dialects import DIALECTS
+from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.translation import Translation, translation_of
+from hybridgw.providers.base import Backend, Exchange
+from hybridgw.providers.registry import PROVIDERS
+from hybridgw.routing.plan import Upstream
+
+
+class Talk:
+    """One call. A `body` that is not bytes lacks the model; it asks for a stream unless it says otherwise."""
+
+    def __init__(self, route: Route, body: dict[str, Any] | bytes) -> None:
+        said = (
+            body if isinstance(body, bytes) else json.dumps({"model": "m", "stream": True, **body}).encode()
+        )
+        self._body = said
+        settings = SimpleNamespace(translation=SimpleNamespace(unsupported="drop"))
+        self.call: Any = SimpleNamespace(
+            dialect=DIALECTS[route],
+            decision=SimpleNamespace(include_usage=True),
+            plan=SimpleNamespace(settings=settings),
+            writer=None,
+            memory=None,
+            dropped=(),
+            head_sent=False,
+            content_sent=False,
+        )
+        self.sent = b""
+        """The last body for a backend."""
+
+    def through(self, provider: str, **backend: Any) -> Translation:
+        """An attempt at a backend, asked and not yet answered."""
+        upstream: Any = SimpleNamespace(
+            backend=Backend(**backend), inline_images=False, secrets=("sk-secret-key",)
+        )
+        exchange: Any = SimpleNamespace(target="", outbound=PROVIDERS[provider].outbound)
+        made = translation_of(cast(Call, self.call), cast(Upstream, upstream), cast(Exchange, exchange))
+        assert made is not None
+        _, _, self.sent = asyncio.run(cast(Any, made.request(self._body)))
+        return made
