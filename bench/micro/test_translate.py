@@ -68,7 +68,7 @@ def test_request(benchmark: BenchmarkFixture, provider: str) -> None:
     row = provider_named(provider)
     assert row is not None and row.outbound is not None
     make, dialect, body = row.outbound, DIALECTS[Route.CHAT], chat(1_000)
-    backend = Backend(model="m")
+    backend = Backend()
 
     def translate() -> bytes:
         return make(backend).request(dialect.read(body))
@@ -94,7 +94,7 @@ def test_event(benchmark: BenchmarkFixture, provider: str) -> None:
 
     def stream() -> bytes:
         ask = dialect.read(body)
-        outbound, writer = make(Backend(model="m")), dialect.writer(ask)
+        outbound, writer = make(Backend()), dialect.writer(ask)
         told = [writer.feed(outbound.feed(event)) for event in wire]
         told.append(writer.feed(outbound.close()) + writer.close())
         return b"".join(told)

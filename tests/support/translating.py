@@ -34,6 +34,7 @@ class Talk:
             decision=SimpleNamespace(include_usage=True),
             plan=SimpleNamespace(settings=settings),
             writer=None,
+            memory=None,
             dropped=(),
             head_sent=False,
             content_sent=False,
@@ -44,7 +45,7 @@ class Talk:
     def through(self, provider: str, **backend: Any) -> Translation:
         """An attempt at a backend, asked and not yet answered."""
         upstream: Any = SimpleNamespace(
-            backend=Backend(model="m", **backend), inline_images=False, secrets=("sk-secret-key",)
+            backend=Backend(**backend), inline_images=False, secrets=("sk-secret-key",)
         )
         exchange: Any = SimpleNamespace(target="", outbound=PROVIDERS[provider].outbound)
         made = translation_of(cast(Call, self.call), cast(Upstream, upstream), cast(Exchange, exchange))

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from hybridgw.dialects.base import Fault, Writer
-from hybridgw.dialects.chat import positive
-from hybridgw.dialects.chat_writer import DONE, error_body
+from hybridgw.dialects.chat_read import positive
+from hybridgw.dialects.chat_write import DONE, error_body
 from hybridgw.dialects.openai import OpenAI
 from hybridgw.dialects.reading import Raw, decoded, given, number
 from hybridgw.errors import RequestError
@@ -80,7 +80,7 @@ class Completions(OpenAI):
         ask.max_tokens = newer or positive("max_tokens", asked.max_tokens)
         for name in _NUMBERS:
             if name in members:
-                setattr(ask, name, number(members, name))
+                setattr(ask, name, number(members[name], name))
         if asked.stop is not None:
             ask.stop = [asked.stop] if isinstance(asked.stop, str) else asked.stop
         ask.stream = bool(asked.stream)
@@ -91,7 +91,7 @@ class Completions(OpenAI):
             ask.logprobs, ask.top_logprobs = True, asked.logprobs
         ask.user = asked.user
         for name, value in members.items():
-            if name not in _KNOWN and given(members, name) is not None:
+            if name not in _KNOWN and given(value) is not None:
                 ask.extra[name] = value
         return ask
 

@@ -4,9 +4,9 @@ Errors are one text, in an answer as in a stream. A stream is lines of JSON, of 
 every single one: a blank line breaks them, and silence is kept alive by an empty chunk.
 """
 
-from hybridgw.dialects._ollama_read import read_chat, read_generate
-from hybridgw.dialects._ollama_write import OllamaWriter, error_line
 from hybridgw.dialects.base import Fault, Writer
+from hybridgw.dialects.ollama_read import read_chat, read_generate
+from hybridgw.dialects.ollama_write import OllamaWriter, error_line
 from hybridgw.wire import Ask
 
 # Before anybody knows what model answers, and when; both members must be there.

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import orjson
 
-from hybridgw.dialects import chat
+from hybridgw.dialects import chat_read
 from hybridgw.dialects.base import Fault, Writer
-from hybridgw.dialects.chat_writer import ChatWriter, error_body
+from hybridgw.dialects.chat_write import ChatWriter, error_body
 from hybridgw.wire import Ask
 
 
@@ -34,7 +34,7 @@ class OpenAI:
 
     def read(self, body: bytes) -> Ask:
         """A Chat request."""
-        return chat.read(body)
+        return chat_read.read(body)
 
     def writer(self, ask: Ask) -> Writer:
         """A Chat answer."""

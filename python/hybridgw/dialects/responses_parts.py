@@ -10,6 +10,7 @@ clients that post Responses bodies to the chat route mix the two.
 
 import msgspec
 
+from hybridgw.dialects.reading import needed
 from hybridgw.errors import RequestError
 from hybridgw.wire import Audio, File, Image, Text
 
@@ -61,15 +62,15 @@ def spoken(content: Content, field: str) -> list[Text]:
     parts = []
     for index, piece in enumerate(content):
         if piece.type == "refusal":
-            parts.append(Text(_needed(piece.refusal, f"{field}[{index}].refusal")))
+            parts.append(Text(needed(piece.refusal, f"{field}[{index}].refusal", empty=True)))
         elif piece.type in _TEXTS:
-            parts.append(Text(_needed(piece.text, f"{field}[{index}].text")))
+            parts.append(Text(needed(piece.text, f"{field}[{index}].text", empty=True)))
         else:
             raise _unknown(piece, f"{field}[{index}]")
     return parts
 
 
-def given(content: Content, field: str) -> list[Text | Image | Audio | File]:
+def heard(content: Content, field: str) -> list[Text | Image | Audio | File]:
     """What somebody other than the assistant said, or what a tool answered."""
     if content is None:
         raise RequestError("missing_field", f"`{field}` is required", field=field)
@@ -82,7 +83,7 @@ def given(content: Content, field: str) -> list[Text | Image | Audio | File]:
 
 def _part(piece: Piece, field: str) -> Text | Image | Audio | File:
     if piece.type in _TEXTS:
-        return Text(_needed(piece.text, f"{field}.text"))
+        return Text(needed(piece.text, f"{field}.text", empty=True))
     if piece.type in ("input_image", "image_url"):
         return _image(piece, field)
     if piece.type in ("input_file", "file"):
@@ -138,12 +139,6 @@ def _web(url: str, field: str) -> str:
     if url[:8].lower() != "https://" and url[:7].lower() != "http://":
         raise RequestError("invalid_value", f"`{field}` must be an http(s) or a data URL", field=field)
     return url
-
-
-def _needed(text: str | None, field: str) -> str:
-    if text is None:
-        raise RequestError("missing_field", f"`{field}` is required", field=field)
-    return text
 
 
 def _unknown(piece: Piece, field: str) -> RequestError:

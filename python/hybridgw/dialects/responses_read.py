@@ -1,31 +1,21 @@
 """A Responses request as an `Ask`.
 
-Items are a flat list where Chat has turns: what the assistant thought, said and called between two
-words of others is one turn. Requests that lean on what a server remembers are refused by name, since
-this side remembers nothing by itself; items and tools that only OpenAI hosts are left out and listed,
-as the reference does, and so are parameters that would have changed the answer. Members that change
-nothing for the caller (`store`, `metadata`, cache keys) are understood and end here.
-
-The request is decoded once into typed structs; only a list that does not fit them is gone through
-item by item, to tell what is unknown from what is wrong. Content is never left out silently.
+Items are read by `responses_turns`, tools by `responses_tools`. Requests that lean on what a server
+remembers are refused by name, since this side remembers nothing by itself; parameters that would have
+changed the answer are listed. Members that change nothing for the caller (`store`, `metadata`, cache keys)
+are understood and end here.
 """
 
-from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import msgspec
 
-from hybridgw.dialects.carried import unpack
-from hybridgw.dialects.responses_parts import Content, Piece, given, spoken, texts_of
+from hybridgw.dialects.reading import Raw, decoded, given, number
+from hybridgw.dialects.responses_tools import read_choice, read_tools
+from hybridgw.dialects.responses_turns import Turns
 from hybridgw.errors import RequestError
-from hybridgw.wire import Ask, Format, Message, Part, Text, Thinking, Tool, ToolCall, ToolChoice, ToolResult
+from hybridgw.wire import Ask, Format, Message, Text
 
-Raw = msgspec.Raw
-_UNSAID = Raw(b"null")
-"""A union of Raw and None would take nothing but null."""
-
-_LONGEST_NAME = 128
-_LONGEST_WORD = 64
 _EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 _VERBOSITIES = frozenset({"low", "medium", "high"})
 _REMEMBERED = ("previous_response_id", "conversation", "prompt")
@@ -57,59 +47,10 @@ class ResponsesAsk(Ask, kw_only=True):
         self.echo = self.echo.replace(_FORGOTTEN, told, 1)
 
 
-class _Item(msgspec.Struct):
-    type: str | None = None
-    role: str | None = None
-    content: Content = None
-    call_id: str | None = None
-    name: str | None = None
-    arguments: str | None = None
-    input: str | None = None
-    output: Content = None
-    summary: list[Piece] | None = None
-    encrypted_content: str | None = None
-    tools: Raw = _UNSAID
-
-
-class _Head(msgspec.Struct):
-    type: Any = None
-
-
-class _Nested(msgspec.Struct):
-    name: str | None = None
-    description: str | None = None
-    parameters: Raw = _UNSAID
-    strict: bool | None = None
-
-
-class _Tool(msgspec.Struct):
-    type: str = "function"
-    name: str | None = None
-    description: str | None = None
-    parameters: Raw = _UNSAID
-    strict: bool | None = None
-    format: Raw = _UNSAID
-    function: _Nested | None = None
-
-
-class _Named(msgspec.Struct):
-    type: str = ""
-    name: str | None = None
-    function: _Nested | None = None
-
-
-class _Choice(msgspec.Struct):
-    type: str = ""
-    name: str | None = None
-    mode: str | None = None
-    tools: list[_Named] = []
-    function: _Nested | None = None
-
-
 class _Form(msgspec.Struct):
     type: str = "text"
     name: str = "output"
-    schema: Raw = _UNSAID
+    schema: Raw = Raw()
     strict: bool | None = None
     description: str | None = None
 
@@ -131,13 +72,6 @@ class _StreamOptions(msgspec.Struct):
 
 _decoder = msgspec.json.Decoder
 _members = _decoder(dict[str, Raw])
-_input = _decoder(str | list[_Item])
-_several = _decoder(list[Raw])
-_head = _decoder(_Head)
-_item = _decoder(_Item)
-_tools = _decoder(list[_Tool])
-_tool = _decoder(_Tool)
-_choice = _decoder(str | _Choice)
 _text = _decoder(_TextMember)
 _reasoning = _decoder(_Reasoning)
 _include = _decoder(list[str])
@@ -145,12 +79,11 @@ _stream_options = _decoder(_StreamOptions)
 _str = _decoder(str)
 _int = _decoder(int)
 _bool = _decoder(bool)
-_number = _decoder(float)
 
 
 def read(body: bytes) -> ResponsesAsk:
     """The request, apart from its wire. RequestError names the field that is wrong."""
-    members = {name: raw for name, raw in _members.decode(body).items() if not _null(raw)}
+    members = {name: raw for name, raw in _members.decode(body).items() if given(raw) is not None}
     for name in _REMEMBERED:
         if name in members:
             raise RequestError(
@@ -159,18 +92,18 @@ def read(body: bytes) -> ResponsesAsk:
                 field=name,
             )
     take = members.pop
-    ask = ResponsesAsk(model=_typed(_str, take("model", Raw(b'""')), "model"), messages=[])
+    ask = ResponsesAsk(model=decoded(_str, take("model", Raw(b'""')), "model"), messages=[])
     _read_switches(ask, members)
     instructions = take("instructions", None)
     if instructions is not None:
-        text = _typed(_str, instructions, "instructions")
+        text = decoded(_str, instructions, "instructions")
         if text:
             ask.messages.append(Message("system", [Text(text)]))
     tools, choice = take("tools", None), take("tool_choice", None)
     if tools is not None:
-        _read_tools(ask, tools, "tools")
+        read_tools(ask, tools, "tools")
     if choice is not None:
-        _read_choice(ask, choice)
+        read_choice(ask, choice)
     text_member, reasoning = take("text", None), take("reasoning", None)
     form = _read_text(ask, text_member) if text_member is not None else None
     if reasoning is not None:
@@ -178,7 +111,7 @@ def read(body: bytes) -> ResponsesAsk:
     given_input = take("input", None)
     if given_input is None:
         raise RequestError("missing_field", "`input` is required", field="input")
-    _Turns(ask).read(given_input)
+    Turns(ask).read(given_input)
     ask.echo = _echo(members, instructions, tools, choice, text_member, form, reasoning)
     ask.extra = {name: raw for name, raw in members.items() if name not in _TAKEN}
     return ask
@@ -188,34 +121,32 @@ def _read_switches(ask: ResponsesAsk, members: dict[str, Raw]) -> None:
     """Members that are one value. They stay in `members`, to be repeated."""
     get = members.get
     if (raw := get("stream")) is not None:
-        ask.stream = _typed(_bool, raw, "stream")
+        ask.stream = decoded(_bool, raw, "stream")
     if (raw := get("stream_options")) is not None:
-        ask.include_usage = bool(_typed(_stream_options, raw, "stream_options").include_usage)
+        ask.include_usage = bool(decoded(_stream_options, raw, "stream_options").include_usage)
     if (raw := get("max_output_tokens")) is not None:
-        limit = _typed(_int, raw, "max_output_tokens")
+        limit = decoded(_int, raw, "max_output_tokens")
         ask.max_tokens = limit if limit >= 0 else None  # -1 is "no limit" to local engines
     if (raw := get("temperature")) is not None:
-        _typed(_number, raw, "temperature")
-        ask.temperature = raw
+        ask.temperature = number(raw, "temperature")
     if (raw := get("top_p")) is not None:
-        _typed(_number, raw, "top_p")
-        ask.top_p = raw
+        ask.top_p = number(raw, "top_p")
     if (raw := get("parallel_tool_calls")) is not None:
-        ask.parallel = _typed(_bool, raw, "parallel_tool_calls")
+        ask.parallel = decoded(_bool, raw, "parallel_tool_calls")
     if (raw := get("include")) is not None:
-        ask.logprobs = "message.output_text.logprobs" in _typed(_include, raw, "include")
+        ask.logprobs = "message.output_text.logprobs" in decoded(_include, raw, "include")
     if (raw := get("top_logprobs")) is not None:
-        count = _typed(_int, raw, "top_logprobs")
+        count = decoded(_int, raw, "top_logprobs")
         ask.top_logprobs = count if ask.logprobs else None
     if (raw := get("user")) is not None:
-        ask.user = _typed(_str, raw, "user")
+        ask.user = decoded(_str, raw, "user")
     if (raw := get("service_tier")) is not None:
-        ask.service_tier = _typed(_str, raw, "service_tier")
-    if (raw := get("background")) is not None and _typed(_bool, raw, "background"):
+        ask.service_tier = decoded(_str, raw, "service_tier")
+    if (raw := get("background")) is not None and decoded(_bool, raw, "background"):
         raise RequestError(
             "unsupported_parameter", "`background` needs responses that are stored", field="background"
         )
-    if (raw := get("truncation")) is not None and _typed(_str, raw, "truncation") != "disabled":
+    if (raw := get("truncation")) is not None and decoded(_str, raw, "truncation") != "disabled":
         ask.drop("truncation")
     for name in _ANSWERED:
         if name in members:
@@ -228,183 +159,8 @@ _TAKEN = _HARMLESS | {
 }  # fmt: skip
 
 
-class _Turns:
-    """Items, gathered into turns."""
-
-    def __init__(self, ask: ResponsesAsk) -> None:
-        self._ask = ask
-        self._turn: Message | None = None
-        """What the assistant is saying; None after anybody else."""
-        self._calls: dict[str, tuple[str, ToolCall]] = {}
-        self._signatures: dict[str, str] = {}
-
-    def read(self, raw: Raw) -> None:
-        """All of `input`."""
-        try:
-            items = _input.decode(raw)
-        except msgspec.ValidationError:
-            items = self._one_by_one(raw)
-        if isinstance(items, str):
-            self._ask.messages.append(Message("user", [Text(items)]))
-            return
-        before = len(self._ask.messages)
-        for index, item in enumerate(items):
-            kind = item.type or "message"
-            handler = _HANDLERS.get(kind)
-            if handler is None:
-                self._ask.drop("input." + word(kind))
-            else:
-                handler(self, item, f"input[{index}]")
-        if len(self._ask.messages) == before:
-            raise RequestError("invalid_value", "`input` holds no message", field="input")
-
-    @staticmethod
-    def _one_by_one(raw: Raw) -> list[_Item]:
-        """Of a list in which something has another type than known items have. An item of an unknown
-        kind may have any members; anything else is the client's error, named."""
-        items = []
-        for index, one in enumerate(_typed(_several, raw, "input")):
-            field = f"input[{index}]"
-            kind = _typed(_head, one, field).type
-            if kind is not None and not isinstance(kind, str):
-                raise RequestError("wrong_type", f"`{field}.type` must be a string", field=f"{field}.type")
-            known = kind is None or kind in _HANDLERS
-            items.append(_typed(_item, one, field) if known else _Item(type=kind))
-        return items
-
-    def message(self, item: _Item, field: str) -> None:
-        role = item.role
-        if role == "assistant":
-            if said := spoken(item.content, f"{field}.content"):
-                self._assistant().parts += said
-            return
-        if role in ("user", "system", "developer"):
-            heard: list[Part] = [*given(item.content, f"{field}.content")]
-            who: Literal["user", "system"] = "user" if role == "user" else "system"
-            self._ask.messages.append(Message(who, heard, developer=role == "developer"))
-            self._turn = None
-        elif role is None:
-            raise RequestError("missing_field", f"`{field}.role` is required", field=f"{field}.role")
-        else:
-            raise RequestError("invalid_value", f"`{field}.role` is no role", field=f"{field}.role")
-
-    def call(self, item: _Item, field: str) -> None:
-        self._add_call(item, field, "arguments", item.arguments, custom=False)
-
-    def custom_call(self, item: _Item, field: str) -> None:
-        self._add_call(item, field, "input", item.input, custom=True)
-
-    def _add_call(self, item: _Item, field: str, member: str, text: str | None, *, custom: bool) -> None:
-        id_ = _needed(item.call_id, f"{field}.call_id")
-        name = checked_name(item.name, f"{field}.name")
-        call = ToolCall(
-            id_, name, _given(text, f"{field}.{member}"), custom, signature=self._signatures.get(id_)
-        )
-        self._calls[id_] = name, call
-        self._assistant().parts.append(call)
-
-    def output(self, item: _Item, field: str) -> None:
-        id_ = _needed(item.call_id, f"{field}.call_id")
-        called = self._calls.get(id_)
-        if called is None:
-            raise RequestError(
-                "invalid_value", f"`{field}` answers a call that is not in `input`", field=f"{field}.call_id"
-            )
-        parts = [Text("")] if item.output == [] else given(item.output, f"{field}.output")
-        result = ToolResult(id_, cast("list[Any]", parts), name=called[0])
-        self._ask.messages.append(Message("tool", [result]))
-        self._turn = None
-
-    def reasoning(self, item: _Item, field: str) -> None:
-        text = texts_of(item.content) if isinstance(item.content, list) else item.content or ""
-        text = text or texts_of(item.summary)
-        # Sealed by somebody else, it can be read by nobody here and is sent to nobody.
-        carried = unpack(item.encrypted_content)
-        self._signatures |= carried.calls
-        for id_, signature in carried.calls.items():
-            if id_ in self._calls:
-                self._calls[id_][1].signature = signature
-        if text or carried.signature or carried.redacted:
-            thought = Thinking(text, carried.signature, carried.redacted)
-            self._assistant().parts.append(thought)
-
-    def reference(self, item: _Item, field: str) -> None:
-        raise RequestError(
-            "unsupported_parameter",
-            f"`{field}` refers to a stored item, and none are stored here; send the item itself",
-            field=field,
-        )
-
-    def more_tools(self, item: _Item, field: str) -> None:
-        if not _null(item.tools):
-            _read_tools(self._ask, item.tools, f"{field}.tools")
-
-    def _assistant(self) -> Message:
-        if self._turn is None:
-            self._turn = Message("assistant", [])
-            self._ask.messages.append(self._turn)
-        return self._turn
-
-
-_HANDLERS: dict[str, Callable[[_Turns, _Item, str], None]] = {
-    "message": _Turns.message,
-    "function_call": _Turns.call,
-    "custom_tool_call": _Turns.custom_call,
-    "function_call_output": _Turns.output,
-    "custom_tool_call_output": _Turns.output,
-    "reasoning": _Turns.reasoning,
-    "item_reference": _Turns.reference,
-    "additional_tools": _Turns.more_tools,
-}
-
-
-def _read_tools(ask: ResponsesAsk, raw: Raw, field: str) -> None:
-    try:
-        tools = _tools.decode(raw)
-    except msgspec.ValidationError:
-        tools = []
-        for index, one in enumerate(_typed(_several, raw, field)):
-            kind = _typed(_head, one, f"{field}[{index}]").type
-            hosted = isinstance(kind, str) and kind not in ("function", "custom")
-            tools.append(_Tool(type=kind) if hosted else _typed(_tool, one, f"{field}[{index}]"))
-    for index, tool in enumerate(tools):
-        where = f"{field}[{index}]"
-        if tool.type == "function":
-            made: _Tool | _Nested = tool if tool.function is None else tool.function
-            name = checked_name(made.name, f"{where}.name")
-            ask.tools.append(Tool(name, made.description, _set(made.parameters), made.strict))
-        elif tool.type == "custom":
-            name = checked_name(tool.name, f"{where}.name")
-            ask.tools.append(Tool(name, tool.description, custom=True, format=_set(tool.format)))
-        else:
-            ask.drop("tools." + word(tool.type))
-
-
-def _read_choice(ask: ResponsesAsk, raw: Raw) -> None:
-    choice = _typed(_choice, raw, "tool_choice")
-    if isinstance(choice, str):
-        if choice not in ("auto", "none", "required"):
-            raise RequestError(
-                "invalid_value", "`tool_choice` is auto, none, required or an object", field="tool_choice"
-            )
-        ask.tool_choice = ToolChoice(cast(Any, choice))
-    elif choice.type in ("function", "custom"):
-        name = choice.name or (choice.function.name if choice.function else None)
-        ask.tool_choice = ToolChoice("named", _needed(name, "tool_choice.name"))
-    elif choice.type == "allowed_tools":
-        mode = choice.mode or "auto"
-        if mode not in ("auto", "required"):
-            raise RequestError(
-                "invalid_value", "`tool_choice.mode` is auto or required", field="tool_choice.mode"
-            )
-        names = [tool.name or (tool.function.name if tool.function else None) for tool in choice.tools]
-        ask.tool_choice = ToolChoice(cast(Any, mode), allowed=tuple(name for name in names if name))
-    else:
-        ask.drop("tool_choice")  # of a tool that only OpenAI hosts
-
-
 def _read_text(ask: ResponsesAsk, raw: Raw) -> _TextMember:
-    member: _TextMember = _typed(_text, raw, "text")
+    member: _TextMember = decoded(_text, raw, "text")
     form = member.format
     if form is not None and form.type != "text":
         if form.type not in ("json_object", "json_schema"):
@@ -413,7 +169,7 @@ def _read_text(ask: ResponsesAsk, raw: Raw) -> _TextMember:
                 "`text.format.type` is text, json_object or json_schema",
                 field="text.format.type",
             )
-        schema = _set(form.schema)
+        schema = given(form.schema)
         if form.type == "json_schema" and schema is None:
             raise RequestError(
                 "missing_field", "`text.format.schema` is required", field="text.format.schema"
@@ -430,7 +186,7 @@ def _read_text(ask: ResponsesAsk, raw: Raw) -> _TextMember:
 
 
 def _read_reasoning(ask: ResponsesAsk, raw: Raw) -> None:
-    reasoning = _typed(_reasoning, raw, "reasoning")
+    reasoning = decoded(_reasoning, raw, "reasoning")
     if reasoning.effort is not None:
         if reasoning.effort not in _EFFORTS:
             raise RequestError(
@@ -484,49 +240,3 @@ def _echo(
     ]
     # Written over several lines by some clients; an event has to be one line.
     return b",".join(parts).replace(b"\n", b" ").replace(b"\r", b" ")
-
-
-def checked_name(name: str | None, field: str) -> str:
-    """A tool's name."""
-    name = _needed(name, field)
-    if not name or len(name) > _LONGEST_NAME:
-        raise RequestError(
-            "invalid_value", f"`{field}` must have 1 to {_LONGEST_NAME} characters", field=field
-        )
-    return name
-
-
-def word(name: str) -> str:
-    """A client's word, safe to be repeated in a header."""
-    return name if name.isidentifier() and name.isascii() and len(name) <= _LONGEST_WORD else "unknown"
-
-
-def _needed(text: str | None, field: str) -> str:
-    if not text:
-        raise RequestError("missing_field", f"`{field}` is required", field=field)
-    return text
-
-
-def _given(text: str | None, field: str) -> str:
-    if text is None:
-        raise RequestError("missing_field", f"`{field}` is required", field=field)
-    return text
-
-
-def _null(raw: Raw) -> bool:
-    return len(memoryview(raw)) == 4 and bytes(raw) == b"null"
-
-
-def _set(raw: Raw) -> Raw | None:
-    return None if _null(raw) else raw
-
-
-def _typed(decoder: "msgspec.json.Decoder[Any]", raw: Raw, field: str) -> Any:
-    try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError as error:
-        what, _, place = str(error).partition(" - at `$")
-        where = field + place.rstrip("`")
-        code = "missing_field" if "missing required field" in what else "wrong_type"
-        said = what.replace("`", "")
-        raise RequestError(code, f"`{where}`: {said}", field=where) from None

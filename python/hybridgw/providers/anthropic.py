@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from hybridgw.errors import RequestError
+from hybridgw.providers import configured
 from hybridgw.providers.anthropic_answer import Answer
 from hybridgw.providers.anthropic_models import Thinks, how_it_thinks, longest_answer, takes_both
 from hybridgw.providers.anthropic_turns import Turns, Words
@@ -40,20 +41,7 @@ _OWN = ("thinking", "cache_control", "inference_geo", "speed", "container")
 """Members of Messages that clients of other dialects add by hand, and mean."""
 _NO_COUNTERPART = ("seed", "presence_penalty", "frequency_penalty", "top_logprobs", "verbosity")
 
-_CONFIGURED: dict[str, tuple[str, Any]] = {
-    "max_tokens": ("max_tokens", int),
-    "max_completion_tokens": ("max_tokens", int),
-    "temperature": ("temperature", int | float),
-    "top_p": ("top_p", int | float),
-    "top_k": ("top_k", int),
-    "reasoning_effort": ("effort", str),
-    "stop": ("stop", str | list),
-}
-"""Parameters that a configuration sets in Chat's names: the member, and its type."""
-_CHAT_ONLY = frozenset(
-    {*_CONFIGURED, *_NO_COUNTERPART, "n", "logprobs", "logit_bias", "response_format", "parallel_tool_calls",
-     "stream_options", "user"}
-)  # fmt: skip
+_CHAT_ONLY = frozenset(configured.NAMES - {"thinking", "service_tier"} | {"logit_bias", "stream_options"})
 """Members of a forced body that mean nothing to Anthropic; all others go out as they are."""
 
 _encode = msgspec.json.Encoder().encode
@@ -79,7 +67,7 @@ class Anthropic:
         """The body. RequestError for content that Anthropic's models cannot take."""
         if ask.n != 1:
             raise RequestError("unsupported_parameter", "Anthropic's models give one answer", field="n")
-        _configure(ask, self._backend)
+        configured.apply(ask, self._backend)
         tools = self._tools(ask)
         turns = Turns(self._names)
         turns.add(ask)
@@ -174,7 +162,8 @@ class Anthropic:
     def _think(self, ask: Ask, body: dict[str, Any], turns: Turns) -> None:
         """Whether and how much to think. A model that must call a tool does not think before it."""
         effort = ask.effort
-        if "thinking" in ask.extra or (effort is None and ask.thinking is None):
+        own = "thinking" in ask.extra and "thinking" not in self._backend.force
+        if own or (effort is None and ask.thinking is None):
             return
         way: Thinks = "never" if self._backend.thinking is False else how_it_thinks(ask.model)
         if effort == "none" or ask.thinking == "disabled":
@@ -247,27 +236,5 @@ class Anthropic:
                 ask.drop(name)
         body.update({name: value for name, value in force.items() if name not in _CHAT_ONLY})
         for name in self._backend.drops:
-            body.pop(name, None)
-
-
-def _configure(ask: Ask, backend: Backend) -> None:
-    """What the configuration says in Chat's names: forced, or where the client said nothing. A body in
-    these names has it already; those of other dialects get it here."""
-    if not backend.defaults and not backend.force:
-        return
-    for source, force in ((backend.force, True), (backend.defaults, False)):
-        for name, value in source.items():
-            member, kind = _CONFIGURED.get(name, ("", object))
-            if not member or not isinstance(value, kind):
-                continue
-            said = getattr(ask, member)
-            if force or said is None or said == []:
-                setattr(ask, member, _fitted(name, value))
-
-
-def _fitted(name: str, value: Any) -> Any:
-    if name in ("temperature", "top_p", "top_k"):
-        return Raw(_encode(value))
-    if name == "stop":
-        return [value] if isinstance(value, str) else [str(text) for text in value]
-    return value
+            if name not in _CHAT_ONLY and body.pop(name, None) is not None:
+                ask.drop(name)

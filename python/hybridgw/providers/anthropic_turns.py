@@ -21,7 +21,6 @@ Raw = msgspec.Raw
 Block = dict[str, Any]
 
 _ODD = re.compile(r"[^a-zA-Z0-9_-]")
-_LONGEST_NAME = 128
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _object = msgspec.json.Decoder(dict[str, Raw])
 

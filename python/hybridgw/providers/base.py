@@ -37,8 +37,6 @@ class Translator(Protocol):
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """What an `Outbound` has to know of its deployment."""
 
-    model: str = ""
-    context_window: int | None = None
     max_output_tokens: int | None = None
     """Sent where the backend demands a limit and the client gave none."""
     num_ctx: int | None = None

@@ -1,8 +1,9 @@
-"""What each kind of backend can do, as data: what an outbound refuses, emulates or drops.
+"""What each backend that speaks Chat can do, as data: what its outbound refuses, emulates or drops.
 
 Content that a backend cannot take is refused, a parameter is dropped and listed, and what can be told
 in other words is told so: a custom tool as a function, a system message in place of a developer's.
-A row holds for the kind; what a particular model can do (`vision`, `thinking`) stands in `Backend`.
+A row holds for the kind; what a particular model can do (`vision`, `thinking`) stands in `Backend`. Wires of
+their own (Anthropic, Gemini, Ollama) differ in more than flags can say, so what they can is in their code.
 """
 
 from typing import Literal
@@ -16,7 +17,6 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of backend, seen from the hub. The defaults are what most Chat backends do."""
 
     # Content.
-    vision: bool = True
     remote_images: bool = True
     """It fetches images itself. Not where it stands inside the network: the gateway fetches for it."""
     audio: bool = False
@@ -28,22 +28,18 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     silence: Literal["", None] = None
     """The content of a message that only calls tools."""
     # Tools.
-    tools: bool = True
     tool_choice: bool = True
     """A certain call, or any, can be demanded."""
     custom_tools: bool = False
     parallel: bool = True
     """Takes `parallel_tool_calls`."""
     # The answer.
-    json_object: bool = True
-    json_schema: bool = True
     logprobs: bool = True
     n: bool = True
     stops: int | None = None
     """How many stop sequences it takes; None: any number."""
     # Parameters.
     penalties: bool = True
-    seed: bool = True
     top_k: bool = False
     efforts: tuple[str, ...] = _EFFORTS
     assumes_thinking: bool = True
@@ -153,44 +149,5 @@ CAPABILITIES: dict[str, Capabilities] = {
     ),
     "openai_compatible": Capabilities(user="user", extras=frozenset({"logit_bias"})),
     "demo": Capabilities(limit="max_completion_tokens", user="user"),
-    # Their own wires: the same table, for what their outbounds refuse or drop.
-    "ollama": Capabilities(
-        remote_images=False,
-        tool_choice=False,
-        parallel=False,
-        n=False,
-        top_k=True,
-        efforts=("none", "low", "medium", "high", "max"),
-        assumes_thinking=False,
-        extras=frozenset({"min_p", "repeat_penalty", "typical_p", "repeat_last_n", "mirostat"}),
-    ),
-    "anthropic": Capabilities(
-        files=True,
-        file_urls=True,
-        cache_marks=True,
-        logprobs=False,
-        n=False,
-        penalties=False,
-        seed=False,
-        top_k=True,
-        efforts=("low", "medium", "high", "xhigh", "max"),
-        assumes_thinking=False,
-        service_tier=True,
-    ),
-    "gemini": Capabilities(
-        remote_images=False,
-        audio=True,
-        files=True,
-        parallel=False,
-        stops=5,
-        top_k=True,
-        efforts=("minimal", "low", "medium", "high", "xhigh"),
-        assumes_thinking=False,
-    ),
 }  # fmt: skip
-"""By provider. Who has no row here is as `openai_compatible`."""
-
-
-def capabilities_of(provider: str) -> Capabilities:
-    """The row of a provider."""
-    return CAPABILITIES.get(provider) or CAPABILITIES["openai_compatible"]
+"""By provider."""

@@ -7,7 +7,7 @@ that (LiteRT-LM) is a class of its own beside this one.
 from collections.abc import Callable
 
 from hybridgw.providers.base import Backend, Header, Outbound
-from hybridgw.providers.capabilities import Capabilities, capabilities_of
+from hybridgw.providers.capabilities import CAPABILITIES, Capabilities
 from hybridgw.providers.chat_answer import ChatAnswer
 from hybridgw.providers.chat_request import body
 from hybridgw.wire import Ask, Event
@@ -48,5 +48,5 @@ class ChatOutbound:
 
 def over_chat(provider: str) -> Callable[[Backend], Outbound]:
     """Makes the outbounds of a provider."""
-    capabilities = capabilities_of(provider)
+    capabilities = CAPABILITIES[provider]
     return lambda backend: ChatOutbound(backend, capabilities)

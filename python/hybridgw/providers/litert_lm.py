@@ -10,12 +10,12 @@ import msgspec
 
 from hybridgw.errors import RequestError
 from hybridgw.providers.base import Backend
-from hybridgw.providers.capabilities import capabilities_of
+from hybridgw.providers.capabilities import CAPABILITIES
 from hybridgw.providers.chat_request import members
 from hybridgw.providers.chat_wire import ChatOutbound
 from hybridgw.wire import Ask, Event, Finish, Usage
 
-_CAPABILITIES = capabilities_of("litert_lm")
+_CAPABILITIES = CAPABILITIES["litert_lm"]
 
 
 class LiteRT(ChatOutbound):

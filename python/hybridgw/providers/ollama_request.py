@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from hybridgw.errors import RequestError
+from hybridgw.providers import configured
 from hybridgw.providers.base import Backend
 from hybridgw.wire import (
     Ask,
@@ -43,17 +44,11 @@ _LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "
 _NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
 # A custom tool takes text; here it is a function of one string.
 _TEXT_PARAMETERS = Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}')
-# What a configuration may set, by its Chat name, and what it is here.
-_CHAT_NAMES = {
-    "max_tokens": "num_predict",
-    "max_completion_tokens": "num_predict",
-    "stop": "stop",
-    **{name: name for name in (*_NUMBERS, *_SAMPLERS)},
-}
 
 
 def chat_request(ask: Ask, backend: Backend) -> bytes:
     """The body for `ask`; notes in it what is not told."""
+    configured.apply(ask, backend)
     named_results(ask.messages)
     body: dict[str, Any] = {
         "model": ask.model,
@@ -76,9 +71,11 @@ def chat_request(ask: Ask, backend: Backend) -> bytes:
         if ask.top_logprobs is not None:
             body["top_logprobs"] = ask.top_logprobs
     options = _options(ask)
+    for name in backend.drops:
+        own = options if name in options else body
+        if name not in configured.NAMES and own.pop(name, None) is not None:
+            ask.drop(name)
     _untold(ask, backend, body, options)
-    if backend.defaults or backend.force or backend.drops:
-        _configured(ask, backend, body, options)
     if backend.num_ctx is not None:
         options["num_ctx"] = backend.num_ctx
     if options:
@@ -115,25 +112,10 @@ def _untold(ask: Ask, backend: Backend, body: dict[str, Any], options: dict[str,
             body[name] = raw
         elif name not in backend.force:
             ask.drop(name)
-
-
-def _configured(ask: Ask, backend: Backend, body: dict[str, Any], options: dict[str, Any]) -> None:
-    """What the deployment's configuration sets, under the names that Chat has for it."""
-    for name in backend.drops:
-        if options.pop(_CHAT_NAMES.get(name, name), None) is not None or body.pop(name, None) is not None:
-            ask.drop(name)
-    for name, value in backend.defaults.items():
-        if name in _CHAT_NAMES:
-            options.setdefault(_CHAT_NAMES[name], [value] if isinstance(value, str) else value)
-        elif name == "keep_alive":
-            body.setdefault(name, value)
-    for name, value in backend.force.items():
-        if name in _CHAT_NAMES:
-            options[_CHAT_NAMES[name]] = [value] if isinstance(value, str) else value
-        elif name == "options" and isinstance(value, dict):
-            options.update(value)
+        elif name == "options" and bytes(raw)[:1] == b"{":
+            options.update(_object.decode(raw))
         else:
-            body[name] = value
+            body[name] = raw
 
 
 def _think(ask: Ask, backend: Backend) -> bool | str | None:

@@ -47,9 +47,10 @@ def _engine(name: str, **differs: Any) -> Provider:
         "routes": _TEXT,
         "translated": _EMBEDDINGS,
         "repairs": _HABITS,
-        "outbound": over_chat(name),
         "inline_images": True,
     }
+    if "outbound" not in differs:
+        row["outbound"] = over_chat(name)
     return Provider(name=name, **{**row, **differs})
 
 

@@ -184,8 +184,6 @@ def _key_header(provider: Provider | None, key: str) -> tuple[bytes, bytes]:
 
 def _backend(provider: Provider | None, entry: DeploymentSettings) -> Backend:
     return Backend(
-        model=entry.model,
-        context_window=entry.context_window,
         max_output_tokens=entry.max_output_tokens,
         num_ctx=entry.num_ctx,
         sampling=entry.sampling,

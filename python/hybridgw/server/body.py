@@ -6,6 +6,7 @@ The time limit is the watchdog's: it knows since when the call waits, and aborts
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterator
 
 from hybridgw.errors import Refused, RequestError
 from hybridgw.pipeline.call import Call, Receive
@@ -19,6 +20,19 @@ _BEYOND = 64 * 1024 * 1024
 """Bytes over the limit for the same."""
 _OFF_THE_LOOP = 64 * 1024
 """Bytes, packed or not. Above it a body is decoded in the executor."""
+
+
+@contextlib.contextmanager
+def watched(call: Call) -> Iterator[Call]:
+    """The watchdog sees the call for as long as this lasts: a slow body ends, a client that left is
+    noticed. For calls that read a body and answer from here; inference has more to end."""
+    call.worker.active.add(call)
+    try:
+        yield call
+    finally:
+        call.worker.active.discard(call)
+        if call.watch is not None:
+            call.watch.cancel()
 
 
 async def read_body(call: Call, declared: int, encoding: bytes | None = None) -> bytes:

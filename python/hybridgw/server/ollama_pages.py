@@ -22,7 +22,7 @@ from hybridgw.pipeline import Call
 from hybridgw.pipeline.call import Message, Receive, Send
 from hybridgw.routing.plan import Plan
 from hybridgw.server.auth import admit, authenticate
-from hybridgw.server.body import read_body
+from hybridgw.server.body import read_body, watched
 from hybridgw.server.lifecycle import Lifecycle
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
@@ -82,14 +82,9 @@ async def show(lifecycle: Lifecycle, facts: Facts, receive: Receive, send: Send)
     worker = lifecycle.worker
     plan = worker.plan
     principal = admit(plan, facts)
-    call = Call(worker, Route.OLLAMA_CHAT, _SPOKEN, principal, receive, send, time.monotonic_ns())
-    worker.active.add(call)
-    try:
+    begun = time.monotonic_ns()
+    with watched(Call(worker, Route.OLLAMA_CHAT, _SPOKEN, principal, receive, send, begun)) as call:
         body = await read_body(call, facts.content_length, facts.content_encoding)
-    finally:
-        worker.active.discard(call)
-        if call.watch is not None:
-            call.watch.cancel()
     try:
         answer = _shown(plan, _named(body), lifecycle.created)
     except RequestError as error:

@@ -20,7 +20,7 @@ from hybridgw.native import DecideError
 from hybridgw.pipeline import Call, Worker
 from hybridgw.pipeline.call import Receive, Send
 from hybridgw.server.auth import admit
-from hybridgw.server.body import discard_body, read_body
+from hybridgw.server.body import discard_body, read_body, watched
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
 from hybridgw.server.respond import send_bytes, send_fault
@@ -64,26 +64,21 @@ async def _serve(
     counter: Callable[[Call, bytes], dict[str, Any]],
     headers: tuple[tuple[bytes, bytes], ...] = (),
 ) -> None:
-    """The watchdog sees the call as it sees inference: a slow body ends."""
     principal = admit(worker.plan, facts)
     call = Call(worker, Route.CHAT, dialect, principal, receive, send, time.monotonic_ns())
-    worker.active.add(call)
     try:
-        try:
-            body = await read_body(call, facts.content_length, facts.content_encoding)
-            counted = await worker.loop.run_in_executor(None, counter, call, body)
-        except GatewayError as error:
-            await send_fault(send, dialect, rescue(error, worker.plan.settings.error_catalogue))
-        else:
-            await send_bytes(send, 200, orjson.dumps(counted), headers=headers)
+        with watched(call):
+            try:
+                body = await read_body(call, facts.content_length, facts.content_encoding)
+                counted = await worker.loop.run_in_executor(None, counter, call, body)
+            except GatewayError as error:
+                await send_fault(send, dialect, rescue(error, worker.plan.settings.error_catalogue))
+            else:
+                await send_bytes(send, 200, orjson.dumps(counted), headers=headers)
     except asyncio.CancelledError:
         if call.cause is None:
             raise
         call.resumed()  # the client left: nobody is there to be answered
-    finally:
-        worker.active.discard(call)
-        if call.watch is not None:
-            call.watch.cancel()
 
 
 def _explain(call: Call, body: bytes, route: Route) -> dict[str, Any]:

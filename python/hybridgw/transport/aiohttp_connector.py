@@ -13,6 +13,7 @@ Three private names of aiohttp are used, because it offers no public way: the pr
 
 import asyncio
 import socket
+from collections.abc import Iterable
 from contextvars import ContextVar
 from functools import partial
 from time import monotonic
@@ -143,6 +144,28 @@ class _Handler(ResponseHandler):
         super().connection_lost(exc)
 
 
+def numeric(host: str, port: int, addresses: Iterable[str]) -> list[ResolveResult]:
+    """Addresses as aiohttp wants them, so that nobody resolves them again."""
+    return [
+        ResolveResult(
+            hostname=host,
+            host=address,
+            port=port,
+            family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+            proto=0,
+            flags=socket.AI_NUMERICHOST,
+        )
+        for address in addresses
+    ]
+
+
+def peer_of(connection: Connection) -> str:
+    """The address at the other end; empty where there is none any more."""
+    transport = connection.transport
+    peer = None if transport is None else transport.get_extra_info("peername")
+    return str(peer[0]) if peer else ""
+
+
 class _AllowedAddresses(AbstractResolver):
     """Names to those addresses that lie within a ceiling."""
 
@@ -159,17 +182,7 @@ class _AllowedAddresses(AbstractResolver):
         if not allowed:
             attempt = ATTEMPT.get(None)
             raise refused(attempt.deployment.name if attempt else host)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in allowed
-        ]
+        return numeric(host, port, allowed)
 
     async def close(self) -> None:
         """Nothing of its own; the cache is shared."""
@@ -207,9 +220,7 @@ class BoundaryConnector(aiohttp.TCPConnector):
             if attempt.fresh and not attempt.created:
                 connection.close()
                 continue
-            transport = connection.transport
-            peer = None if transport is None else transport.get_extra_info("peername")
-            attempt.peer = str(peer[0]) if peer else ""
+            attempt.peer = peer_of(connection)
             if self._networks.classify(attempt.peer) <= attempt.ceiling:
                 attempt.connected(connection)
                 return connection

@@ -30,6 +30,7 @@ from yarl import URL
 
 from hybridgw.core import Boundary
 from hybridgw.errors import RequestError
+from hybridgw.transport.aiohttp_connector import numeric, peer_of
 from hybridgw.transport.boundary import BoundaryNetworks, parse_address
 from hybridgw.transport.public import is_public, plain_host
 from hybridgw.transport.resolver import Resolver
@@ -182,17 +183,7 @@ class _Addresses(AbstractResolver):
         found = await self._resolver.resolve(host)
         if not found or not all(map(self._allowed, found)):
             raise _unreachable()
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in found
-        ]
+        return numeric(host, port, found)
 
     async def close(self) -> None:
         """The fetcher closes what it was given."""
@@ -214,9 +205,8 @@ class _Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        transport = connection.transport
-        peer = None if transport is None else transport.get_extra_info("peername")
-        if not peer or not self._peer_allowed(str(peer[0])):
+        peer = peer_of(connection)
+        if not peer or not self._peer_allowed(peer):
             connection.close()
             raise _unreachable()
         return connection

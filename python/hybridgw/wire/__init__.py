@@ -11,6 +11,7 @@ a schema or the arguments of a call in any other form than the text that it came
 """
 
 from hybridgw.wire.ask import (
+    LONGEST_TOOL_NAME,
     Ask,
     Audio,
     File,
@@ -41,6 +42,7 @@ from hybridgw.wire.events import (
 from hybridgw.wire.usage import Usage
 
 __all__ = [
+    "LONGEST_TOOL_NAME",
     "OWN_SIGNATURE",
     "Ask",
     "Audio",

@@ -15,6 +15,9 @@ import msgspec
 
 Raw = msgspec.Raw
 
+LONGEST_TOOL_NAME = 128
+"""Characters: the most that any backend takes. One that takes less says so itself."""
+
 
 class Text(msgspec.Struct):
     """Text of anybody."""

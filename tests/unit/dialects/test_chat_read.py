@@ -322,9 +322,9 @@ def test_images_from_anywhere_else_are_refused(url: str) -> None:
     [
         ({"tools": [{"type": "web_search"}]}, "invalid_value", "tools[0].type"),
         ({"tools": [{"type": "function"}]}, "missing_field", "tools[0].function"),
-        ({"tools": [{"function": {"name": "x" * 65}}]}, "invalid_value", "tools[0].function.name"),
-        ({"tools": [{"function": {"name": ""}}]}, "invalid_value", "tools[0].function.name"),
-        ({"functions": [{"name": "x" * 65}]}, "invalid_value", "functions[0].name"),
+        ({"tools": [{"function": {"name": "x" * 129}}]}, "invalid_value", "tools[0].function.name"),
+        ({"tools": [{"function": {"name": ""}}]}, "missing_field", "tools[0].function.name"),
+        ({"functions": [{"name": "x" * 129}]}, "invalid_value", "functions[0].name"),
         ({"tool_choice": "maybe"}, "invalid_value", "tool_choice"),
         ({"tool_choice": {"type": "function"}}, "missing_field", "tool_choice.function"),
         ({"response_format": {"type": "xml"}}, "invalid_value", "response_format.type"),

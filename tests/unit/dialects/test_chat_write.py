@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hybridgw import sse
 from hybridgw.dialects import OPENAI, Fault
-from hybridgw.dialects.chat_writer import ChatWriter
+from hybridgw.dialects.chat_write import ChatWriter
 from hybridgw.wire import (
     Ask,
     Event,

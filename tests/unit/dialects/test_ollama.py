@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from hybridgw.core import Route
 from hybridgw.dialects import DIALECTS
-from hybridgw.dialects._ollama_write import OllamaWriter
 from hybridgw.dialects.base import Fault
 from hybridgw.dialects.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
+from hybridgw.dialects.ollama_write import OllamaWriter
 from hybridgw.errors import RequestError, UpstreamError
 from hybridgw.providers import Backend
 from hybridgw.providers.ollama import Ollama
@@ -329,7 +329,7 @@ def test_generate_is_a_system_and_a_user_message() -> None:
             "wrong_type",
             "messages[0].tool_calls[0].function.arguments",
         ),
-        (chat(tools=[{"function": {"name": "x" * 65}}]), "invalid_value", "tools[0].function.name"),
+        (chat(tools=[{"function": {"name": "x" * 129}}]), "invalid_value", "tools[0].function.name"),
         (chat(tools=[{"type": "odd", "function": {"name": "x"}}]), "invalid_value", "tools[0].type"),
         (
             chat(tools=[{"function": {"name": "x", "parameters": 7}}]),

@@ -287,6 +287,7 @@ def test_a_request_in_the_background_is_refused() -> None:
         ([], "invalid_value", "input"),
         ([5], "wrong_type", "input[0]"),
         ([{"type": 5}], "wrong_type", "input[0].type"),
+        ([{"type": ["message"]}], "wrong_type", "input[0].type"),
         ([{"type": "reasoning", "summary": []}], "invalid_value", "input"),
         ([{"type": "item_reference", "id": "x"}], "unsupported_parameter", "input[0]"),
         ([{"content": "u"}], "missing_field", "input[0].role"),

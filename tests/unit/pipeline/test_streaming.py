@@ -62,6 +62,7 @@ def test_a_writer_is_not_fed_while_a_heartbeat_of_its_own_waits(begun: bool) -> 
         limits = SimpleNamespace(idle=1.0)
         call: Any = SimpleNamespace(
             beat=None,
+            memory=None,
             back=lambda _: None,
             plan=SimpleNamespace(upstreams=[SimpleNamespace(stream_timeouts=limits)]),
         )

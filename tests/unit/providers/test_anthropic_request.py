@@ -545,7 +545,7 @@ def test_the_configuration_has_its_say() -> None:
         "temperature": 0.5,
         "speed": "fast",
     }
-    assert ask.dropped == ["seed"]
+    assert ask.dropped == ["seed", "metadata"]
     assert Anthropic(backend).path(ask) == "/messages?x=1"
 
 

@@ -366,7 +366,7 @@ def test_members_of_its_own_and_what_is_configured() -> None:
         "maxOutputTokens": 9, "temperature": 0.5, "stopSequences": ["x"],
         "thinkingConfig": {"thinkingLevel": "LOW", "includeThoughts": True},
     }  # fmt: skip
-    assert asked.dropped == []
+    assert asked.dropped == ["top_p"]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from hybridgw.dialects.chat_messages import ChatMessage, Conversation, given_raw, named
-from hybridgw.dialects.reading import Raw, decoded, given, number
+from hybridgw.dialects.chat_turns import ChatMessage, Conversation
+from hybridgw.dialects.reading import Raw, decoded, given, number, tool_name
 from hybridgw.errors import RequestError
 from hybridgw.wire import (
     Ask,
@@ -142,7 +142,7 @@ def read(body: bytes) -> Ask:
     ask.max_tokens = _limit(asked)
     for name in _NUMBERS:
         if name in members:
-            setattr(ask, name, number(members, name))
+            setattr(ask, name, number(members[name], name))
     if asked.stop is not None:
         ask.stop = [asked.stop] if isinstance(asked.stop, str) else asked.stop
     ask.stream = bool(asked.stream)
@@ -159,9 +159,7 @@ def read(body: bytes) -> Ask:
     ask.service_tier = asked.service_tier
     if not members.keys() <= _KNOWN:
         ask.extra = {
-            name: value
-            for name, value in members.items()
-            if name not in _KNOWN and given(members, name) is not None
+            name: value for name, value in members.items() if name not in _KNOWN and given(value) is not None
         }
     return ask
 
@@ -211,18 +209,18 @@ def _tool(tool: _Tool, at: int) -> Tool:
     if declared is None:
         raise RequestError("missing_field", f"`{field}` is missing", field=field)
     built = _declared(declared, field, tool.type == "custom")
-    built.cache = given_raw(tool.cache_control)
+    built.cache = given(tool.cache_control)
     return built
 
 
 def _declared(said: _Declared, field: str, custom: bool = False) -> Tool:
     return Tool(
-        named(said.name, field),
+        tool_name(said.name, f"{field}.name"),
         said.description,
-        given_raw(said.parameters),
+        given(said.parameters),
         said.strict,
         custom,
-        given_raw(said.format) if custom else None,
+        given(said.format) if custom else None,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
+from hybridgw.dialects.reading import Raw, member, number, tool_name
 from hybridgw.errors import RequestError
 from hybridgw.wire import (
     Ask,
@@ -30,11 +31,7 @@ from hybridgw.wire import (
     ToolResult,
 )
 
-Raw = msgspec.Raw
 T = TypeVar("T")
-
-LONGEST_TOOL_NAME = 64
-"""Characters; what most backends take."""
 
 
 class _CallFunction(msgspec.Struct):
@@ -115,11 +112,11 @@ def read_generate(body: bytes) -> Ask:
                 name,
             )
     messages: list[Message] = []
-    system = _typed(_string, members.pop("system", None), "system")
+    system = member(_string, members.pop("system", None), "system")
     if system:
         messages.append(Message("system", [Text(system)]))
-    parts: list[Part] = [Text(_typed(_string, members.pop("prompt", None), "prompt") or "")]
-    images = _typed(_strings, members.pop("images", None), "images") or []
+    parts: list[Part] = [Text(member(_string, members.pop("prompt", None), "prompt") or "")]
+    images = member(_strings, members.pop("images", None), "images") or []
     parts += [_media(data, f"images[{at}]") for at, data in enumerate(images)]
     messages.append(Message("user", parts))
     ask = _common(members, messages)
@@ -131,22 +128,22 @@ def _common(members: dict[str, Raw], messages: list[Message]) -> Ask:
     """What both requests share. What it reads is taken out of `members`."""
     members.pop("keep_alive", None)
     ask = Ask(
-        model=_typed(_string, members.pop("model", None), "model") or "",
+        model=member(_string, members.pop("model", None), "model") or "",
         messages=messages,
         # A client that says nothing wants a stream.
         stream=_flag_of(members, "stream") is not False,
         logprobs=bool(_flag_of(members, "logprobs")),
-        top_logprobs=_typed(_count, members.pop("top_logprobs", None), "top_logprobs"),
+        top_logprobs=member(_count, members.pop("top_logprobs", None), "top_logprobs"),
         format=_format(members.pop("format", None)),
     )
     _think(ask, members.pop("think", None))
     if (options := members.pop("options", None)) is not None:
-        _options(ask, _typed(_object, options, "options") or {})
+        _options(ask, member(_object, options, "options") or {})
     return ask
 
 
 def _flag_of(members: dict[str, Raw], name: str) -> bool | None:
-    return _typed(_flag, members.pop(name, None), name)
+    return member(_flag, members.pop(name, None), name)
 
 
 def _format(raw: Raw | None) -> Format | None:
@@ -170,7 +167,7 @@ def _think(ask: Ask, raw: Raw | None) -> None:
         ask.effort = "none"
         ask.show_thinking = False
     else:
-        word = _typed(_string, raw, "think") or ""
+        word = member(_string, raw, "think") or ""
         if word not in _THINK:
             _refuse("invalid_value", '`think` is true, false, "low", "medium", "high" or "max"', "think")
         ask.effort = word
@@ -183,46 +180,36 @@ def _options(ask: Ask, options: dict[str, Raw]) -> None:
         if said == b"null":
             continue
         if name in _NUMBERS:
-            setattr(ask, name, _number(raw, field))
+            setattr(ask, name, number(raw, field))
         elif name == "num_predict":
-            limit = _typed(_count, raw, field) or 0
+            limit = member(_count, raw, field) or 0
             # Negative: as much as there is to say.
             ask.max_tokens = limit if limit > 0 else None
         elif name == "stop":
             ask.stop = (
-                [_typed(_string, raw, field) or ""]
+                [member(_string, raw, field) or ""]
                 if said[:1] == b'"'
-                else _typed(_strings, raw, field) or []
+                else member(_strings, raw, field) or []
             )
         elif name in _SAMPLERS:
-            ask.extra[name] = _number(raw, field)
+            number(raw, field)
+            ask.extra[name] = raw
         else:
             ask.drop(field)
-
-
-def _number(raw: Raw, field: str) -> Raw:
-    if bytes(raw)[:1] not in b"-0123456789":
-        _refuse("wrong_type", f"`{field}` must be a number", field)
-    return raw
 
 
 def _tool_of(tool: _Tool, at: int) -> Tool:
     function = tool.function
     if tool.type not in ("function", None):
         _refuse("invalid_value", 'a tool has the type "function"', f"tools[{at}].type")
-    if not 0 < len(function.name) <= LONGEST_TOOL_NAME:
-        _refuse(
-            "invalid_value",
-            f"a tool's name has between 1 and {LONGEST_TOOL_NAME} characters",
-            f"tools[{at}].function.name",
-        )
+    name = tool_name(function.name, f"tools[{at}].function.name")
     parameters = bytes(function.parameters)
     if parameters != b"null" and parameters[:1] != b"{":
         _refuse(
             "wrong_type", "the parameters of a tool are a JSON schema", f"tools[{at}].function.parameters"
         )
     schema = None if parameters == b"null" else function.parameters
-    return Tool(function.name, function.description, schema)
+    return Tool(name, function.description, schema)
 
 
 class _Conversation:
@@ -250,20 +237,15 @@ class _Conversation:
             parts.append(Text(turn.content or ""))
         if turn.images:
             parts += [_media(data, f"{field}.images[{at}]") for at, data in enumerate(turn.images)]
-        for number, call in enumerate(turn.tool_calls or ()):
-            parts.append(self._call(call, f"call_{at}_{number}", f"{field}.tool_calls[{number}].function"))
+        for nth, call in enumerate(turn.tool_calls or ()):
+            parts.append(self._call(call, f"call_{at}_{nth}", f"{field}.tool_calls[{nth}].function"))
         if role == "developer":
             return Message("system", parts, developer=True)
         return Message(role, parts)  # type: ignore[arg-type]  # one of the roles above
 
     def _call(self, call: _Call, made: str, field: str) -> ToolCall:
         function = call.function
-        if not 0 < len(function.name) <= LONGEST_TOOL_NAME:
-            _refuse(
-                "invalid_value",
-                f"a tool's name has between 1 and {LONGEST_TOOL_NAME} characters",
-                f"{field}.name",
-            )
+        name = tool_name(function.name, f"{field}.name")
         said = bytes(function.arguments)
         if said[:1] == b'"':
             # As Chat writes them; Ollama's own clients send the object.
@@ -274,7 +256,7 @@ class _Conversation:
             text = "{}"
         else:
             _refuse("wrong_type", "the arguments of a call are an object", f"{field}.arguments")
-        read = ToolCall(call.id or made, function.name, text)
+        read = ToolCall(call.id or made, name, text)
         self._open.append(read)
         return read
 
@@ -314,32 +296,12 @@ def _media(data: str, field: str) -> Image | Audio:
     return Image(None, data)
 
 
-def _typed(decoder: "msgspec.json.Decoder[T]", raw: Raw | None, field: str) -> T | None:
-    """A member of one type; None when it is absent or null."""
-    if raw is None or bytes(raw) == b"null":
-        return None
-    try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError as error:
-        _wrong(error, field)
-
-
 def _list(raw: Raw | None, decoder: "msgspec.json.Decoder[list[T]]", field: str) -> list[T]:
     """A list that must be there."""
-    found = _typed(decoder, raw, field)
+    found = member(decoder, raw, field)
     if found is None:
         _refuse("missing_field", f"`{field}` is missing", field)
     return found
-
-
-def _wrong(error: msgspec.ValidationError, field: str) -> NoReturn:
-    """A RequestError in place of what the decoder says of a value."""
-    said, _, path = str(error).partition(" - at `$")
-    place = field + path.removesuffix("`")
-    if said.startswith("Object missing"):
-        name = said.split("`")[1]
-        _refuse("missing_field", f"`{place}.{name}` is missing", f"{place}.{name}")
-    _refuse("wrong_type", f"`{place}`: {said[:1].lower()}{said[1:]}".replace("`", "'"), place)
 
 
 def _refuse(code: str, message: str, field: str) -> NoReturn:

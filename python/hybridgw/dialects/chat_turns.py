@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from hybridgw.dialects.reading import Raw
+from hybridgw.dialects.reading import Raw, given, tool_name
 from hybridgw.errors import RequestError
 from hybridgw.wire import (
     Audio,
@@ -23,9 +23,6 @@ from hybridgw.wire import (
     ToolResult,
 )
 from hybridgw.wire.ask import named_results
-
-LONGEST_NAME = 64
-"""Of a tool, as OpenAI has it."""
 
 
 class _TextPart(msgspec.Struct, tag="text", tag_field="type"):
@@ -162,7 +159,7 @@ class Conversation:
         for at, call in enumerate(said.tool_calls or ()):
             parts.append(self._call(call, f"{field}.tool_calls[{at}]"))
         if said.function_call is not None:
-            name = named(said.function_call.name, f"{field}.function_call")
+            name = tool_name(said.function_call.name, f"{field}.function_call.name")
             call_id = self._functions[name] = f"call_{len(self._calls)}_{name}"
             self._calls.add(call_id)
             parts.append(ToolCall(call_id, name, said.function_call.arguments))
@@ -175,7 +172,7 @@ class Conversation:
             raise RequestError("invalid_value", f"`{field}.id` is empty", field=f"{field}.id")
         self._calls.add(call.id)
         if call.type == "custom" and call.custom is not None:
-            name = named(call.custom.name, f"{field}.custom")
+            name = tool_name(call.custom.name, f"{field}.custom.name")
             return ToolCall(call.id, name, call.custom.input, custom=True)
         if call.type != "function" or call.function is None:
             known = call.type in ("function", "custom")
@@ -184,7 +181,9 @@ class Conversation:
                 f"`{field}` is no call of a function or of a custom tool",
                 field=f"{field}.{call.type}" if known else f"{field}.type",
             )
-        return ToolCall(call.id, named(call.function.name, f"{field}.function"), call.function.arguments)
+        return ToolCall(
+            call.id, tool_name(call.function.name, f"{field}.function.name"), call.function.arguments
+        )
 
     def _result(self, said: ChatMessage, field: str) -> ToolResult:
         if said.role == "function":
@@ -236,7 +235,7 @@ def _thoughts(said: ChatMessage) -> Iterable[Part]:
 def _parts(said: list[_AnyPart], field: str) -> Iterable[Part]:
     for at, part in enumerate(said):
         if isinstance(part, _TextPart):
-            yield Text(part.text, given_raw(part.cache_control))
+            yield Text(part.text, given(part.cache_control))
         elif isinstance(part, _ImagePart):
             yield _image(part, f"{field}.content[{at}].image_url.url")
         elif isinstance(part, _AudioPart):
@@ -249,7 +248,7 @@ def _parts(said: list[_AnyPart], field: str) -> Iterable[Part]:
 
 def _image(part: _ImagePart, field: str) -> Image:
     """An image behind a data or http(s) URL. Anything else might be a file of whoever opens it."""
-    url, detail, cache = part.image_url.url, part.image_url.detail, given_raw(part.cache_control)
+    url, detail, cache = part.image_url.url, part.image_url.detail, given(part.cache_control)
     if url[:5].lower() == "data:":
         media_type, data = data_url(url, field)
         return Image(media_type or None, data, detail=detail, cache=cache)
@@ -269,7 +268,7 @@ def data_url(url: str, field: str) -> tuple[str, str]:
 
 def _file(part: _FilePart, field: str) -> File:
     said = part.file
-    cache = given_raw(part.cache_control)
+    cache = given(part.cache_control)
     if said.file_data:
         if said.file_data[:5].lower() == "data:":
             media_type, data = data_url(said.file_data, f"{field}.file_data")
@@ -280,17 +279,3 @@ def _file(part: _FilePart, field: str) -> File:
     if said.file_id:
         return File(filename=said.filename, file_id=said.file_id, cache=cache)
     raise RequestError("missing_field", f"`{field}` holds neither file_data nor file_id", field=field)
-
-
-def named(name: str, field: str) -> str:
-    """A tool's name; RequestError for one that no provider takes."""
-    if not 0 < len(name) <= LONGEST_NAME:
-        raise RequestError(
-            "invalid_value", f"a tool's name has 1 to {LONGEST_NAME} characters", field=f"{field}.name"
-        )
-    return name
-
-
-def given_raw(value: Raw) -> Raw | None:
-    """`value`, None where it is null or absent."""
-    return value if bytes(value) not in (b"", b"null") else None
