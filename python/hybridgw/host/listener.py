@@ -16,6 +16,7 @@ import errno
 import os
 import socket
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 from hybridgw.host import process
@@ -80,11 +81,18 @@ def port_owner(port: int) -> str | None:
     if not inodes:
         return None
     for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
-        with contextlib.suppress(OSError):  # gone meanwhile, or somebody else's
-            folder = f"/proc/{pid}/fd"
-            if any(os.readlink(f"{folder}/{fd}") in inodes for fd in os.listdir(folder)):
-                return f"{process.name(pid) or 'a process'} (pid {pid})"
+        if not inodes.isdisjoint(_open_files(pid)):
+            return f"{process.name(pid) or 'a process'} (pid {pid})"
     return None
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    """What a process has open; what is closed meanwhile does not hide the rest."""
+    folder = f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):  # gone meanwhile, or somebody else's
+        for fd in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                yield os.readlink(f"{folder}/{fd}")
 
 
 def waiting(sock: socket.socket) -> int:

@@ -23,6 +23,15 @@ def test_an_occupied_port_is_named_with_its_owner(mine: str, others: str) -> Non
             listener.bind(mine, port)
 
 
+def test_an_owner_whose_files_come_and_go_is_found() -> None:
+    """Looking at ourselves opens a file that is closed again before it is looked at."""
+    hole = os.open("/dev/null", os.O_RDONLY)
+    with listener.bind("127.0.0.1", 0) as other:
+        assert hole < other.fileno()
+        os.close(hole)
+        assert f"(pid {os.getpid()})" in str(listener.port_owner(other.getsockname()[1]))
+
+
 def test_a_port_that_nobody_listens_on_has_no_owner() -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
