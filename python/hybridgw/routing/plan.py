@@ -22,6 +22,7 @@ from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal, catalogue
 from hybridgw.providers import CONVERSATIONS, Backend, Exchange, Provider, provider_named
+from hybridgw.routing.wildcards import ChosenNames
 
 # Members of a request body that belong to the gateway and never travel upstream. `hybridgw` is
 # ours; the others are what clients of a LiteLLM Proxy put at the top level through `extra_body`.
@@ -65,6 +66,8 @@ class Upstream(msgspec.Struct, frozen=True):
     """Client headers that it is to see, with the value used when the client sent none."""
     relays: Callable[[str], bool] | None
     """Whether a name that a client may choose takes the request further than the boundary says."""
+    names: ChosenNames | None
+    """Judges such names, where they may tell somebody what he must not know."""
     secrets: tuple[str, ...]
     """Never to appear in what a client reads."""
     inline_images: bool
@@ -81,7 +84,10 @@ class Plan:
     def __init__(self, settings: Settings, generation: int) -> None:
         self.settings = settings
         self.generation = generation
-        self.upstreams = tuple(_upstream(index, entry) for index, entry in enumerate(settings.deployments))
+        names = _names(settings)
+        self.upstreams = tuple(
+            _upstream(index, entry, names) for index, entry in enumerate(settings.deployments)
+        )
         self.native = orjson.dumps(_native(settings, self.upstreams, generation))
         self.listed = _listed(settings)
         self.queues = _queues(settings)
@@ -109,7 +115,14 @@ def _principals(settings: Settings) -> dict[bytes, tuple[bytes, Principal]]:
     return {digest: (digest, Principal("master", number, int(Boundary.EXTERNAL)))}
 
 
-def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
+def _names(settings: Settings) -> ChosenNames | None:
+    """None where nobody is told of a name that a client chose, or nothing is enforced."""
+    if settings.privacy.mode != "enforce" or not any("*" in it.model for it in settings.deployments):
+        return None
+    return ChosenNames(settings.privacy)
+
+
+def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) -> Upstream:
     provider = provider_named(entry.provider)
     try:
         target = Target.parse(entry.base_url)
@@ -161,6 +174,7 @@ def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
         backend=_backend(provider, entry),
         forwards=provider.forwards if provider else {},
         relays=provider.relays if provider and "*" in entry.model and boundary < Boundary.EXTERNAL else None,
+        names=names if "*" in entry.model and boundary > Boundary.DEVICE else None,
         secrets=_secrets(entry),
         inline_images=_inlines(provider, boundary),
         own_media=provider.own_media if provider else (),
