@@ -18,6 +18,7 @@ import msgspec
 import orjson
 
 from hybridgw.config.privacy import scan_config
+from hybridgw.config.relays import bare_name
 from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal, catalogue
@@ -173,12 +174,22 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
         ),
         backend=_backend(provider, entry),
         forwards=provider.forwards if provider else {},
-        relays=provider.relays if provider and "*" in entry.model and boundary < Boundary.EXTERNAL else None,
+        relays=_relays(provider, entry, boundary),
         names=names if "*" in entry.model and boundary > Boundary.DEVICE else None,
         secrets=_secrets(entry),
         inline_images=_inlines(provider, boundary),
         own_media=provider.own_media if provider else (),
     )
+
+
+def _relays(
+    provider: Provider | None, entry: DeploymentSettings, boundary: Boundary
+) -> Callable[[str], bool] | None:
+    if provider is None or "*" not in entry.model or boundary == Boundary.EXTERNAL:
+        return None
+    tells = provider.relays
+    relayed = frozenset(entry.relayed)
+    return None if tells is None else lambda name: tells(name) or bare_name(name) in relayed
 
 
 def _inlines(provider: Provider | None, boundary: Boundary) -> bool:
