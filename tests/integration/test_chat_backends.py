@@ -162,3 +162,21 @@ def test_azure_is_asked_at_its_address_with_its_header(backends: Gateway, player
     assert told.status == 200, told.body
     *chunks, _ = events(told.body)
     assert all(chunk["choices"] for chunk in chunks), "clients read choices[0]"
+
+
+def test_what_a_stand_in_cannot_carry_is_not_the_client_s_fault(demo: Demo, player: Player) -> None:
+    deployments = [
+        player.deployment("local/m", provider="vllm"),
+        player.deployment("private/m", provider="anthropic"),
+    ]
+    with Gateway(config(demo, deployments=deployments)) as running:
+        asked = len(player.requests)
+        for wanted in (False, True):
+            player.plays(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n")
+            told = running.post(PATH, {**CHAT, "n": 2, "stream": wanted})
+            assert (told.status, told.json["error"]["code"]) == (503, "overloaded")
+        assert len(player.requests) == asked + 2, "it was not asked for one answer instead of two"
+        alone = running.post(PATH, {**CHAT, "n": 2, "hybridgw": {"tier": "private"}})
+        assert (alone.status, alone.json["error"]["param"]) == (400, "n")
+        outcomes = [entry["outcome"] for entry in running.journal()]
+    assert outcomes.count("request_rejected") == 3

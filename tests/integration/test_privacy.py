@@ -16,6 +16,7 @@ import pytest
 from tests.integration.conftest import config
 from tests.support.demo import Demo
 from tests.support.gateway import Gateway
+from tests.support.player import Player, whole
 from tests.support.waiting import until
 
 CARD = "4111 1111 1111 1111"
@@ -335,3 +336,44 @@ def test_own_patterns_and_levels(demo: Demo) -> None:
         for text in ("about PRJ-123456", "mail jane.doe@example.org"):
             assert ask(own, "chat", "cloud-chat", {"messages": user(text)}).status == 403, text
         assert ask(own, "chat", "cloud-chat", {"messages": user("about PRJ-12")}).status == 200
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini", "ollama"])
+def test_the_name_of_a_model_that_a_client_chooses_is_text(player: Player, provider: str) -> None:
+    out = player.deployment("cloud/any", provider=provider, model="*", boundary="external")
+    near = player.deployment("local/any", provider=provider, model="*")
+    models = [{"name": f"{at}/*", "deployments": [f"{at}/any"]} for at in ("cloud", "local")]
+    with Gateway({"deployments": [out, near], "models": models, "health": {"enabled": False}}) as running:
+        body = {"messages": user("hi"), "max_tokens": 5}
+        before = len(player.heads)
+        refused = running.post(PATHS["chat"], {**body, "model": f"cloud/my card {CARD}"})
+        assert (refused.status, refused.json["error"]["code"]) == (403, "policy_denied")
+        assert len(player.heads) == before, "nothing may have left"
+        for model in ("cloud/gpt-5", f"local/my card {CARD}"):
+            player.plays(whole(b'{"error":{"message":"no"}}', "404 Not Found"))
+            assert running.post(PATHS["chat"], {**body, "model": model}).status == 404
+        assert len(player.heads) == before + 2
+        # Half a surrogate pair passes where it is only carried, and is the client's error elsewhere.
+        player.plays(whole(b'{"error":{"message":"no"}}', "404 Not Found"))
+        half = b'{"model":"local/x","max_tokens":5,"messages":[{"role":"user","content":"\\ud800"}]}'
+        assert running.post(PATHS["chat"], half).status in (400, 404)
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        ("context-1m-2025-08-07, fine-grained-tool-streaming-2025-05-14", True),
+        (f"beta, my card {CARD}", False),
+        (CARD, False),
+    ],
+)
+def test_a_header_that_is_passed_on_holds_names_and_no_text(player: Player, said: str, sent: bool) -> None:
+    cloud = player.deployment("cloud/m", provider="anthropic", boundary="external")
+    with Gateway({"deployments": [cloud], "models": [{"name": "m", "deployments": ["cloud/m"]}]}) as running:
+        player.plays(whole(b'{"error":{"message":"no"}}', "404 Not Found"))
+        headers = {"anthropic-beta": said, "anthropic-version": "2026-10-21"}
+        assert running.post(PATHS["messages"], {"model": "m", **messages("hi")}, headers).status == 404
+        head = player.heads[-1].decode()
+        assert (f"anthropic-beta: {said}\r\n" in head) is sent
+        assert "anthropic-version: 2026-10-21\r\n" in head
+        assert CARD not in head

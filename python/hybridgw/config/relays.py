@@ -29,18 +29,23 @@ def without_relays(settings: Settings, before: Settings | None = None, timeout: 
     if not near:
         return settings
     found = _ask_all({_address(entry) for entry in near}, timeout)
-    known = {entry.identity for entry in before.deployments if entry.boundary == "external"} if before else ()
+    earlier = before.deployments if before else ()
+    known = {entry.identity for entry in earlier if entry.boundary == "external"}
+    names = {entry.identity: entry.relayed for entry in earlier}
     notices: list[Notice] = []
     deployments: list[DeploymentSettings] = []
     for entry in settings.deployments:
         if _is_near(entry):
             relayed = found[_address(entry)]
-            if entry.identity in known if relayed is None else _bare(entry.model) in relayed:
+            if "*" in entry.model:
+                told = names.get(entry.identity, ()) if relayed is None else tuple(sorted(relayed))
+                entry = msgspec.structs.replace(entry, relayed=told)
+            elif entry.identity in known if relayed is None else bare_name(entry.model) in relayed:
                 message = f"{entry.model} is passed on to a cloud by this Ollama: treated as external"
                 notices.append(Notice(level="warning", where=entry.where, key=entry.name, message=message))
                 entry = msgspec.structs.replace(entry, boundary="external")
         deployments.append(entry)
-    if not notices:
+    if tuple(deployments) == settings.deployments:
         return settings
     return msgspec.structs.replace(
         settings, deployments=tuple(deployments), notices=(*settings.notices, *notices)
@@ -55,10 +60,11 @@ def relayed_models(tags: object) -> frozenset[str]:
         for item in (models if isinstance(models, list) else ())
         if isinstance(item, dict) and item.get("remote_host")
     )
-    return frozenset(_bare(name) for name in named if isinstance(name, str))
+    return frozenset(bare_name(name) for name in named if isinstance(name, str))
 
 
-def _bare(name: str) -> str:
+def bare_name(name: str) -> str:
+    """A model's name as lists of models are compared."""
     return name.removesuffix(_LATEST).lower()
 
 

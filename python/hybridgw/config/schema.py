@@ -301,6 +301,8 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the model thinks; None when nobody said."""
     vision: bool | None = None
     """Whether the model sees images; None when nobody said."""
+    relayed: tuple[str, ...] = ()
+    """Ollama, where clients choose the model: the names that it would pass on to a cloud."""
     mode: ModeName = "chat"
     rpm: int | None = None
     tpm: int | None = None

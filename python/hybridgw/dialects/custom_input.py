@@ -58,21 +58,24 @@ class CustomInput:
         return self._decode(left, last=True) if self._inside else left
 
     def _decode(self, held: str, *, last: bool = False) -> str:
-        said = ""
+        said = []
+        at = 0
         while True:
-            found = _COMPLETE(held)
+            found = _COMPLETE(held, at)
             assert found is not None  # it matches nothing, too
-            said += _decoded(found.group())
-            held = held[found.end() :]
-            if held[:1] == '"':
+            said.append(_decoded(found.group()))
+            at = found.end()
+            left = len(held) - at
+            if held[at : at + 1] == '"':
                 self.complete = True
-                held = ""
-            elif len(held) > _ESCAPE or (held and last):
+                at = len(held)
+            elif left > _ESCAPE or (left and last):
                 # An escape that JSON does not know: said as it stands.
-                said, held = said + held[0], held[1:]
+                said.append(held[at])
+                at += 1
                 continue
-            self._held = held
-            return said
+            self._held = held[at:]
+            return "".join(said)
 
 
 def _decoded(text: str) -> str:

@@ -11,6 +11,7 @@ nothing here and is no loss.
 """
 
 import binascii
+from collections import deque
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -82,6 +83,8 @@ _SAMPLERS = frozenset(
 )
 _NUMBERS = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
 _ONLY_OLLAMA = ("template", "suffix", "context", "raw")
+_ANY = ("", "")
+"""What a result says of its call that says nothing."""
 _EMPTY = frozenset({b"null", b"false", b'""', b"[]"})
 _HEAD = 24
 """Characters of base64 that hold every signature below."""
@@ -216,7 +219,12 @@ class _Conversation:
     """Reads the turns in order, and remembers the calls that have no result yet."""
 
     def __init__(self) -> None:
-        self._open: list[ToolCall] = []
+        self._open: dict[int, ToolCall] = {}
+        """Calls without a result, by their number."""
+        self._made = 0
+        self._waiting: dict[tuple[str, str], deque[int]] = {}
+        """Numbers of calls, oldest first, by what a result may say of them. They stay here when a result
+        found them by something else."""
 
     def messages(self, turns: list[_Turn]) -> list[Message]:
         return [self._message(turn, at) for at, turn in enumerate(turns)]
@@ -257,24 +265,30 @@ class _Conversation:
         else:
             _refuse("wrong_type", "the arguments of a call are an object", f"{field}.arguments")
         read = ToolCall(call.id or made, name, text)
-        self._open.append(read)
+        self._open[self._made] = read
+        for said_of in (("id", read.id), ("name", read.name), _ANY):
+            self._waiting.setdefault(said_of, deque()).append(self._made)
+        self._made += 1
         return read
 
     def _result(self, turn: _Turn, field: str) -> ToolResult:
-        for call in self._open:
-            if turn.tool_call_id:
-                fits = call.id == turn.tool_call_id
-            else:
-                fits = not turn.tool_name or call.name == turn.tool_name
-            if fits:
-                self._open.remove(call)
-                break
-        else:
+        by_name = ("name", turn.tool_name) if turn.tool_name else _ANY
+        call = self._oldest(("id", turn.tool_call_id) if turn.tool_call_id else by_name)
+        if call is None:
             _refuse("invalid_value", "this result belongs to no call before it", field)
         parts: list[Text | Image | Any] = [Text(turn.content or "")]
         for at, data in enumerate(turn.images or ()):
             parts.append(_media(data, f"{field}.images[{at}]"))
         return ToolResult(call.id, parts, name=call.name)
+
+    def _oldest(self, said: tuple[str, str]) -> ToolCall | None:
+        """The oldest call without a result of which this can be said; it has one now."""
+        waiting = self._waiting.get(said)
+        while waiting:
+            call = self._open.pop(waiting.popleft(), None)
+            if call is not None:
+                return call
+        return None
 
 
 def _media(data: str, field: str) -> Image | Audio:

@@ -181,6 +181,8 @@ class Call(Item):
     @property
     def complete(self) -> bool:
         """Whether nothing can follow: the arguments are a JSON document."""
+        if not self._said or not self._said[-1].rstrip().endswith("}"):
+            return False
         try:
             _valid.decode("".join(self._said))
         except msgspec.MsgspecError:

@@ -62,7 +62,8 @@ class ResponsesWriter:
         self._done: dict[int, bytes] = {}
         self._open: Words | Thought | None = None
         self._calls: dict[int, Call] = {}
-        self._call_ids: set[str] = set()
+        self._call_ids: dict[str, int] = {}
+        """Every id that was told, and how often it had to be made another one."""
         self._status = b"completed"
         self._details = _NULL
         self._usage: Usage | None = None
@@ -131,11 +132,12 @@ class ResponsesWriter:
             self._close_open()
 
     def _tool_start(self, event: ToolStart) -> None:
-        id_, number = event.id, 0
+        id_, number = event.id, self._call_ids.get(event.id, 0)
         while id_ in self._call_ids:  # two of one name are an error to the official SDK
             number += 1
             id_ = f"{event.id}_{number}"
-        self._call_ids.add(id_)
+        self._call_ids[id_] = 0
+        self._call_ids[event.id] = number
         if event.signature is not None:
             self._seal(Carried(calls={id_: event.signature}))
         self._close_open()

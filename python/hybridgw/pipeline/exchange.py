@@ -1,5 +1,6 @@
 """Sending one attempt: from a permit to a response whose head says 200, or to the failure it is."""
 
+import re
 import time
 
 import msgspec
@@ -21,11 +22,9 @@ _ERROR_BODY_LIMIT = 1024 * 1024
 _LEAST = 0.001
 
 
-class _Named(msgspec.Struct):
-    model: str = ""
-
-
-_named = msgspec.json.Decoder(_Named)
+_FEATURE = rb"[A-Za-z][\w.:-]{0,63}"
+_PLAIN_HEADER = re.compile(rb"%b(?:, ?%b){0,63}|\d{4}-\d\d-\d\d" % (_FEATURE, _FEATURE)).fullmatch
+"""Names of features, or a date. Anything else in a header might be text, which nobody has scanned."""
 
 
 def exchange_of(call: Call, upstream: Upstream) -> Exchange:
@@ -69,13 +68,9 @@ async def open_exchange(
     translation: Translation | None,
 ) -> UpstreamResponse:
     """Send the request of this permit. A status other than 200 is read and raised."""
+    if upstream.relays is not None or upstream.names is not None:
+        _check_name(upstream, permit.model)
     body = permit.body()
-    if upstream.relays is not None and upstream.relays(_named.decode(body).model):
-        raise BoundaryRefused(
-            Outcome.BOUNDARY_REFUSED,
-            "the backend would pass this model on to a cloud; it needs a deployment of its own, which counts "
-            "as external",
-        )
     headers: Headers
     if translation is not None:
         target, headers, body = await translation.request(body)
@@ -111,9 +106,23 @@ async def open_exchange(
     return response
 
 
+def _check_name(upstream: Upstream, name: str) -> None:
+    """A client chose the name of the model: where does it take the request, and what does it tell?"""
+    if upstream.relays is not None and upstream.relays(name):
+        raise BoundaryRefused(
+            Outcome.BOUNDARY_REFUSED,
+            "the backend would pass this model on to a cloud; it needs a deployment of its own, which counts "
+            "as external",
+        )
+    if upstream.names is not None and upstream.names.farthest(name) < upstream.deployment.boundary:
+        raise BoundaryRefused(
+            Outcome.BOUNDARY_REFUSED, "the name of the model holds what its backend may not see"
+        )
+
+
 def _forwarded(call: Call, upstream: Upstream) -> Headers:
     """The headers of the client that this backend is to see, the values of its own where it sent none."""
-    said = call.forwarded
+    said = {name: value for name, value in call.forwarded.items() if _PLAIN_HEADER(value)}
     values = ((name, said.get(name, unsaid)) for name, unsaid in upstream.forwards.items())
     return tuple((name, value) for name, value in values if value is not None)
 

@@ -72,6 +72,12 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
                     first.retry_safe = not call.content_sent and decision.exhausted == "retry_budget"
                     raise _told(call, decision, first) from None
                 permit = call.permit = following
+            except RequestError:
+                if first is None:
+                    raise
+                # A stand-in cannot carry it. Whoever was asked for could, and failed: that is to be told.
+                _settle(call, Outcome.REQUEST_REJECTED)
+                raise _told(call, decision, first) from None
             finally:
                 response, call.response = call.response, None
                 if response is not None:

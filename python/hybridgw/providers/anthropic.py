@@ -121,8 +121,9 @@ class Anthropic:
         return self._backend.max_output_tokens or longest_answer(ask.model)
 
     def _tools(self, ask: Ask) -> list[dict[str, Any]]:
-        allowed = ask.tool_choice.allowed if ask.tool_choice else None
-        return [self._tool(tool) for tool in ask.tools if allowed is None or tool.name in allowed]
+        choice = ask.tool_choice
+        narrowed = choice is not None and choice.allowed is not None
+        return [self._tool(tool) for tool in (choice.among(ask.tools) if choice and narrowed else ask.tools)]
 
     def _tool(self, tool: Tool) -> dict[str, Any]:
         told: dict[str, Any] = {"name": self._names.say(tool.name)}

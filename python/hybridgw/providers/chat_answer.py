@@ -139,10 +139,11 @@ class _Tool:
 class _Tools:
     """The calls of one choice."""
 
-    __slots__ = ("all", "by_index")
+    __slots__ = ("all", "by_id", "by_index")
 
     def __init__(self) -> None:
         self.all: list[_Tool] = []
+        self.by_id: dict[str, _Tool] = {}
         self.by_index: dict[int, _Tool] = {}
 
 
@@ -239,17 +240,18 @@ class ChatAnswer:
         if call.index is not None:
             known = tools.by_index.get(call.index)
         elif call.id:
-            known = next((tool for tool in tools.all if tool.id == call.id), None)
+            known = tools.by_id.get(call.id)
         else:
             known = tools.all[-1] if tools.all and not named else None
         if known is not None:
             if not call.id or call.id == known.id or not named:
                 return known
-            known = next((tool for tool in tools.all if tool.id == call.id), None)
+            known = tools.by_id.get(call.id)
             if known is not None:
                 return known
         known = _Tool(len(tools.all), call.id or self._ids(), call.custom is not None)
         tools.all.append(known)
+        tools.by_id.setdefault(known.id, known)
         if call.index is not None:
             tools.by_index[call.index] = known
         return known

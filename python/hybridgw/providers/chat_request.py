@@ -91,10 +91,10 @@ def _tools(ask: Ask, can: Capabilities, out: Json) -> None:
     told: Any = mode
     if choice is not None and choice.allowed is not None:
         if can.custom_tools:
-            named = [_pointer(tool) for tool in tools if tool.name in choice.allowed]
+            named = [_pointer(tool) for tool in choice.among(tools)]
             told = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": named}}
         else:
-            tools = [tool for tool in tools if tool.name in choice.allowed]
+            tools = choice.among(tools)
     elif choice is not None and mode == "named":
         custom = can.custom_tools and any(tool.custom and tool.name == choice.name for tool in tools)
         kind = "custom" if custom else "function"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from hybridgw import sse
+from hybridgw.errors import RequestError
 from hybridgw.providers import configured
 from hybridgw.providers.base import Backend, Header
 from hybridgw.providers.gemini_answer import Reader, new_id
@@ -27,7 +28,10 @@ class Gemini:
 
     def path(self, ask: Ask) -> str:
         """The model and the method stand in the path."""
-        model = quote(ask.model, safe="/-._~:@")
+        if not {"", ".", ".."}.isdisjoint(ask.model.split("/")):
+            # A client may have chosen it, and our key goes with it wherever it leads.
+            raise RequestError("invalid_value", "this is no name of a model", field="model")
+        model = quote(ask.model, safe="/-._~@")
         if not model.startswith(("models/", "tunedModels/")):
             model = f"models/{model}"
         query = self._backend.query

@@ -309,7 +309,7 @@ def _tools(ask: Ask, body: dict[str, Any]) -> None:
                 calling["allowedFunctionNames"] = [sent_name(name) for name in choice.allowed]
             else:
                 # Names may be given only where one must be called.
-                tools = [tool for tool in tools if tool.name in choice.allowed]
+                tools = choice.among(tools)
     if ask.parallel is False:
         ask.drop("parallel_tool_calls")
     if tools:

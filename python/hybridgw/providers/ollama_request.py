@@ -145,7 +145,7 @@ def _tools(ask: Ask) -> list[dict[str, Any]]:
         if choice.mode == "named":
             tools = [tool for tool in tools if tool.name == choice.name]
         elif choice.allowed is not None:
-            tools = [tool for tool in tools if tool.name in choice.allowed]
+            tools = choice.among(tools)
         if choice.mode in ("required", "named"):
             # Ollama's models choose for themselves whether to call; of what, is all we can say.
             ask.drop("tool_choice")

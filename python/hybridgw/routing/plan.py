@@ -18,10 +18,12 @@ import msgspec
 import orjson
 
 from hybridgw.config.privacy import scan_config
+from hybridgw.config.relays import bare_name
 from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal, catalogue
 from hybridgw.providers import CONVERSATIONS, Backend, Exchange, Provider, provider_named
+from hybridgw.routing.wildcards import ChosenNames
 
 # Members of a request body that belong to the gateway and never travel upstream. `hybridgw` is
 # ours; the others are what clients of a LiteLLM Proxy put at the top level through `extra_body`.
@@ -65,6 +67,8 @@ class Upstream(msgspec.Struct, frozen=True):
     """Client headers that it is to see, with the value used when the client sent none."""
     relays: Callable[[str], bool] | None
     """Whether a name that a client may choose takes the request further than the boundary says."""
+    names: ChosenNames | None
+    """Judges such names, where they may tell somebody what he must not know."""
     secrets: tuple[str, ...]
     """Never to appear in what a client reads."""
     inline_images: bool
@@ -83,7 +87,10 @@ class Plan:
     def __init__(self, settings: Settings, generation: int) -> None:
         self.settings = settings
         self.generation = generation
-        self.upstreams = tuple(_upstream(index, entry) for index, entry in enumerate(settings.deployments))
+        names = _names(settings)
+        self.upstreams = tuple(
+            _upstream(index, entry, names) for index, entry in enumerate(settings.deployments)
+        )
         self.native = orjson.dumps(_native(settings, self.upstreams, generation))
         self.observing = settings.privacy.mode == "observe"
         """Whether levels are only reported."""
@@ -113,7 +120,14 @@ def _principals(settings: Settings) -> dict[bytes, tuple[bytes, Principal]]:
     return {digest: (digest, Principal("master", number, int(Boundary.EXTERNAL)))}
 
 
-def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
+def _names(settings: Settings) -> ChosenNames | None:
+    """None where nobody is told of a name that a client chose, or nothing is enforced."""
+    if settings.privacy.mode != "enforce" or not any("*" in it.model for it in settings.deployments):
+        return None
+    return ChosenNames(settings.privacy)
+
+
+def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) -> Upstream:
     provider = provider_named(entry.provider)
     try:
         target = Target.parse(entry.base_url)
@@ -164,11 +178,22 @@ def _upstream(index: int, entry: DeploymentSettings) -> Upstream:
         ),
         backend=_backend(provider, entry),
         forwards=provider.forwards if provider else {},
-        relays=provider.relays if provider and "*" in entry.model and boundary < Boundary.EXTERNAL else None,
+        relays=_relays(provider, entry, boundary),
+        names=names if "*" in entry.model and boundary > Boundary.DEVICE else None,
         secrets=_secrets(entry),
         inline_images=_inlines(provider, boundary),
         own_media=provider.own_media if provider else (),
     )
+
+
+def _relays(
+    provider: Provider | None, entry: DeploymentSettings, boundary: Boundary
+) -> Callable[[str], bool] | None:
+    if provider is None or "*" not in entry.model or boundary == Boundary.EXTERNAL:
+        return None
+    tells = provider.relays
+    relayed = frozenset(entry.relayed)
+    return None if tells is None else lambda name: tells(name) or bare_name(name) in relayed
 
 
 def _inlines(provider: Provider | None, boundary: Boundary) -> bool:

@@ -17,6 +17,8 @@ Raw = msgspec.Raw
 
 LONGEST_TOOL_NAME = 128
 """Characters: the most that any backend takes. One that takes less says so itself."""
+MOST_DROPPED = 64
+"""Names of parameters that are noted as dropped."""
 
 
 class Text(msgspec.Struct):
@@ -121,6 +123,11 @@ class ToolChoice(msgspec.Struct):
     allowed: tuple[str, ...] | None = None
     """Only these, in mode `auto` or `required`."""
 
+    def among(self, tools: list[Tool]) -> list[Tool]:
+        """Those of `tools` that are allowed."""
+        allowed = frozenset(self.allowed or ())
+        return [tool for tool in tools if tool.name in allowed]
+
 
 class Format(msgspec.Struct):
     """What the answer must look like; plain text has none."""
@@ -174,8 +181,11 @@ class Ask(msgspec.Struct, kw_only=True):
     """Parameters that the backend was not told, by the client's names: whoever drops adds."""
 
     def drop(self, *names: str) -> None:
-        """Note parameters that the backend is not told, each once."""
-        self.dropped.extend(name for name in names if name not in self.dropped)
+        """Note parameters that the backend is not told, each once. Clients choose names, and any number of
+        them: behind those that fit into a header nobody looks for more."""
+        for name in names:
+            if len(self.dropped) < MOST_DROPPED and name not in self.dropped:
+                self.dropped.append(name)
 
 
 def named_results(messages: list[Message]) -> None:

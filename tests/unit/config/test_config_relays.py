@@ -11,6 +11,7 @@ import pytest
 from hybridgw.config.load import load
 from hybridgw.config.relays import relayed_models, without_relays
 from hybridgw.config.schema import Settings
+from hybridgw.routing.plan import Plan
 from tests.support.player import Player, whole
 from tests.support.waiting import free_port
 
@@ -78,3 +79,19 @@ def test_names_that_tell_need_no_question(tmp_path: Any) -> None:
     with settings(tmp_path, free_port(), "gpt-oss:120b-cloud", "qwen3:cloud") as loaded:
         assert boundaries(loaded) == ["external", "external"]
         assert without_relays(loaded) is loaded
+
+
+def test_one_for_any_model_is_told_what_to_refuse(tmp_path: Any) -> None:
+    with Player() as engine, settings(tmp_path, engine.port, "*") as loaded:
+        engine.plays(whole(json.dumps(TAGS).encode()))
+        found = without_relays(loaded, timeout=2.0)
+    assert boundaries(found) == ["device"]
+    with settings(tmp_path, free_port(), "*") as down:
+        assert without_relays(down) is down
+        same = msgspec.structs.replace(down.deployments[0], relayed=("copied",))
+        again = without_relays(down, msgspec.structs.replace(down, deployments=(same,)))
+        assert again.deployments[0].relayed == ("copied",), "while it is down, what was known holds on"
+    relays = Plan(found, 1).upstreams[0].relays
+    assert relays is not None
+    refused = ("copied", "Copied:latest", "OTHER:7b", "gpt-oss:120b-cloud")
+    assert [relays(name) for name in (*refused, "own", "copied:7b")] == [True] * 4 + [False] * 2

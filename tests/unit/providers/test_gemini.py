@@ -540,3 +540,15 @@ def test_foreign_bytes_are_read_or_refused(data: bytes) -> None:
     for read in (gemini().feed, gemini().whole):
         with contextlib.suppress(msgspec.MsgspecError, RecursionError):
             read(data)
+
+
+@pytest.mark.parametrize("name", ["../../admin", "a/../b", "..", "a//b", "./a", ""])
+def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        Gemini(Backend()).path(Ask(model=name, messages=[]))
+    assert caught.value.field == "model"
+
+
+def test_a_name_cannot_choose_the_method() -> None:
+    path = Gemini(Backend()).path(Ask(model="x:batchEmbedContents?y#z", messages=[]))
+    assert path == "/models/x%3AbatchEmbedContents%3Fy%23z:generateContent"
