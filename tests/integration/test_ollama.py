@@ -1,6 +1,9 @@
 """Applications that speak only Ollama, through a running gateway."""
 
+import gzip
 import json
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,7 +35,7 @@ VECTORS = (
 @pytest.fixture(scope="module")
 def ollama(demo: Demo, player: Player) -> Iterator[Gateway]:
     """An Ollama with models of its own, one that it passes on, and a pattern; and an embedder."""
-    player.plays(whole(json.dumps(TAGS).encode()))
+    player.tags = whole(json.dumps(TAGS).encode())
     engine = {"provider": "ollama", "url": f"http://127.0.0.1:{player.port}"}
     deployments = [
         player.deployment("local/o", model="own", **engine),
@@ -188,3 +191,20 @@ def test_the_old_way_to_one_vector(ollama: Gateway, player: Player) -> None:
     assert (told.status, told.body) == (200, b'{"embedding":[0.50,1]}')
     assert json.loads(player.requests[-1])["input"] == "a"
     assert ollama.post("/api/embeddings", {"model": "e"}).status == 400
+
+
+def test_the_old_way_takes_what_every_route_takes(ollama: Gateway, player: Player) -> None:
+    """A body that is packed, and one that comes in pieces and slowly."""
+    body = json.dumps({"model": "e", "prompt": "a"}).encode()
+    packed = gzip.compress(body)
+    head = b"POST /api/embeddings HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    for more, sent in ((b"content-encoding: gzip\r\n", packed), (b"", body)):
+        player.plays(whole(VECTORS))
+        with socket.create_connection(("127.0.0.1", ollama.port), timeout=5) as client:
+            client.sendall(head + more + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(sent))
+            for at in range(0, len(sent), 7):
+                client.sendall(sent[at : at + 7])
+                time.sleep(0.01)
+            with client.makefile("rb") as answer:
+                told = answer.read()
+            assert b'{"embedding":[0.50,1]}' in told

@@ -11,7 +11,6 @@ import openai
 import pytest
 
 from hybridgw import sse
-from hybridgw.providers import provider_named
 from tests.integration.conftest import config
 from tests.support.demo import Demo
 from tests.support.gateway import Gateway
@@ -20,10 +19,6 @@ from tests.support.player import ANSWER, END, STREAM_HEAD, Player, chunk, whole
 PATH = "/v1/responses"
 CHAT = "/v1/chat/completions"
 ASK = {"model": "m", "input": "hi"}
-PROVIDER = provider_named("openai_compatible")
-through_the_hub = pytest.mark.skipif(
-    PROVIDER is None or PROVIDER.outbound is None, reason="no outbound for Chat backends yet"
-)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +86,6 @@ def test_a_chat_body_without_messages_is_still_told_so(serving: Gateway) -> None
         assert answer.json["error"]["param"] in ("messages", "input")
 
 
-@through_the_hub
 def test_what_leans_on_a_memory_is_refused(serving: Gateway, player: Player) -> None:
     asked = len(player.requests)
     answer = serving.post(PATH, {**ASK, "previous_response_id": "resp_1"})
@@ -103,7 +97,6 @@ def test_what_leans_on_a_memory_is_refused(serving: Gateway, player: Player) -> 
     assert len(player.requests) == asked
 
 
-@through_the_hub
 def test_a_whole_answer_and_a_stream(client: openai.OpenAI, player: Player) -> None:
     player.plays(whole(ANSWER))
     answer = client.responses.create(model="m", input="hi")
@@ -117,7 +110,6 @@ def test_a_whole_answer_and_a_stream(client: openai.OpenAI, player: Player) -> N
     assert json.loads(player.requests[-1])["messages"] == [{"role": "user", "content": "hi"}]
 
 
-@through_the_hub
 def test_a_tool_round_trip(client: openai.OpenAI, player: Player) -> None:
     call = {
         "index": 0,
@@ -144,7 +136,6 @@ def test_a_tool_round_trip(client: openai.OpenAI, player: Player) -> None:
     assert messages[2]["tool_call_id"] == "call_A"
 
 
-@through_the_hub
 def test_a_custom_tool_is_a_function_to_the_backend_and_its_text_to_the_client(
     client: openai.OpenAI, player: Player
 ) -> None:
@@ -173,7 +164,6 @@ def tool_chunk(arguments: str) -> bytes:
     return sse.event(json.dumps({"id": "c", "created": 1, "choices": choices}).encode())
 
 
-@through_the_hub
 def test_the_shape_of_an_answer_is_nested_for_chat(client: openai.OpenAI, player: Player) -> None:
     player.plays(whole(ANSWER))
     schema = {"type": "object", "properties": {}}
@@ -185,7 +175,6 @@ def test_the_shape_of_an_answer_is_nested_for_chat(client: openai.OpenAI, player
     assert 9 in (sent.get("max_tokens"), sent.get("max_completion_tokens"))
 
 
-@through_the_hub
 def test_a_stand_in_goes_on_with_the_answer_that_a_heartbeat_began(
     client: openai.OpenAI, player: Player
 ) -> None:
@@ -199,7 +188,6 @@ def test_a_stand_in_goes_on_with_the_answer_that_a_heartbeat_began(
     assert final.output_text == "from the other"
 
 
-@through_the_hub
 def test_cursors_body_passes_through_to_no_backend(serving: Gateway, player: Player) -> None:
     """It would be answered as Responses by a backend that speaks both."""
     player.plays(whole(ANSWER))
@@ -208,7 +196,6 @@ def test_cursors_body_passes_through_to_no_backend(serving: Gateway, player: Pla
     assert "messages" in json.loads(player.requests[-1])
 
 
-@through_the_hub
 def test_what_is_sensitive_in_items_and_instructions_is_found(serving: Gateway, player: Player) -> None:
     """On either route, before anything is sent; all of these deployments are this device's."""
     card = "4111 1111 1111 1111"
@@ -230,7 +217,6 @@ def test_what_is_sensitive_in_items_and_instructions_is_found(serving: Gateway, 
             assert (answer.status, answer.headers["x-hybridgw-level"]) == (200, "regulated"), body
 
 
-@through_the_hub
 def test_a_silent_backend_is_bridged_by_events_and_its_death_is_told(
     client: openai.OpenAI, player: Player
 ) -> None:
@@ -242,7 +228,6 @@ def test_a_silent_backend_is_bridged_by_events_and_its_death_is_told(
     assert events[-1] == "response.failed"
 
 
-@through_the_hub
 def test_cursors_body_on_the_chat_route_is_answered_as_chat(serving: Gateway, player: Player) -> None:
     player.plays(whole(ANSWER))
     answer = serving.post(CHAT, ASK)

@@ -28,6 +28,9 @@ class Player:
         """Request lines and headers as they came, of the same requests."""
         self.left = 0
         """How often the gateway left while an answer was held."""
+        self.tags = b""
+        """The answer to `GET /api/tags`, which takes no script and is not noted: a gateway asks whenever
+        one of its processes loads the configuration. Empty: such a request is like any other."""
         self._scripts: list[Script] = []
 
     def __enter__(self) -> "Player":
@@ -68,12 +71,12 @@ class Player:
     def _serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as reader:
             try:
-                while self._take(reader) and self._play(connection):
+                while self._take(connection, reader) and self._play(connection):
                     pass
             except OSError:
                 self.left += 1
 
-    def _take(self, reader: Any) -> bool:
+    def _take(self, connection: socket.socket, reader: Any) -> bool:
         length = 0
         head = b""
         while (line := reader.readline()) not in (b"\r\n", b""):
@@ -81,6 +84,9 @@ class Player:
             if line.lower().startswith(b"content-length:"):
                 length = int(line[15:])
         if not line:
+            return False
+        if self.tags and head.startswith(b"GET /api/tags "):
+            connection.sendall(self.tags)
             return False
         self.heads.append(head)
         self.requests.append(reader.read(length))

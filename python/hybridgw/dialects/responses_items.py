@@ -7,6 +7,7 @@ closed when it is what the model said, and a call that was cut off says `incompl
 Events are put together from prepared bytes: one of these per token is the whole cost of a stream.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import msgspec
@@ -29,7 +30,7 @@ class _Logprobs(msgspec.Struct):
 _logprobs = msgspec.json.Decoder(_Logprobs)
 
 
-class Item:
+class Item(ABC):
     """What all have: a place, an id, and what they are once they are done."""
 
     def __init__(self, emit: Emit, index: int, id_: str) -> None:
@@ -45,9 +46,9 @@ class Item:
         self._emit(b"response.output_item.done", b'"output_index":%d,"item":{%b}' % (self.index, item))
         return b"{%b}" % item
 
+    @abstractmethod
     def close(self, status: bytes) -> bytes:
         """Say that the item is done; its final form."""
-        raise NotImplementedError
 
 
 class Words(Item):

@@ -6,6 +6,7 @@ its own dialect (or is known to be gone), the permit is settled, the request is 
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from hybridgw.core import Route
 from hybridgw.dialects import DIALECTS
@@ -21,7 +22,9 @@ from hybridgw.server.rescue import rescue
 from hybridgw.server.respond import send_fault
 from hybridgw.server.stored_responses import recall_and_answer
 
-_RESPONDERS = {
+Responder = Callable[[Call, bytes, dict[str, str] | None], Awaitable[None]]
+
+_RESPONDERS: dict[Route, Responder] = {
     Route.RESPONSES: recall_and_answer,
     Route.OLLAMA_CHAT: load_or_answer,
     Route.OLLAMA_GENERATE: load_or_answer,
@@ -31,8 +34,16 @@ _CLIENT_LEFT = 499
 """Counted, never sent: the status that proxies log for a client that did not wait."""
 
 
-async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, send: Send) -> None:
-    """Serve one inference request from its headers to its last byte."""
+async def infer(
+    worker: Worker,
+    route: Route,
+    facts: Facts,
+    receive: Receive,
+    send: Send,
+    respond: Responder | None = None,
+) -> None:
+    """Serve one inference request from its headers to its last byte. `respond` stands for what the route
+    does with a body once it is read."""
     begun = time.monotonic_ns()
     plan = worker.plan
     dialect = DIALECTS[route]
@@ -53,7 +64,7 @@ async def infer(worker: Worker, route: Route, facts: Facts, receive: Receive, se
     worker.active.add(call)
     try:
         # No name for the body here: it would keep a second copy for as long as the answer takes.
-        respond = _RESPONDERS.get(route, answer)
+        respond = respond or _RESPONDERS.get(route, answer)
         await respond(call, await read_body(call, facts.content_length, facts.content_encoding), facts.hints)
     except ClientGone:
         call.status = _CLIENT_LEFT

@@ -1,6 +1,6 @@
 """Ollama's old `/api/embeddings`: one text in, one vector out, told as an `/api/embed`.
 
-A client of it sees nothing of that: its body is rewritten as it comes in, and the answer as it goes out.
+A client of it sees nothing of that: its body is rewritten once it is read, and the answer as it goes out.
 Everything between is the ordinary way of a request, permits and scan included.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from hybridgw.core import Route
-from hybridgw.pipeline import Worker
+from hybridgw.pipeline import Call, Worker, answer
 from hybridgw.pipeline.call import Message, Receive, Send
 from hybridgw.server.inference import infer
 from hybridgw.server.request import Facts
@@ -21,36 +21,22 @@ _vectors = msgspec.json.Decoder(list[msgspec.Raw])
 
 def embed_one(worker: Worker, facts: Facts, receive: Receive, send: Send) -> Awaitable[None]:
     """Serve one request."""
-    wire = _Wire(receive, send, worker.plan.settings.server.max_body)
-    # Of the rewritten body, which is a few bytes shorter.
-    facts.content_length = -1
-    return infer(worker, Route.OLLAMA_EMBED, facts, wire.receive, wire.send)
+    told = _Told(send)
+    return infer(worker, Route.OLLAMA_EMBED, facts, receive, told.send, _answer)
 
 
-class _Wire:
-    """Between the server and the handler."""
+async def _answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
+    answering = answer(call, _asked(body), hints)
+    del body  # The native side holds the one retained copy.
+    await answering
 
-    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
-        self._receive = receive
+
+class _Told:
+    """The answer on its way out."""
+
+    def __init__(self, send: Send) -> None:
         self._send = send
-        self._limit = limit
-        self._read = False
         self._head: Message | None = None
-
-    async def receive(self) -> Message:
-        """The whole body at once; what is too long for us goes on as it is, to be refused."""
-        if self._read:
-            return await self._receive()
-        body = b""
-        while True:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                return message
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if not more or len(body) > self._limit:
-                self._read = True
-                return {"type": "http.request", "body": _asked(body), "more_body": more}
 
     async def send(self, message: Message) -> None:
         """The head waits for the body, whose length it tells."""
