@@ -172,7 +172,7 @@ def test_an_encoding_of_the_wrong_type_is_for_the_backend_to_judge(odd: Gateway,
 def test_a_request_that_somebody_worked_on_is_not_sent_again(odd: Gateway, player: Player) -> None:
     """A kept connection that is lost at once was stale; one that is lost later took the request along."""
     before = len(player.requests)
-    player.plays(whole(ANSWER), "keep")
+    player.plays(whole(ANSWER, kept=True), "keep")
     assert odd.post(PATH, CHAT).headers["x-hybridgw-tier"] == "local"
     player.plays(1.1, "reset")
     assert odd.post(PATH, CHAT).headers["x-hybridgw-tier"] == "private"

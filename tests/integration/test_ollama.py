@@ -35,7 +35,7 @@ VECTORS = (
 @pytest.fixture(scope="module")
 def ollama(demo: Demo, player: Player) -> Iterator[Gateway]:
     """An Ollama with models of its own, one that it passes on, and a pattern; and an embedder."""
-    player.tags = whole(json.dumps(TAGS).encode())
+    player.model_list = whole(json.dumps(TAGS).encode())
     engine = {"provider": "ollama", "url": f"http://127.0.0.1:{player.port}"}
     deployments = [
         player.deployment("local/o", model="own", **engine),

@@ -17,6 +17,10 @@ from typing import Any
 Script = tuple["bytes | float | str", ...]
 
 
+class _ModelList(Exception):
+    """The request is no part of a test."""
+
+
 class Player:
     """`bytes` are sent, a number is a pause in seconds, `hold` waits until the gateway leaves, `reset`
     ends with RST, `keep` waits for the next request on the same connection."""
@@ -28,7 +32,7 @@ class Player:
         """Request lines and headers as they came, of the same requests."""
         self.left = 0
         """How often the gateway left while an answer was held."""
-        self.tags = b""
+        self.model_list = b""
         """The answer to `GET /api/tags`, which takes no script and is not noted: a gateway asks whenever
         one of its processes loads the configuration. Empty: such a request is like any other."""
         self._scripts: list[Script] = []
@@ -71,12 +75,14 @@ class Player:
     def _serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as reader:
             try:
-                while self._take(connection, reader) and self._play(connection):
+                while self._take(reader) and self._play(connection):
                     pass
+            except _ModelList:
+                connection.sendall(self.model_list)
             except OSError:
                 self.left += 1
 
-    def _take(self, connection: socket.socket, reader: Any) -> bool:
+    def _take(self, reader: Any) -> bool:
         length = 0
         head = b""
         while (line := reader.readline()) not in (b"\r\n", b""):
@@ -85,9 +91,8 @@ class Player:
                 length = int(line[15:])
         if not line:
             return False
-        if self.tags and head.startswith(b"GET /api/tags "):
-            connection.sendall(self.tags)
-            return False
+        if self.model_list and head.startswith(b"GET /api/tags "):
+            raise _ModelList
         self.heads.append(head)
         self.requests.append(reader.read(length))
         return True
@@ -113,8 +118,11 @@ class Player:
         return False
 
 
-def whole(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
-    """A complete JSON answer."""
+def whole(body: bytes, status: str = "200 OK", *headers: str, kept: bool = False) -> bytes:
+    """A complete JSON answer. It says that its connection ends, as every answer of a script does that
+    does not keep it (`kept`): a gateway must not meet that by chance."""
+    if not kept:
+        headers = (*headers, "connection: close")
     lines = [f"HTTP/1.1 {status}", "content-type: application/json", f"content-length: {len(body)}", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
