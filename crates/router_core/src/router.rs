@@ -82,6 +82,8 @@ pub const DECIDE_ERRORS: &[&str] = &[
     "policy_denied",
     "context_length_exceeded",
     "all_unavailable",
+    "upstream_auth",
+    "upstream_quota",
     "journal_full",
 ];
 

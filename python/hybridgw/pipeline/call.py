@@ -74,6 +74,8 @@ class Call:
     decision: Decision | None = None
     permit: Permit | None = None
     response: UpstreamResponse | None = None
+    deadline_ns = 0
+    """When the time that the client gave is over; 0 when it gave none."""
     status = 0
     """Status sent to the client, 0 while there is none."""
     head_sent = False

@@ -11,8 +11,7 @@ from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.images import inlined_body
 from hybridgw.pipeline.translation import Translation
-from hybridgw.providers import Exchange, provider_named
-from hybridgw.providers.failures import failure, hide
+from hybridgw.providers import Exchange, failures, provider_named
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, UpstreamRequest, UpstreamResponse
 
@@ -89,7 +88,8 @@ async def open_exchange(
     now = time.monotonic_ns()
     if asked:
         # The client's own patience began with its request, not with this attempt.
-        left = max(_LEAST, asked / 1000 - (now - call.begun_ns) / 1e9)
+        call.deadline_ns = call.begun_ns + asked * 1_000_000
+        left = max(_LEAST, (call.deadline_ns - now) / 1e9)
         timeouts = msgspec.structs.replace(
             timeouts, total=min(timeouts.total, left), connect=min(timeouts.connect, left)
         )
@@ -101,9 +101,17 @@ async def open_exchange(
         timeouts,
     )
     if response.status != 200:
-        answer = await response.read_all(_ERROR_BODY_LIMIT)
-        raise failure(response.status, response.headers, answer, secrets=upstream.secrets)
+        raise await _refusal(upstream, response)
     return response
+
+
+async def _refusal(upstream: Upstream, response: UpstreamResponse) -> UpstreamError:
+    answer = await response.read_all(_ERROR_BODY_LIMIT)
+    error = failures.failure(response.status, response.headers, answer, secrets=upstream.secrets)
+    if error.outcome == Outcome.NOT_SERVED and "*" in upstream.deployment.model:
+        # The client itself chose the name; the deployment serves others.
+        error.outcome, error.code = Outcome.REQUEST_REJECTED, "upstream_rejected"
+    return error
 
 
 def _check_name(upstream: Upstream, name: str) -> None:
@@ -129,5 +137,4 @@ def _forwarded(call: Call, upstream: Upstream) -> Headers:
 
 def failure_inside(upstream: Upstream, error: tuple[str, str, str]) -> UpstreamError:
     """The failure that an error object inside a 200 answer stands for."""
-    message = hide(error[0], upstream.secrets)
-    return UpstreamError(Outcome.STREAM_ERROR, message or "the upstream reported an error", status=200)
+    return failures.failure_inside(*error, secrets=upstream.secrets)

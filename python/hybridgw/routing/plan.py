@@ -317,6 +317,12 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
     }
 
 
+def _number(*parts: str) -> int:
+    """The same number for the same texts."""
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
 def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[str, Any]:
     provider = provider_named(entry.provider)
     return {
@@ -328,6 +334,9 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "weight": entry.weight,
         "order": entry.order,
         "max_parallel": _most(entry, provider),
+        "credential": _number(entry.base_url, *_secrets(entry)) if _secrets(entry) else 0,
+        # One process on this machine; behind an organization's address there may be many.
+        "engine": _number(upstream.deployment.target.authority) if entry.boundary == "device" else 0,
         "routes": [int(route) for route, exchange in zip(Route, upstream.exchanges, strict=True) if exchange],
         "defaults": {name: value for name, value in entry.defaults.items() if name != "stream"},
         "renames": provider.renames if provider else {},

@@ -43,7 +43,11 @@ pub struct DeploymentWords {
     pub credential_until_ms: AtomicU64,
     /// What the engine says of itself; the housekeeper writes it.
     load: AtomicU64,
-    spare: [AtomicU64; 2],
+    /// A request whose credential was refused; its meaning lives in `breaker`. 0: none since a success.
+    pub credential_mark: AtomicU64,
+    /// When the upstream last did not know what it is configured for (monotonic milliseconds). 0: not
+    /// since a success.
+    pub misfit_ms: AtomicU64,
     // From here on: written by every attempt.
     /// The sliding window of the breaker: each word packs {bucket number, successes, failures}.
     pub window: [AtomicU64; WINDOW_BUCKETS],
@@ -147,6 +151,8 @@ impl DeploymentWords {
             &self.ttft,
             &self.tokens,
             &self.load,
+            &self.credential_mark,
+            &self.misfit_ms,
         ];
         words
             .into_iter()
