@@ -12,11 +12,11 @@ import msgspec
 from hybridgw.config.assemble import Draft
 from hybridgw.config.common import header_fault
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.limits import Written
 from hybridgw.config.litellm_keys import ENTRY, MODEL_INFO, MODES, PARAM_PREFIXES, PARAMS, Fate
 from hybridgw.config.litellm_read import Reader, Values
 from hybridgw.config.providers import VENDORS, vendor_of_name
 from hybridgw.config.tree import Mapping, Node, Sequence
-from hybridgw.core import Timeouts
 
 UNORDERED = 1_000_000
 """Order of a member without one in a group that has ordered members: it serves last."""
@@ -149,6 +149,7 @@ def _build(
         api_key=reader.text(params, "api_key") or credential.get("api_key"),
         tier=reader.text(info, "tier"),
         unusable=unusable or fault,
+        limits=_limits(params, model_name, reader, limits),
         rest={
             **_rest(params, info, model_name, MODES.get(mode, "chat"), reader, limits),
             "api_version": reader.text(params, "api_version") or credential.get("api_version"),
@@ -205,11 +206,25 @@ def _vendor(params: Values, reader: Reader, url: str | None) -> tuple[str, str, 
     return "unknown", text, f"the provider of {text[:60]!r} cannot be told from its name; write provider/name"
 
 
+def _limits(params: Values, model_name: str, reader: Reader, limits: Limits) -> Written:
+    """A timeout of LiteLLM is how long nothing may arrive, and so a first token and a silence."""
+    timeout = reader.seconds(params, "timeout") or limits.by_group.get(model_name) or limits.timeout
+    stream = reader.seconds(params, "stream_timeout") or limits.stream_timeout
+    key = "stream_timeout" if stream else "timeout"
+    stream = stream or timeout
+    return Written(
+        connect=min(3.0, stream) if stream else None,
+        first_token=stream,
+        idle=stream,
+        answer=timeout,
+        stream_keys=(key, key, key),
+        answer_key="timeout",
+    )
+
+
 def _rest(
     params: Values, info: Values, model_name: str, mode: str, reader: Reader, limits: Limits
 ) -> dict[str, Any]:
-    timeout = reader.seconds(params, "timeout") or limits.by_group.get(model_name) or limits.timeout or 600.0
-    stream = reader.seconds(params, "stream_timeout") or limits.stream_timeout or timeout
     retries = reader.integer(params, "num_retries", 0, 15)
     if retries is None:
         retries = reader.integer(params, "max_retries", 0, 15)
@@ -227,10 +242,6 @@ def _rest(
         "extra_headers": _headers(params, reader),
         "extra_body": params.get("extra_body") if isinstance(params.get("extra_body"), dict) else {},
         "drop_params": tuple(d for d in drop if isinstance(d, str)) if isinstance(drop, list) else (),
-        "timeouts": Timeouts(
-            connect=min(3.0, stream), first_token=stream, idle=stream, total=max(600.0, stream, timeout)
-        ),
-        "answer_timeout": timeout,
         "retries": retries,
         "max_parallel": limits.max_parallel if parallel is None else parallel,
         "tls_verify": limits.tls_verify and params.get("ssl_verify") is not False,

@@ -30,6 +30,7 @@ from hybridgw.config.common import (
     resolve_boundaries,
 )
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.limits import Written
 from hybridgw.config.models import generated, grouped
 from hybridgw.config.schema import (
     BoundaryName,
@@ -46,7 +47,6 @@ from hybridgw.config.schema import (
 )
 from hybridgw.config.tree import Mapping, Node
 from hybridgw.config.units import Count, Interval
-from hybridgw.core import Timeouts
 
 Tokens = Annotated[int, Meta(ge=1)]
 Price = Annotated[float | None, Meta(description="USD per million tokens.")]
@@ -66,6 +66,7 @@ class NativeTimeouts(Section, frozen=True, kw_only=True):
     first_token: Interval | None = None
     idle: Interval | None = None
     total: Interval | None = None
+    load: Interval | None = None
 
 
 class NativePrice(Section, frozen=True, kw_only=True):
@@ -201,11 +202,12 @@ def _draft(
     entry: NativeDeployment, key: str, where: str, lost: list[Missing], timeouts: TimeoutSettings
 ) -> Draft:
     own = entry.timeouts
-    limits = Timeouts(
+    limits = Written(
         connect=_first(own.connect, timeouts.connect),
         first_token=_first(own.first_token, timeouts.first_token),
         idle=_first(own.idle, timeouts.idle),
         total=_first(own.total, timeouts.total),
+        load=_first(own.load, timeouts.load),
     )
     _check_headers(entry.headers, where, f"{key}.headers")
     if entry.proxy and not entry.proxy.startswith(("http://", "https://")):
@@ -224,6 +226,7 @@ def _draft(
         tier=entry.tier,
         boundary=entry.boundary,
         unusable=f"the variable {lost[0].variable} is not set (needed by {lost[0].key})" if lost else None,
+        limits=limits,
         rest={
             "weight": entry.weight,
             "order": entry.order,
@@ -232,8 +235,6 @@ def _draft(
             "extra_headers": entry.headers,
             "extra_body": entry.extra_body,
             "drop_params": entry.drop_params,
-            "timeouts": limits,
-            "answer_timeout": limits.total,
             "proxy": entry.proxy,
             "tls_verify": entry.tls_verify,
             "input_price": None if entry.price.input is None else entry.price.input / 1e6,
@@ -252,8 +253,8 @@ def _draft(
     )
 
 
-def _first(own: float | None, general: float) -> float:
-    return general if own is None else own
+def _first(own: float | None, common: float | None) -> float | None:
+    return common if own is None else own
 
 
 def _check_headers(headers: dict[str, str], where: str, key: str) -> None:

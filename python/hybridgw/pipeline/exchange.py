@@ -1,5 +1,6 @@
 """Sending one attempt: from a permit to a response whose head says 200, or to the failure it is."""
 
+import asyncio
 import re
 import time
 
@@ -19,6 +20,8 @@ from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, Upstr
 _BOUNDARIES = tuple(Boundary)
 _ERROR_BODY_LIMIT = 1024 * 1024
 _LEAST = 0.001
+_LOADING = 0.5
+"""Seconds between two questions to an engine that is loading its model."""
 
 
 _FEATURE = rb"[A-Za-z][\w.:-]{0,63}"
@@ -83,6 +86,24 @@ async def open_exchange(
         if exchange.edit is not None:
             body = exchange.edit(body)
     stream = decision.stream
+    request = UpstreamRequest("POST", target, (STREAM_REQUEST if stream else JSON_REQUEST) + headers, body)
+    call.asked_ns = time.monotonic_ns()
+    while True:
+        response = await _send(call, decision, upstream, request)
+        if response.status == 200:
+            return response
+        error = await _refusal(upstream, response)
+        wait = call.patience() if error.outcome == Outcome.LOADING else 0.0
+        if not wait or 0 < call.deadline_ns <= time.monotonic_ns():
+            raise error.anew()
+        # Nobody else may answer, and the engine says that it only takes time.
+        await asyncio.sleep(min(wait, _LOADING))
+
+
+async def _send(
+    call: Call, decision: Decision, upstream: Upstream, request: UpstreamRequest
+) -> UpstreamResponse:
+    stream = decision.stream
     timeouts = upstream.stream_timeouts if stream else upstream.whole_timeouts
     asked = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms
     now = time.monotonic_ns()
@@ -97,11 +118,10 @@ async def open_exchange(
     response = call.response = await call.worker.transport.send(
         _BOUNDARIES[decision.ceiling],
         upstream.deployment,
-        UpstreamRequest("POST", target, (STREAM_REQUEST if stream else JSON_REQUEST) + headers, body),
+        request,
         timeouts,
+        call.patience if timeouts.load else None,
     )
-    if response.status != 200:
-        raise await _refusal(upstream, response)
     return response
 
 

@@ -58,7 +58,7 @@ class Upstream(msgspec.Struct, frozen=True):
     """By Route."""
     stream_timeouts: Timeouts
     whole_timeouts: Timeouts
-    """For an answer that is not a stream: its first byte is its last, so `total` rules."""
+    """For an answer that is not a stream."""
     response_headers: tuple[tuple[bytes, bytes], ...]
     """Which deployment answered, for the client."""
     backend: Backend
@@ -157,20 +157,14 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
         timeouts=entry.timeouts,
         repairs=_repairs(provider),
     )
-    times = entry.timeouts
     return Upstream(
         deployment=deployment,
         exchanges=tuple(
             provider.exchange(route, target.path, _query(entry)) if provider and route in routes else None
             for route in Route
         ),
-        stream_timeouts=times,
-        whole_timeouts=Timeouts(
-            connect=times.connect,
-            first_token=entry.answer_timeout,
-            idle=entry.answer_timeout,
-            total=entry.answer_timeout,
-        ),
+        stream_timeouts=entry.timeouts,
+        whole_timeouts=entry.answer_timeouts,
         response_headers=(
             (b"x-hybridgw-deployment", entry.name.encode("utf-8", "replace")),
             (b"x-hybridgw-tier", entry.tier.encode("utf-8", "replace")),
