@@ -66,7 +66,7 @@ def test_without_a_usable_chat_model_nothing_is_to_be_tried(tmp_path: Path) -> N
 
 def test_a_long_list_and_a_narrow_window(tmp_path: Path) -> None:
     entries = ",".join(
-        f"{{name: local/model-with-a-long-name-{n}, provider: ollama, model: another-long-name-{n}, order: {n}}}"
+        f"{{name: local/with-a-long-name-{n}, provider: ollama, model: another-long-name-{n}, order: {n}}}"
         for n in range(40)
     )
     lines = shown(tmp_path, settings(f"deployments: [{entries}]"), width=100)
