@@ -1,6 +1,5 @@
 """Sending one attempt: from a permit to a response whose head says 200, or to the failure it is."""
 
-import re
 import time
 
 import msgspec
@@ -20,11 +19,6 @@ from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, Upstr
 _BOUNDARIES = tuple(Boundary)
 _ERROR_BODY_LIMIT = 1024 * 1024
 _LEAST = 0.001
-
-
-_FEATURE = rb"[A-Za-z][\w.:-]{0,63}"
-_PLAIN_HEADER = re.compile(rb"%b(?:, ?%b){0,63}|\d{4}-\d\d-\d\d" % (_FEATURE, _FEATURE)).fullmatch
-"""Names of features, or a date. Anything else in a header might be text, which nobody has scanned."""
 
 
 def exchange_of(call: Call, upstream: Upstream) -> Exchange:
@@ -122,8 +116,7 @@ def _check_name(upstream: Upstream, name: str) -> None:
 
 def _forwarded(call: Call, upstream: Upstream) -> Headers:
     """The headers of the client that this backend is to see, the values of its own where it sent none."""
-    said = {name: value for name, value in call.forwarded.items() if _PLAIN_HEADER(value)}
-    values = ((name, said.get(name, unsaid)) for name, unsaid in upstream.forwards.items())
+    values = ((name, call.forwarded.get(name, unsaid)) for name, unsaid in upstream.forwards.items())
     return tuple((name, value) for name, value in values if value is not None)
 
 

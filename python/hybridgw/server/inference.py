@@ -65,7 +65,7 @@ async def infer(
     try:
         # No name for the body here: it would keep a second copy for as long as the answer takes.
         respond = respond or _RESPONDERS.get(route, answer)
-        await respond(call, await read_body(call, facts.content_length, facts.content_encoding), facts.hints)
+        await respond(call, await read_body(call, facts.content_length, facts.content_encoding), facts.said)
     except ClientGone:
         call.status = _CLIENT_LEFT
     except asyncio.CancelledError:

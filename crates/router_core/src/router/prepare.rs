@@ -137,7 +137,7 @@ pub(super) fn prepare_with(
     counted: bool,
     mut refused: impl FnMut(&Step, Reason),
 ) -> Result<Prepared, DecideError> {
-    read(ask.body, &core.limits, |body, text| {
+    read(ask.body, ask.headers, &core.limits, |body, text| {
         body.require(ask.route)?;
         if let Some(reference) = text.local_reference() {
             return Err(not_fetched(ask.route, reference));
