@@ -10,7 +10,7 @@ from tests.conformance.registry import case
 from tests.conformance.stage import CHAT, MASTER_KEY, UPSTREAM_KEY, USER, Stage
 from tests.conformance.wire import ANSWER, STREAM_HEAD, chunk, whole
 
-CARD = "4111 1111 1111 1111"
+CARD = "4716 2938 5501 7768"
 PRIVATE = [{"role": "user", "content": f"please charge {CARD}"}]
 
 
