@@ -65,7 +65,7 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
                 call.back(time.monotonic_ns())
                 # The first failure is told: it belongs to the deployment that was asked for, and
                 # what went wrong with a stand-in afterwards explains less.
-                first = first or error
+                first = first or error.anew()
                 following = _after(call, decision, permit, error)
                 if following is None:
                     # Not everybody was asked: this host had too many retries under way.
@@ -110,7 +110,7 @@ def _told(call: Call, decision: Decision, first: UpstreamError) -> GatewayError:
     """What the client hears of a failure. Where the content's level is why nobody else may be asked,
     that is an outage of those who may, to be waited out, and not just somebody's error."""
     if decision.level == Level.PUBLIC or call.content_sent or first.outcome not in _DOWN:
-        return first
+        return first.anew()
     wait = max(1.0, decision.retry_after_ms / 1000)
     message = "the deployments that may see this request are down; it was not sent anywhere else"
     return Refused("all_unavailable", message, retry_after=wait)
@@ -178,7 +178,7 @@ async def _in_line(call: Call, body: bytes, hints: dict[str, str] | None, refuse
     run = call.worker.loop.run_in_executor
     full = worth_waiting_for(call, await run(None, _explained, call, body, hints))
     if not full:
-        raise refused
+        raise refused.anew()
     return await call.worker.lines.wait(call, full, lambda: run(None, _decide, call, body, hints), refused)
 
 

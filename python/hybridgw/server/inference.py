@@ -75,10 +75,7 @@ async def infer(
         await _tell(call, error)
     finally:
         worker.active.discard(call)
-        if call.watch is not None:
-            call.watch.cancel()
-        if call.beat is not None:
-            call.beat.cancel()
+        call.dismiss()
         call.leave(time.monotonic_ns())
         worker.state.request_finished(worker.slot, route, call.status, call.overhead_ns // 1000)
 
