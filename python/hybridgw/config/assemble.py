@@ -125,6 +125,7 @@ class Assembler:
         place = self._place(draft, vendor, base_url)
         tier, boundary = self._tier(draft, place, base_url)
         provider = vendor.provider or draft.vendor
+        thoughts = draft.rest.pop("thoughts", None) or vendor.thoughts
         name = self._name(draft, tier)
         same = (provider, draft.model, api_key, base_url)
         occurrence = sum((d.provider, d.model, d.api_key, d.base_url) == same for d in self.deployments)
@@ -139,6 +140,7 @@ class Assembler:
                 boundary=boundary,
                 identity=deployment_identity(*same, occurrence),
                 api_key=api_key,
+                thoughts=thoughts,
                 unusable=reason,
                 where=draft.where,
                 **draft.rest,

@@ -41,6 +41,7 @@ from hybridgw.config.schema import (
     Settings,
     Source,
     StrategyName,
+    ThoughtsName,
     TierSettings,
     TimeoutSettings,
 )
@@ -111,6 +112,9 @@ class NativeDeployment(Section, frozen=True, kw_only=True):
     sampling: Annotated[bool, Meta(description="Anthropic: it still takes temperature and top_p.")] = False
     thinking: Annotated[bool | None, Meta(description="Whether the model thinks, if known.")] = None
     vision: Annotated[bool | None, Meta(description="Whether the model sees images, if known.")] = None
+    thoughts: Annotated[
+        ThoughtsName | None, Meta(description="Member in which it wants thoughts of earlier turns back.")
+    ] = None
     mode: Annotated[ModeName, Meta(description="What it serves.")] = "chat"
     tags: Annotated[tuple[str, ...], Meta(description="Labels for routing.")] = ()
     description: Annotated[str, Meta(description="Shown to people.")] = ""
@@ -245,6 +249,7 @@ def _draft(
             "sampling": entry.sampling,
             "thinking": entry.thinking,
             "vision": entry.vision,
+            "thoughts": entry.thoughts,
             "mode": entry.mode,
             "tags": entry.tags,
             "description": entry.description,

@@ -25,6 +25,7 @@ BoundaryName = Literal["device", "organization", "external"]
 LevelName = Literal["public", "internal", "regulated"]
 StrategyName = Literal["weighted", "priority", "least_busy", "latency", "usage", "cost"]
 ModeName = Literal["chat", "completion", "embedding"]
+ThoughtsName = Literal["reasoning_content", "reasoning"]
 SourceKind = Literal["native", "litellm", "agent", "discovery", "demo"]
 
 
@@ -301,6 +302,8 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the model thinks; None when nobody said."""
     vision: bool | None = None
     """Whether the model sees images; None when nobody said."""
+    thoughts: ThoughtsName | None = None
+    """The member in which it wants thoughts of earlier turns back; None: what its kind takes."""
     relayed: tuple[str, ...] = ()
     """Ollama, where clients choose the model: the names that it would pass on to a cloud."""
     mode: ModeName = "chat"

@@ -12,7 +12,7 @@ with its reason, listed, and never tried.
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import orjson
@@ -176,7 +176,7 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
             (b"x-hybridgw-tier", entry.tier.encode("utf-8", "replace")),
             (b"x-hybridgw-boundary", boundary.name.lower().encode()),
         ),
-        backend=_backend(provider, entry),
+        backend=_backend(provider, entry, boundary),
         forwards=provider.forwards if provider else {},
         relays=_relays(provider, entry, boundary),
         names=names if "*" in entry.model and boundary > Boundary.DEVICE else None,
@@ -197,9 +197,12 @@ def _relays(
 
 
 def _inlines(provider: Provider | None, boundary: Boundary) -> bool:
-    if provider is None or provider.inline_images != "inside":
-        return bool(provider and provider.inline_images)
-    return boundary < Boundary.EXTERNAL
+    return _holds(provider.inline_images if provider else False, boundary)
+
+
+def _holds(trait: bool | Literal["inside"], boundary: Boundary) -> bool:
+    """Whether a deployment has a trait that some backends have only inside the network."""
+    return boundary < Boundary.EXTERNAL if trait == "inside" else trait
 
 
 def _key_header(provider: Provider | None, key: str) -> tuple[bytes, bytes]:
@@ -207,7 +210,7 @@ def _key_header(provider: Provider | None, key: str) -> tuple[bytes, bytes]:
     return name.encode(), (b"Bearer " if name == "authorization" else b"") + key.encode()
 
 
-def _backend(provider: Provider | None, entry: DeploymentSettings) -> Backend:
+def _backend(provider: Provider | None, entry: DeploymentSettings, boundary: Boundary) -> Backend:
     return Backend(
         max_output_tokens=entry.max_output_tokens,
         num_ctx=entry.num_ctx,
@@ -220,6 +223,8 @@ def _backend(provider: Provider | None, entry: DeploymentSettings) -> Backend:
         defaults={name: value for name, value in entry.defaults.items() if name != "stream"},
         force=entry.extra_body,
         query=_query(entry),
+        templated=_holds(provider.templated if provider else False, boundary),
+        thoughts=entry.thoughts,
     )
 
 

@@ -227,6 +227,11 @@ impl Decision {
         self.request.facts.remote_media
     }
 
+    /// Whether a system message stands behind the first message, where many templates refuse it.
+    pub fn late_system(&self) -> bool {
+        self.request.facts.late_system
+    }
+
     /// Tokens of the prompt, counted or sampled before anything was sent.
     pub fn prompt_tokens(&self) -> u64 {
         self.request.facts.length.tokens

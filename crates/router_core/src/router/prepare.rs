@@ -13,7 +13,7 @@ use crate::error::DecideError;
 use crate::policy::{self, Demand, Refusals};
 use crate::tokens::Fit;
 use crate::types::plan::{Lineup, Step};
-use crate::types::segment::{LocalReference, Part};
+use crate::types::segment::{LocalReference, Part, Role};
 use crate::types::{Boundary, Level, Reason, Route};
 
 /// What a request is, apart from who answers it.
@@ -30,6 +30,8 @@ pub(super) struct Facts {
     pub(super) judgement: Judgement,
     /// Whether it refers to media that have to be fetched from somewhere.
     pub(super) remote_media: bool,
+    /// Whether a system message stands behind the first message.
+    pub(super) late_system: bool,
     /// How long it is.
     pub(super) length: Length,
     /// How hard it looks, where that decides where it starts.
@@ -169,6 +171,11 @@ pub(super) fn prepare_with(
             ceiling: ask.principal.ceiling.min(policy::boundary_of(bound)),
             judgement,
             remote_media: text.remote_media(),
+            late_system: text
+                .roles()
+                .iter()
+                .skip(1)
+                .any(|role| *role == Role::System),
             length: Length::of(&body, text, first_upstream(core, resolved.model)),
             placed: None,
             lineup,
