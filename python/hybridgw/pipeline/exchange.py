@@ -8,6 +8,7 @@ from hybridgw.core import Boundary, Outcome, Route
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.decoded import decoded
 from hybridgw.pipeline.images import inlined_body
 from hybridgw.pipeline.translation import Translation, asked
 from hybridgw.providers import Exchange, provider_named
@@ -93,12 +94,14 @@ async def open_exchange(
             timeouts, total=min(timeouts.total, left), connect=min(timeouts.connect, left)
         )
     call.leave(now)
-    response = call.response = await call.worker.transport.send(
+    sent = await call.worker.transport.send(
         _BOUNDARIES[decision.ceiling],
         upstream.deployment,
         UpstreamRequest("POST", target, (STREAM_REQUEST if stream else JSON_REQUEST) + headers, body),
         timeouts,
     )
+    call.response = sent
+    response = call.response = await decoded(sent)
     if response.status != 200:
         answer = await response.read_all(_ERROR_BODY_LIMIT)
         raise failure(response.status, response.headers, answer, secrets=upstream.secrets)

@@ -97,6 +97,7 @@ class _Through:
             # The body asks for usage because the journal wants it, whether the client did or not.
             ask.include_usage = call.decision.include_usage
         direct_results(ask.messages)
+            ask.prompt_tokens = call.decision.prompt_tokens
         if self._upstream.inline_images:
             await inline_images(call, ask, self._upstream.own_media)
         target = self._exchange.target + self._outbound.path(ask)
