@@ -20,6 +20,7 @@ _TYPES = {
     402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
+    408: "timeout_error",
     409: "conflict_error",
     413: "request_too_large",
     429: "rate_limit_error",
@@ -42,7 +43,7 @@ class Messages:
         status = self.status(fault)
         kind = _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
         message = fault.message
-        if fault.code == "context_length_exceeded":
+        if fault.why == "context_length_exceeded":
             message = message if message.startswith(_TOO_LONG) else f"{_TOO_LONG}: {message}"
         elif fault.param and fault.param not in message:
             message = f"{fault.param}: {message}"
@@ -53,7 +54,7 @@ class Messages:
 
     def status(self, fault: Fault) -> int:
         """The catalogue's status in this dialect's words."""
-        if fault.status == 429 and fault.code == "insufficient_quota":
+        if fault.status == 429 and fault.why == "insufficient_quota":
             return 402
         return _STATUSES.get(fault.status, fault.status)
 
