@@ -20,7 +20,6 @@ _TYPES = {
     402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
-    408: "timeout_error",
     409: "conflict_error",
     413: "request_too_large",
     429: "rate_limit_error",
@@ -42,6 +41,8 @@ class Messages:
         """`{"type": "error", "error": {type, message}, "request_id"}`"""
         status = self.status(fault)
         kind = _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
+        if fault.why == "upstream_timeout":
+            kind = "timeout_error"
         message = fault.message
         if fault.why == "context_length_exceeded":
             message = message if message.startswith(_TOO_LONG) else f"{_TOO_LONG}: {message}"

@@ -7,7 +7,9 @@ import orjson
 import pytest
 
 from hybridgw.core import Outcome
-from hybridgw.dialects import MESSAGES, OLLAMA_CHAT, OLLAMA_GENERATE, OPENAI, RESPONSES, Dialect
+from hybridgw.dialects import MESSAGES, OPENAI, Dialect
+from hybridgw.dialects.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
+from hybridgw.dialects.responses import RESPONSES
 from hybridgw.errors import GatewayError, RequestError, UpstreamError, UpstreamTimeout
 from hybridgw.native import catalogue
 from hybridgw.server.catalogue import CATALOGUE
