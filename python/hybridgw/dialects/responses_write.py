@@ -99,7 +99,7 @@ class ResponsesWriter:
     def error_event(self, fault: Fault) -> bytes:
         """`response.failed`; what was not complete is not in it."""
         self._begin()
-        error = _json({"code": fault.code or fault.type, "message": failed_message(fault)})
+        error = _json({"code": fault.why, "message": failed_message(fault)})
         self._tell(b"response.failed", b"failed", error)
         return self._taken()
 
@@ -257,6 +257,6 @@ _HANDLERS: dict[type, Callable[[ResponsesWriter, Any], None]] = {
 
 def failed_message(fault: Fault) -> str:
     """The message; with the time to wait where clients read it out of the text."""
-    if fault.code == "rate_limit_exceeded" and fault.retry_after:
+    if fault.why == "rate_limit_exceeded" and fault.retry_after:
         return f"{fault.message} Please try again in {fault.retry_after:g}s."
     return fault.message

@@ -96,8 +96,8 @@ class _Through:
         if call.decision is not None:
             # The body asks for usage because the journal wants it, whether the client did or not.
             ask.include_usage = call.decision.include_usage
-        direct_results(ask.messages)
             ask.prompt_tokens = call.decision.prompt_tokens
+        direct_results(ask.messages)
         if self._upstream.inline_images:
             await inline_images(call, ask, self._upstream.own_media)
         target = self._exchange.target + self._outbound.path(ask)

@@ -100,7 +100,7 @@ async def _end_with(call: Call, error: Exception) -> None:
     if call.ended:
         call.status = fault.status
         return
-    if fault.status == 503:
+    if fault.own_status == 503:
         call.worker.state.count_shed(call.worker.slot)
     if call.beat is not None:
         await call.beat
