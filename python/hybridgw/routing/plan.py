@@ -47,6 +47,7 @@ _MODES = {
     "chat": CONVERSATIONS | {Route.COMPLETIONS},
     "completion": CONVERSATIONS | {Route.COMPLETIONS},
     "embedding": frozenset({Route.EMBEDDINGS, Route.OLLAMA_EMBED}),
+    "any": CONVERSATIONS | {Route.COMPLETIONS, Route.EMBEDDINGS, Route.OLLAMA_EMBED},
 }
 
 
