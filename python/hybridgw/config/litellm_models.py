@@ -151,6 +151,7 @@ def _build(
         unusable=unusable or fault,
         rest={
             **_rest(params, info, model_name, MODES.get(mode or "", "any"), reader, limits),
+            **({"lacking": True} if mode and mode not in MODES else {}),
             "api_version": reader.text(params, "api_version") or credential.get("api_version"),
         },
     )

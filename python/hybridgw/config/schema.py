@@ -314,6 +314,8 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     unusable: str | None = None
     """Why no request may be sent there: it is listed and never tried. None when it is usable."""
+    lacking: bool = False
+    """Unusable because this gateway does not know its provider or mode, whatever is set outside."""
     where: str = ""
     """file:line of its entry."""
 
