@@ -28,7 +28,9 @@ _OFF_THE_LOOP = 64 * 1024
 """Bytes. Above it a body is decided in the executor, where the native side releases the GIL: the
 other requests of this worker go on meanwhile. Below it, handing over costs more than deciding."""
 
-_REFUSALS = frozenset({"policy_denied", "all_unavailable", "journal_full", "overloaded", "draining"})
+_REFUSALS = frozenset(
+    {"policy_denied", "all_unavailable", "misconfigured", "journal_full", "overloaded", "draining"}
+)
 
 
 _DOWN = frozenset({Outcome.CONNECT_FAILED, Outcome.RESET, Outcome.SERVER_ERROR, Outcome.FIRST_TOKEN_TIMEOUT})
