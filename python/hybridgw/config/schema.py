@@ -43,6 +43,10 @@ class ServerSettings(Section, frozen=True, kw_only=True):
         Literal["fork", "spawn"], Meta(description="How worker processes are started.")
     ] = "fork"
     max_body: Annotated[Size, Meta(description="Largest request body.")] = 20 * 1024 * 1024
+    max_bodies: Annotated[
+        Size,
+        Meta(description="Bytes of request bodies per worker; 0 = an eighth of the memory over all workers."),
+    ] = 0
     drain: Annotated[Seconds, Meta(description="Time for running requests after SIGTERM.")] = 30.0
     header_timeout: Annotated[Interval, Meta(description="Time for a client to send its headers.")] = 30.0
     body_timeout: Annotated[Interval, Meta(description="Time for a client to send its whole body.")] = 60.0
@@ -198,8 +202,12 @@ class TransportSettings(Section, frozen=True, kw_only=True):
     """Connections to upstreams."""
 
     max_connections: Annotated[
-        int, Meta(ge=1, le=65536, description="Open connections per deployment and worker.")
-    ] = 512
+        int,
+        Meta(ge=0, le=65536, description="Connections per upstream host and worker; 0 = no own limit."),
+    ] = 0
+    connection_wait: Annotated[
+        Seconds, Meta(description="How long a request waits for one of them when all are in use.")
+    ] = 1.0
     idle_expiry: Annotated[Seconds, Meta(description="An idle connection is closed after this.")] = 30.0
     dns_ttl: Annotated[Seconds, Meta(description="How long a resolved address is used.")] = 10.0
 

@@ -23,11 +23,12 @@ from typing import NamedTuple
 
 from hybridgw.config.schema import Settings
 from hybridgw.host import publication, runtime, slots
-from hybridgw.host.limits import connection_limit
+from hybridgw.host.limits import body_room, connection_limit
 from hybridgw.ledger.response_store import Bounds, ResponseStore
 from hybridgw.native import Journal, Router, StateFile
 from hybridgw.pipeline import Worker
 from hybridgw.pipeline.call import Receive, Send
+from hybridgw.pipeline.room import Room
 from hybridgw.pipeline.watchdog import Watchdog
 from hybridgw.routing.plan import Plan
 from hybridgw.transport.boundary import BoundaryNetworks
@@ -85,7 +86,7 @@ class Lifecycle:
         built = self._build(settings, published.generation)
         self._networks = BoundaryNetworks()
         transport = Transports(self._networks, limits(settings))
-        self.worker = Worker(built.plan, built.router, state, slot, transport, transport)
+        self.worker = Worker(built.plan, built.router, state, slot, transport, transport, Room(0))
         self._adopt(built)
         self._watchdog = Watchdog(self.worker)
         self._watchdog.start()
@@ -105,10 +106,12 @@ class Lifecycle:
         self.worker.plan, self.worker.router = built
         self._store_responses(built.plan.settings)
         boundaries = built.plan.settings.boundaries
+        server = built.plan.settings.server
+        self.worker.room.limit = server.max_bodies or body_room(self._info.workers)
         self._networks.relist(boundaries.device.networks, boundaries.organization.networks)
         header = built.plan.settings.auth.key_header
         self.key_header = header.lower().encode("latin-1") if header else None
-        limit_stalls(self._info.listen_fd, built.plan.settings.server.write_stall)
+        limit_stalls(self._info.listen_fd, server.write_stall)
         self._state.adopt(self._slot, built.plan.generation)
 
     def _store_responses(self, settings: Settings) -> None:
@@ -201,9 +204,11 @@ def limits(settings: Settings) -> TransportLimits:
     """Bounds on this worker's connections. Those to upstreams, kept ones included, get the same share
     of the descriptors as those of clients: beyond it the ones unused for longest make room."""
     transport = settings.transport
+    connections = connection_limit()
     return TransportLimits(
-        connections=min(TransportLimits().connections, connection_limit()),
-        per_host=transport.max_connections,
+        connections=connections,
+        per_host=transport.max_connections or connections,
+        wait_seconds=transport.connection_wait,
         idle_seconds=transport.idle_expiry,
         dns_seconds=transport.dns_ttl,
     )
