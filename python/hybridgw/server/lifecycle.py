@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from hybridgw.config.schema import Settings
 from hybridgw.host import publication, runtime, slots
+from hybridgw.host.life import missing_workers
 from hybridgw.host.limits import body_room, connection_limit
 from hybridgw.ledger.response_store import Bounds, ResponseStore
 from hybridgw.native import Journal, Router, StateFile
@@ -64,6 +65,10 @@ class Lifecycle:
     def reload_status(self) -> publication.ReloadStatus:
         """What became of reloads in this run: for pages, never for a request."""
         return publication.reload_status(self._info)
+
+    def missing_workers(self) -> int:
+        """How many workers of this host are not there or hang: for pages, never for a request."""
+        return missing_workers(self._state, self._info.workers, time.monotonic_ns())
 
     async def lifespan(self, receive: Receive, send: Send) -> None:
         """The ASGI lifespan. An error in start-up propagates: the host reports it as failed."""
@@ -127,6 +132,8 @@ class Lifecycle:
     async def _keep_in_step(self) -> None:
         refused = 0
         looked = time.monotonic()
+        loop = asyncio.get_running_loop()
+        extending = loop.create_task(self._extend_journal())
         # TLS clients are large; importing one is not the first request's business.
         await asyncio.to_thread(warm, [upstream.deployment for upstream in self.worker.plan.upstreams])
         while True:
@@ -135,7 +142,9 @@ class Lifecycle:
                 looked = time.monotonic()
                 await asyncio.to_thread(self._networks.refresh)
             self._state.heartbeat(self._slot, time.monotonic_ns())
-            await self._extend_journal()
+            # A disk that does not answer must not look like a worker that does not live.
+            if extending.done():
+                extending = loop.create_task(self._extend_journal())
             generation = self._state.generation()
             if generation == self.worker.plan.generation or generation == refused:
                 continue

@@ -98,16 +98,19 @@ async def liveliness(lifecycle: Lifecycle, facts: Facts, scope: Message, send: S
 async def readiness(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
     """Open: whether traffic should come here. 503 while draining or when nothing is usable."""
     plan = lifecycle.worker.plan
+    missing = lifecycle.missing_workers()
     status, state = 200, "healthy"
     if lifecycle.worker.draining:
         status, state = 503, "shutting_down"
     elif plan.settings.auth_unavailable or not _usable(plan):
         status, state = 503, "unavailable"
-    elif plan.settings.problems:
+    elif plan.settings.problems or missing:
         state = "degraded"
     answer: dict[str, Any] = {"status": state, "db": "Not connected"}
     if state in ("unavailable", "degraded"):
-        answer["reasons"] = len(plan.settings.problems) or 1
+        answer["reasons"] = (len(plan.settings.problems) + bool(missing)) or 1
+    if missing:
+        answer["workers_missing"] = missing
     await send_json(send, answer, status, head_only=scope["method"] == "HEAD")
 
 
@@ -171,5 +174,6 @@ def _picture(lifecycle: Lifecycle) -> dict[str, Any]:
         "problems": [f"{problem.key}: {problem.message}" for problem in plan.settings.problems],
         "reload_error": lifecycle.reload_status().last_error,
         "active": len(worker.active),
+        "workers_missing": lifecycle.missing_workers(),
         "connections": worker.transport.stats(),
     }
