@@ -301,6 +301,8 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the model thinks; None when nobody said."""
     vision: bool | None = None
     """Whether the model sees images; None when nobody said."""
+    mock: str | None = None
+    """An answer given instead of asking the upstream: nothing is ever sent there."""
     relayed: tuple[str, ...] = ()
     """Ollama, where clients choose the model: the names that it would pass on to a cloud."""
     mode: ModeName = "chat"
@@ -354,6 +356,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     where: str
     key: str
     message: str
+    about: Literal["security", "money"] | None = None
+    """A function of this kind is asked for and not there: to be said where nobody overlooks it."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -406,5 +410,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[ModelSettings, ...] = ()
     default_fallbacks: tuple[str, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    accept_ignored: tuple[str, ...] = ()
+    """Security functions of the file that are known to be ignored, by their keys."""
     notices: tuple[Notice, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -8,6 +8,7 @@ protects less than its name promises is said in red.
 import os
 
 from hybridgw.config.schema import Settings
+from hybridgw.host.configure import accepted
 from hybridgw.host.console import Level, say
 from hybridgw.host.runtime import RuntimeInfo
 
@@ -24,7 +25,13 @@ def announce(settings: Settings, info: RuntimeInfo) -> None:
 
 def lines(settings: Settings, info: RuntimeInfo, colour: bool = False) -> list[tuple[str, Level]]:
     """The lines, in order."""
-    notices = [f"{one.where}: {one.key}: {one.message}" for one in settings.notices if one.level == "warning"]
+    warnings = [one for one in settings.notices if one.level == "warning"]
+    notices = [f"{one.where}: {one.key}: {one.message}" for one in warnings if one.about is None]
+    grave = [
+        f"{one.where}: {one.key}: {one.message} ({one.about})"
+        for one in settings.notices
+        if one.about is not None and not accepted(settings, one.key)
+    ]
     problems = [f"{one.where}: {one.key}: {one.message}" for one in settings.problems]
     found: list[tuple[str, Level]] = []
     if settings.source.path is None:
@@ -33,6 +40,8 @@ def lines(settings: Settings, info: RuntimeInfo, colour: bool = False) -> list[t
         ]
         found += [(text, "info") for text in _some(remarks)]
     found += [(text, "warning") for text in _some(notices) + _some(problems)]
+    # All of them: what is missing here is a lock or a limit that somebody relies on.
+    found += [(f"{_RED}{text}{_PLAIN}" if colour else text, "warning") for text in grave]
     if settings.auth_unavailable:
         found.append((f"every call that needs a key is refused: {settings.auth_unavailable}", "error"))
     if settings.privacy.mode == "observe":

@@ -156,6 +156,7 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
         proxy=entry.proxy,
         tls_verify=entry.tls_verify,
         timeouts=entry.timeouts,
+        mock=entry.mock,
         repairs=_repairs(provider),
     )
     times = entry.timeouts
