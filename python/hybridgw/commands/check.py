@@ -1,6 +1,5 @@
 """`hybridgw check`: what a configuration means, before anything runs on it."""
 
-import socket
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -9,8 +8,10 @@ import msgspec
 
 from hybridgw.config.check import PatternRow, Report, Row, check
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.networks import system_resolver
 from hybridgw.config.schema import Settings
 from hybridgw.host.admission import admit
+from hybridgw.host.announcement import classifier
 from hybridgw.host.configure import resolve as settings_of
 from hybridgw.routing.plan import Plan
 
@@ -26,7 +27,7 @@ def run(file: str, *, as_json: bool, resolve: bool) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    report = check(settings, _addresses if resolve else None)
+    report = check(settings, system_resolver if resolve else None, classifier(settings))
     served = _endpoints(settings, plan)
     if as_json:
         whole = {**msgspec.structs.asdict(report), "endpoints": served}
@@ -49,10 +50,6 @@ def _endpoints(settings: Settings, plan: Plan) -> dict[str, list[str]]:
         public(path): [upstream.deployment.name for upstream in able if upstream.exchanges[route]]
         for path, route in INFERENCE.items()
     }
-
-
-def _addresses(host: str, port: int) -> list[str]:
-    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 def _print(report: Report, served: dict[str, list[str]]) -> None:
