@@ -136,7 +136,7 @@ def _note_guards(litellm: Values, reader: Reader) -> None:
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, str) and item in GUARDS:
                 key = f"litellm_settings.{name}.{item}"
-                reader.say(litellm.where(name), key, "IGNORED, accepted, not acted on yet", True, "security")
+                reader.say(litellm.where(name), key, "IGNORED, not acted on yet", True, "security")
 
 
 def _credentials(root: Mapping, reader: Reader) -> dict[str, Any]:

@@ -20,6 +20,11 @@ from hybridgw.config.tree import Mapping, Node, Scalar, Sequence, parse, read_fi
 
 _MAX_INCLUDES = 32
 _PREFIX = "os.environ/"
+_GRAVE = {
+    Fate.LATER: "IGNORED, not acted on yet",
+    Fate.SKIPPED: "IGNORED, not supported",
+    Fate.NEEDLESS: "IGNORED, not needed",
+}
 _FOREIGN = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(:[-?][^{}]*)?\}")
 """How other formats write a variable."""
 
@@ -156,7 +161,7 @@ class Reader:
             )
         elif fate is not Fate.ACTED_ON and not _says_nothing(child):
             about = TOPICS.get(name)
-            message = REMARKS.get(name) or (f"IGNORED, {fate.value}" if about else fate.value)
+            message = REMARKS.get(name) or (_GRAVE[fate] if about else fate.value)
             warning = fate in (Fate.LATER, Fate.SKIPPED) and name not in REMARKS
             self.say(node.key_where(name), path, message, warning, about)
 
