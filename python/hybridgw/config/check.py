@@ -133,7 +133,8 @@ def _row(
     resolved: tuple[str, ...] = ()
     reached: BoundaryName | None = None
     advice: Advice | None = None
-    target = target_of(deployment.base_url)
+    # A mock has no address: nothing is sent for it.
+    target = target_of(deployment.base_url) if deployment.mock is None else None
     if target is not None:
         address = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
     if target is not None and resolver is not None and not deployment.unusable:
