@@ -215,8 +215,9 @@ class Assembler:
             self.notice(
                 draft.where,
                 draft.key,
-                f"{host} looks like a host of the organization; boundaries.organization.networks must list "
-                "its network, or requests limited to the organization are refused when connecting",
+                f"{host} looks like a host of the organization, or of this device's containers; its network "
+                "must stand in boundaries.organization.networks, or boundaries.device.networks, or what is "
+                "sensitive is refused when connecting; where the name resolves, the line to write is named",
                 warning=True,
             )
         return place

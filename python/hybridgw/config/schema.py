@@ -312,6 +312,8 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the model sees images; None when nobody said."""
     thoughts: ThoughtsName | None = None
     """The member in which it wants thoughts of earlier turns back; None: what its kind takes."""
+    mock: str | None = None
+    """An answer given instead of asking the upstream: nothing is ever sent there."""
     relayed: tuple[str, ...] = ()
     """Ollama, where clients choose the model: the names that it would pass on to a cloud."""
     mode: ModeName = "chat"
@@ -365,6 +367,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     where: str
     key: str
     message: str
+    about: Literal["security", "money"] | None = None
+    """A function of this kind is asked for and not there: to be said where nobody overlooks it."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -417,5 +421,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[ModelSettings, ...] = ()
     default_fallbacks: tuple[str, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    accept_ignored: tuple[str, ...] = ()
+    """Security functions of the file that are known to be ignored, by their keys."""
     notices: tuple[Notice, ...] = ()
     problems: tuple[Problem, ...] = ()

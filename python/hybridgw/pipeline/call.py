@@ -104,6 +104,8 @@ class Call:
     """What a stored response leans on and becomes; None for a request that leaves nothing behind."""
     forwarded: Mapping[bytes, bytes] = {}
     """Headers of the client that some backends are to see, by name."""
+    fallbacks = 0
+    """Failed attempts at another model than the one asked for."""
     query = ""
     """With its question mark; empty when there is none, or nobody is to see it."""
     bytes_sent = 0

@@ -82,7 +82,8 @@ class Plan:
     """One generation. Immutable once built."""
 
     __slots__ = (
-        "generation", "key_digests", "listed", "native", "observing", "queues", "settings", "upstreams",
+        "generation", "key_digests", "listed", "litellm", "native", "observing", "queues", "settings",
+        "upstreams",
     )  # fmt: skip
 
     def __init__(self, settings: Settings, generation: int) -> None:
@@ -90,11 +91,14 @@ class Plan:
         self.generation = generation
         names = _names(settings)
         self.upstreams = tuple(
-            _upstream(index, entry, names) for index, entry in enumerate(settings.deployments)
+            _upstream(index, entry, names, settings.source.kind == "litellm")
+            for index, entry in enumerate(settings.deployments)
         )
         self.native = orjson.dumps(_native(settings, self.upstreams, generation))
         self.observing = settings.privacy.mode == "observe"
         """Whether levels are only reported."""
+        self.litellm = settings.source.kind == "litellm"
+        """Whether clients expect a LiteLLM Proxy, and read its headers."""
         self.listed = _listed(settings)
         self.queues = _queues(settings)
         self.key_digests = _principals(settings)
@@ -128,7 +132,7 @@ def _names(settings: Settings) -> ChosenNames | None:
     return ChosenNames(settings.privacy)
 
 
-def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) -> Upstream:
+def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None, litellm: bool) -> Upstream:
     provider = provider_named(entry.provider)
     try:
         target = Target.parse(entry.base_url)
@@ -156,6 +160,7 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
         proxy=entry.proxy,
         tls_verify=entry.tls_verify,
         timeouts=entry.timeouts,
+        mock=entry.mock,
         repairs=_repairs(provider),
     )
     times = entry.timeouts
@@ -176,6 +181,7 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
             (b"x-hybridgw-deployment", entry.name.encode("utf-8", "replace")),
             (b"x-hybridgw-tier", entry.tier.encode("utf-8", "replace")),
             (b"x-hybridgw-boundary", boundary.name.lower().encode()),
+            *(_litellm_headers(entry) if litellm else ()),
         ),
         backend=_backend(provider, entry, boundary),
         forwards=provider.forwards if provider else {},
@@ -184,6 +190,18 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
         secrets=_secrets(entry),
         inline_images=_inlines(provider, boundary),
         own_media=provider.own_media if provider else (),
+    )
+
+
+def _header_text(text: str) -> bytes:
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:200]).encode()
+
+
+def _litellm_headers(entry: DeploymentSettings) -> tuple[tuple[bytes, bytes], ...]:
+    """What clients of a LiteLLM Proxy read of a deployment."""
+    return (
+        (b"x-litellm-model-id", _header_text(entry.id or entry.identity)),
+        (b"x-litellm-timeout", b"%g" % entry.answer_timeout),
     )
 
 

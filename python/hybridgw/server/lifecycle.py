@@ -58,6 +58,8 @@ class Lifecycle:
         self.key_header: bytes | None = None
         self.endpoints: tuple[str, ...] = ()
         """The paths that are served, for the page that lists them."""
+        self.methods: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        """The same with the methods that each takes."""
         self._journal_full = False
         self._responses: ResponseStore | None = None
         self._beat: asyncio.Task[None] | None = None
