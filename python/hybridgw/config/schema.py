@@ -210,6 +210,10 @@ class TranslationSettings(Section, frozen=True, kw_only=True):
         Literal["drop", "error"],
         Meta(description="What becomes of a parameter that a backend does not know."),
     ] = "drop"
+    drop_refused: Annotated[
+        bool,
+        Meta(description="Whether a request is sent once more without a parameter that its backend refused."),
+    ] = False
     fetch_images: Annotated[
         bool, Meta(description="Whether remote images are fetched for backends that cannot.")
     ] = True
@@ -278,6 +282,9 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Request parameters that replace the client's."""
     drop_params: tuple[str, ...] = ()
     """Top-level request members that are removed."""
+    drop_refused: bool | None = None
+    """Whether a request is sent once more without a parameter of the client's that the backend refused by
+    name; None: as `translation.drop_refused` says."""
     timeouts: Timeouts = Timeouts()
     """Limits of a stream, already merged."""
     answer_timeout: float = 600.0

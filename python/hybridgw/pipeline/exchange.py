@@ -10,9 +10,10 @@ from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamErro
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.images import inlined_body
-from hybridgw.pipeline.translation import Translation
+from hybridgw.pipeline.translation import Translation, unsupported
 from hybridgw.providers import Exchange, provider_named
 from hybridgw.providers.failures import failure, hide
+from hybridgw.providers.refusals import Without, refused
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, UpstreamRequest, UpstreamResponse
 
@@ -32,7 +33,7 @@ def exchange_of(call: Call, upstream: Upstream) -> Exchange:
     exchange = upstream.exchanges[call.route]
     if exchange is None:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
-    if exchange.outbound is None and (call.astray or _begun(call)):
+    if exchange.outbound is None and (call.astray or _begun(call) or _converted(call)):
         apart = _apart(upstream)
         if apart is not None:
             return apart
@@ -40,6 +41,11 @@ def exchange_of(call: Call, upstream: Upstream) -> Exchange:
             message = "the backend of this model takes `messages` here; send `input` to /v1/responses"
             raise RequestError("unsupported_parameter", message, field="input")
     return exchange
+
+
+def _converted(call: Call) -> bool:
+    """Whether the request says something that this backend understands in other words only."""
+    return call.permit is not None and call.permit.converted
 
 
 def _begun(call: Call) -> bool:
@@ -67,12 +73,60 @@ async def open_exchange(
     exchange: Exchange,
     translation: Translation | None,
 ) -> UpstreamResponse:
-    """Send the request of this permit. A status other than 200 is read and raised."""
+    """Send the request of this permit. A status other than 200 is read and raised; but where it refuses a
+    member that need not be sent (`providers.refusals`), the request is sent once more without it."""
     if upstream.relays is not None or upstream.names is not None:
         _check_name(upstream, permit.model)
-    body = permit.body()
+    asked = decision.drop_refused
+    may_leave = upstream.drop_refused if asked is None else asked
+    known = permit.refused(time.monotonic_ns())
+    learnt = 0
+    request = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
+    while True:
+        response = await _send(call, decision, upstream, request)
+        if response.status == 200:
+            if learnt:
+                permit.refuse(learnt, time.monotonic_ns())
+            return response
+        answer = await response.read_all(_ERROR_BODY_LIMIT)
+        bit = refused(response.status, answer) & ~(known | learnt)
+        if bit:
+            learnt |= bit
+            less = known | learnt
+            again = await _request(call, decision, permit, upstream, exchange, translation, less, may_leave)
+            if again.body != request.body:
+                response.close()
+                request = again
+                continue
+        raise failure(response.status, response.headers, answer, secrets=upstream.secrets)
+
+
+async def _request(
+    call: Call,
+    decision: Decision,
+    permit: Permit,
+    upstream: Upstream,
+    exchange: Exchange,
+    translation: Translation | None,
+    refuses: int,
+    may_leave: bool,
+) -> UpstreamRequest:
+    """The request for a backend that `refuses` some members."""
+    less = Without.of(refuses, may_leave)
+    untold = permit.untold() or []
+    if exchange.limit is not None and not permit.says("max_tokens"):
+        limit = exchange.limit(upstream.backend, permit.model)
+        # A body is an object, and never empty: it names a model.
+        body = permit.body(["max_tokens"]).rstrip()[:-1] + b',"max_tokens":%d}' % limit
+    elif less is None:
+        body = permit.body()
+    else:
+        body = permit.body(less.leave, less.withhold, less.renames)
+        untold += [name for name in less.leave if permit.says(name)]
     headers: Headers
     if translation is not None:
+        if less is not None:
+            translation.less(less.backend(upstream.backend, permit.says))
         target, headers, body = await translation.request(body)
     else:
         target, headers = exchange.target, ()
@@ -83,6 +137,18 @@ async def open_exchange(
             target += call.query
         if exchange.edit is not None:
             body = exchange.edit(body)
+        if untold and call.plan.settings.translation.unsupported == "error":
+            raise unsupported(untold[0])
+        call.dropped = ()
+    if untold or decision.unheeded:
+        call.dropped = tuple(dict.fromkeys((*decision.unheeded, *untold, *call.dropped)))
+    kind = STREAM_REQUEST if decision.stream else JSON_REQUEST
+    return UpstreamRequest("POST", target, kind + headers, body)
+
+
+async def _send(
+    call: Call, decision: Decision, upstream: Upstream, request: UpstreamRequest
+) -> UpstreamResponse:
     stream = decision.stream
     timeouts = upstream.stream_timeouts if stream else upstream.whole_timeouts
     asked = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms
@@ -95,14 +161,8 @@ async def open_exchange(
         )
     call.leave(now)
     response = call.response = await call.worker.transport.send(
-        _BOUNDARIES[decision.ceiling],
-        upstream.deployment,
-        UpstreamRequest("POST", target, (STREAM_REQUEST if stream else JSON_REQUEST) + headers, body),
-        timeouts,
+        _BOUNDARIES[decision.ceiling], upstream.deployment, request, timeouts
     )
-    if response.status != 200:
-        answer = await response.read_all(_ERROR_BODY_LIMIT)
-        raise failure(response.status, response.headers, answer, secrets=upstream.secrets)
     return response
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from hybridgw.config.providers import is_hosted_ollama
 from hybridgw.core import Route, Shape
-from hybridgw.providers.anthropic import Anthropic
+from hybridgw.providers.anthropic import Anthropic, longest
 from hybridgw.providers.anthropic_replay import without_own_thoughts
 from hybridgw.providers.base import LoadPage, Provider
+from hybridgw.providers.capabilities import old_functions, unknown_members
 from hybridgw.providers.chat_wire import over_chat
 from hybridgw.providers.embeddings import Embeddings
 from hybridgw.providers.gemini import Gemini
@@ -51,8 +52,21 @@ def _engine(name: str, **differs: Any) -> Provider:
     }
     if "outbound" not in differs:
         row["outbound"] = over_chat(name)
+        row["unknown"] = {
+            Route.CHAT: unknown_members(name),
+            Route.COMPLETIONS: _UNKNOWN_OF_TEXT.get(name, ()),
+        }
+        row["convert"] = {Route.CHAT: old_functions(name)}
     return Provider(name=name, **{**row, **differs})
 
+
+# Of the oldest protocol; which are known was read in the sources of each.
+_UNKNOWN_OF_TEXT = {
+    "llama_server": ("best_of", "echo", "suffix", "user"),
+    "llama_cpp_python": ("best_of", "n", "user"),
+    "vllm": ("best_of",),
+    "tgi": ("best_of", "echo", "logit_bias", "logprobs", "n", "presence_penalty", "user"),
+}
 
 # Newer name -> the only one that the backend reads.
 _OLD_LIMIT = {"max_completion_tokens": "max_tokens"}
@@ -85,6 +99,8 @@ _ROWS = (
         name="anthropic",
         routes=frozenset({Route.MESSAGES}),
         edits={Route.MESSAGES: without_own_thoughts},
+        limits={Route.MESSAGES: longest},
+        user_metadata=True,
         outbound=Anthropic,
         shape=Shape.MESSAGES,
         key_header="x-api-key",
@@ -94,6 +110,7 @@ _ROWS = (
         "ollama",
         routes=_OLLAMA | {Route.COMPLETIONS},
         outbound=Ollama,
+        unknown={Route.COMPLETIONS: ("best_of", "echo", "logit_bias", "n", "user")},
         shape=Shape.OLLAMA,
         beside_v1=True,
         relays=is_hosted_ollama,
