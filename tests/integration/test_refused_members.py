@@ -179,3 +179,51 @@ def test_a_fallback_brings_its_own_messages(gateway: Gateway, player: Player) ->
     assert first["messages"] == CHAT["messages"]
     assert (second["model"], second["messages"], second["temperature"]) == ("openai", own, 0.3)
     assert not second.keys() & {"api_key", "fallbacks"}
+
+
+def message(text: str = "hi") -> bytes:
+    told = {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "x", "stop_reason": "end_turn",
+        "content": [{"type": "text", "text": text}], "usage": {"input_tokens": 1, "output_tokens": 1},
+    }  # fmt: skip
+    return whole(json.dumps(told).encode())
+
+
+@pytest.mark.parametrize("limit", [{}, {"max_tokens": None}])
+def test_messages_without_a_limit_are_answered_everywhere(
+    gateway: Gateway, player: Player, limit: dict[str, Any]
+) -> None:
+    answers(player, message(), whole(ANSWER))
+    for model in ("anthropic", "vllm"):
+        assert gateway.post("/v1/messages", {**CHAT, "model": model, **limit}).status == 200
+    first, second = asked(player)
+    assert first["max_tokens"] > 0
+    assert player.requests[0].count(b"max_tokens") == 1
+    assert second.get("max_tokens") is None
+
+
+def test_anthropic_is_told_who_asks_and_nothing_else(gateway: Gateway, player: Player) -> None:
+    answers(player, message(), message())
+    body = {**CHAT, "model": "anthropic", "max_tokens": 9}
+    metadata = {"user_id": "u", "trace": "t", "tags": ["a"]}
+    told = gateway.post("/v1/messages", {**body, "metadata": metadata})
+    assert (told.status, told.headers["x-hybridgw-dropped"]) == (200, "metadata.trace")
+    assert gateway.post("/v1/messages", {**body, "metadata": {"trace": "t"}}).status == 200
+    assert [each.get("metadata") for each in asked(player)] == [{"user_id": "u"}, None]
+
+
+def test_the_first_functions_are_told_as_tools(gateway: Gateway, player: Player) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "tool_calls": [call]},
+        "finish_reason": "tool_calls",
+    }
+    answers(player, whole(json.dumps({"id": "c", "choices": [choice]}).encode()))
+    functions = [{"name": "look", "parameters": {"type": "object"}}]
+    told = gateway.post(PATH, {**CHAT, "model": "vllm", "functions": functions, "store": True})
+    assert told.json["choices"][0]["message"]["function_call"] == {"name": "look", "arguments": "{}"}
+    assert told.headers["x-hybridgw-dropped"] == "store"
+    (sent,) = asked(player)
+    assert sent["tools"][0]["function"]["name"] == "look"
+    assert not sent.keys() & {"functions", "store"}

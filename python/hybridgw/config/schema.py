@@ -289,6 +289,8 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of a stream, already merged."""
     answer_timeout: float = 600.0
     """Seconds for a whole answer that is not a stream; it has no first token to wait for."""
+    max_inputs: int = 0
+    """Inputs of one request for embeddings that it takes; more are asked in several. 0: what is known."""
     retries: int | None = None
     proxy: str | None = None
     tls_verify: bool = True

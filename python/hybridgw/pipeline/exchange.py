@@ -5,10 +5,11 @@ import time
 
 import msgspec
 
-from hybridgw.core import Boundary, Outcome, Route
+from hybridgw.core import Boundary, Outcome, Route, Shape
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.divided import joined, most_of, pieces
 from hybridgw.pipeline.images import inlined_body
 from hybridgw.pipeline.translation import Translation, unsupported
 from hybridgw.providers import Exchange, provider_named
@@ -82,6 +83,8 @@ async def open_exchange(
     known = permit.refused(time.monotonic_ns())
     learnt = 0
     request = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
+    if exchange.shape is Shape.EMBEDDINGS:
+        request = _first_piece(call, upstream, request)
     while True:
         response = await _send(call, decision, upstream, request)
         if response.status == 200:
@@ -98,7 +101,44 @@ async def open_exchange(
                 response.close()
                 request = again
                 continue
-        raise failure(response.status, response.headers, answer, secrets=upstream.secrets)
+        error = failure(response.status, response.headers, answer, secrets=upstream.secrets)
+        most = most_of(error) if exchange.shape is Shape.EMBEDDINGS else 0
+        if not most or upstream.deployment.id in call.worker.most_inputs:
+            raise error
+        call.worker.most_inputs[upstream.deployment.id] = most
+        request = _first_piece(call, upstream, request)
+        if not call.rest:
+            raise error
+        response.close()
+
+
+def _first_piece(call: Call, upstream: Upstream, request: UpstreamRequest) -> UpstreamRequest:
+    """What is to be sent first of a request for embeddings; `call.rest` is the rest of it."""
+    most = call.worker.most_inputs.get(upstream.deployment.id) or upstream.max_inputs
+    first, *rest = [_with(request, body) for body in pieces(request.body, most)]
+    call.rest = tuple(rest)
+    return first
+
+
+def _with(request: UpstreamRequest, body: bytes) -> UpstreamRequest:
+    return UpstreamRequest(request.method, request.target, request.headers, body)
+
+
+async def with_rest(call: Call, decision: Decision, upstream: Upstream, first: bytes, limit: int) -> bytes:
+    """The whole answer to a request that was divided, of which `first` is the first piece's."""
+    answers = [first]
+    for request in call.rest:
+        response = await _send(call, decision, upstream, request)
+        if response.status != 200:
+            answer = await response.read_all(_ERROR_BODY_LIMIT)
+            raise failure(response.status, response.headers, answer, secrets=upstream.secrets)
+        answers.append(await response.read_all(limit))
+    try:
+        return joined(answers)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise UpstreamError(
+            Outcome.MALFORMED, "the upstream's answer holds no embeddings", status=200
+        ) from None
 
 
 async def _request(

@@ -153,6 +153,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Whether `stream_options.include_usage` may be asked for."""
     repairs: tuple[str, ...] = ()
     """Names of the native relay's repairs for the answers of this backend."""
+    max_inputs: int = 0
+    """Inputs of one request for embeddings that it takes; 0: nobody knows."""
     max_parallel: int = 0
     """Requests at once that the backend can bear; 0 = many."""
     queue: bool = False

@@ -42,11 +42,16 @@ _ORDER = ("late_usage", "repeated_tool_head")
 _HABITS = (*_ERRORS, *_ORDER, "repeated_role", "missing_tool_index", "null_delta", "missing_done")
 
 
+# What Ollama's own embeddings say of its runner; a prompt that is too long is an error elsewhere.
+_UNKNOWN_OF_EMBED = {Route.OLLAMA_EMBED: ("options", "keep_alive", "truncate")}
+
+
 def _engine(name: str, **differs: Any) -> Provider:
     """An engine that people run themselves: chat and completions as they are."""
     row = {
         "routes": _TEXT,
         "translated": _EMBEDDINGS,
+        "unknown": _UNKNOWN_OF_EMBED,
         "repairs": _HABITS,
         "inline_images": True,
     }
@@ -55,6 +60,7 @@ def _engine(name: str, **differs: Any) -> Provider:
         row["unknown"] = {
             Route.CHAT: unknown_members(name),
             Route.COMPLETIONS: _UNKNOWN_OF_TEXT.get(name, ()),
+            **_UNKNOWN_OF_EMBED,
         }
         row["convert"] = {Route.CHAT: old_functions(name)}
     return Provider(name=name, **{**row, **differs})
@@ -75,14 +81,18 @@ _ROWS = (
     Provider(
         name="openai",
         routes=_OPENAI | {Route.RESPONSES},
+        max_inputs=2048,
         translated=_OLLAMA_EMBED,
+        unknown=_UNKNOWN_OF_EMBED,
         outbound=over_chat("openai"),
     ),
     # Its streams begin with an event that holds no choice. Addresses and versions: `config.azure`.
     Provider(
         name="azure_openai",
         routes=_OPENAI,
+        max_inputs=2048,
         translated=_OLLAMA_EMBED,
+        unknown=_UNKNOWN_OF_EMBED,
         outbound=over_chat("azure_openai"),
         key_header="api-key",
         repairs=("empty_choices_keepalive",),
@@ -154,7 +164,13 @@ _ROWS = (
         own_media=(HOSTED,),
     ),
     _engine("openai_compatible", inline_images="inside"),
-    Provider(name="demo", routes=_OPENAI, translated=_OLLAMA_EMBED, outbound=over_chat("demo")),
+    Provider(
+        name="demo",
+        routes=_OPENAI,
+        translated=_OLLAMA_EMBED,
+        unknown=_UNKNOWN_OF_EMBED,
+        outbound=over_chat("demo"),
+    ),
 )
 
 PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in _ROWS}

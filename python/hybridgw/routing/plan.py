@@ -63,6 +63,8 @@ class Upstream(msgspec.Struct, frozen=True):
     """Whether remote images are fetched for it."""
     own_media: tuple[str, ...]
     """Beginnings of URLs that are not."""
+    max_inputs: int
+    """Inputs of one request for embeddings that it takes; 0: any number, as far as is known."""
     drop_refused: bool
     """Whether parameters of the client's are left out once the backend has refused them by name."""
 
@@ -176,6 +178,7 @@ def _upstream(
         secrets=_secrets(entry),
         inline_images=_inlines(provider, boundary),
         own_media=provider.own_media if provider else (),
+        max_inputs=entry.max_inputs or (provider.max_inputs if provider else 0),
         drop_refused=drop_refused if entry.drop_refused is None else entry.drop_refused,
     )
 
