@@ -227,3 +227,16 @@ def test_the_first_functions_are_told_as_tools(gateway: Gateway, player: Player)
     (sent,) = asked(player)
     assert sent["tools"][0]["function"]["name"] == "look"
     assert not sent.keys() & {"functions", "store"}
+
+
+def test_a_limit_is_put_in_whatever_else_is_left_out(gateway: Gateway, player: Player) -> None:
+    error = {"type": "invalid_request_error", "message": "temperature: not supported"}
+    said = json.dumps({"type": "error", "error": error}).encode()
+    head = b"HTTP/1.1 400 Bad\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(said)
+    answers(player, head + said, message())
+    body = {**CHAT, "model": "anthropic", "temperature": 0.5, "drop_params": True}
+    told = gateway.post("/v1/messages", body)
+    assert (told.status, told.headers["x-hybridgw-dropped"]) == (200, "temperature")
+    first, second = asked(player)
+    assert first["max_tokens"] == second["max_tokens"] > 0
+    assert ("temperature" in first, "temperature" in second) == (True, False)

@@ -154,15 +154,20 @@ async def _request(
     """The request for a backend that `refuses` some members."""
     less = Without.of(refuses, may_leave)
     untold = permit.untold() or []
-    if exchange.limit is not None and not permit.says("max_tokens"):
-        limit = exchange.limit(upstream.backend, permit.model)
-        # A body is an object, and never empty: it names a model.
-        body = permit.body(["max_tokens"]).rstrip()[:-1] + b',"max_tokens":%d}' % limit
-    elif less is None:
+    limit = exchange.limit
+    if limit is not None and permit.says("max_tokens"):
+        limit = None
+    if less is not None:
+        untold += [name for name in less.leave if permit.says(name)]
+    if less is None and limit is None:
         body = permit.body()
     else:
-        body = permit.body(less.leave, less.withhold, less.renames)
-        untold += [name for name in less.leave if permit.says(name)]
+        leave, withhold, renames = (less.leave, less.withhold, less.renames) if less else ([], [], [])
+        # A limit of null is none.
+        body = permit.body(leave if limit is None else [*leave, "max_tokens"], withhold, renames)
+    if limit is not None:
+        # A body is an object, and never empty: it names a model.
+        body = body.rstrip()[:-1] + b',"max_tokens":%d}' % limit(upstream.backend, permit.model)
     headers: Headers
     if translation is not None:
         if less is not None:
