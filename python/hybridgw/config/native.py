@@ -101,6 +101,10 @@ class NativeDeployment(Section, frozen=True, kw_only=True):
         msgspec.field(default_factory=dict)
     )
     drop_params: Annotated[tuple[str, ...], Meta(description="Parameters that are removed.")] = ()
+    drop_refused: Annotated[
+        bool | None, Meta(description="Whether a refused parameter is left out; as translation.drop_refused.")
+    ] = None
+    max_inputs: Annotated[Count, Meta(description="Inputs of one embeddings call; 0 = as known.")] = 0
     timeouts: NativeTimeouts = NativeTimeouts()
     proxy: Annotated[str | None, Meta(description="HTTP proxy; only for boundary external.")] = None
     tls_verify: Annotated[bool, Meta(description="Whether the server's certificate is checked.")] = True
@@ -236,6 +240,8 @@ def _draft(
             "extra_headers": entry.headers,
             "extra_body": entry.extra_body,
             "drop_params": entry.drop_params,
+            "drop_refused": entry.drop_refused,
+            "max_inputs": entry.max_inputs,
             "timeouts": limits,
             "answer_timeout": limits.total,
             "proxy": entry.proxy,

@@ -219,6 +219,10 @@ class TranslationSettings(Section, frozen=True, kw_only=True):
         Literal["drop", "error"],
         Meta(description="What becomes of a parameter that a backend does not know."),
     ] = "drop"
+    drop_refused: Annotated[
+        bool,
+        Meta(description="Whether a request is sent once more without a parameter that its backend refused."),
+    ] = False
     fetch_images: Annotated[
         bool, Meta(description="Whether remote images are fetched for backends that cannot.")
     ] = True
@@ -287,10 +291,15 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Request parameters that replace the client's."""
     drop_params: tuple[str, ...] = ()
     """Top-level request members that are removed."""
+    drop_refused: bool | None = None
+    """Whether a request is sent once more without a parameter of the client's that the backend refused by
+    name; None: as `translation.drop_refused` says."""
     timeouts: Timeouts = Timeouts()
     """Limits of a stream, already merged."""
     answer_timeout: float = 600.0
     """Seconds for a whole answer that is not a stream; it has no first token to wait for."""
+    max_inputs: int = 0
+    """Inputs of one request for embeddings that it takes; more are asked in several. 0: what is known."""
     retries: int | None = None
     proxy: str | None = None
     tls_verify: bool = True

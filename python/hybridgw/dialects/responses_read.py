@@ -21,8 +21,7 @@ _VERBOSITIES = frozenset({"low", "medium", "high"})
 _REMEMBERED = ("previous_response_id", "conversation", "prompt")
 _HARMLESS = frozenset(
     {
-        "store", "metadata", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
-        "safety_identifier", "client_metadata", "background", "truncation",
+        "store", "metadata", "safety_identifier", "client_metadata", "background", "truncation",
     }
 )  # fmt: skip
 _ANSWERED = ("max_tool_calls", "context_management", "moderation")
@@ -138,6 +137,8 @@ def _read_switches(ask: ResponsesAsk, members: dict[str, Raw]) -> None:
     if (raw := get("top_logprobs")) is not None:
         count = decoded(_int, raw, "top_logprobs")
         ask.top_logprobs = count if ask.logprobs else None
+        if count and not ask.logprobs:
+            ask.drop("top_logprobs")
     if (raw := get("user")) is not None:
         ask.user = decoded(_str, raw, "user")
     if (raw := get("service_tier")) is not None:

@@ -19,7 +19,7 @@ from hybridgw.pipeline.line import Lines
 from hybridgw.pipeline.memory import Memory
 from hybridgw.pipeline.room import Room
 from hybridgw.routing.plan import Plan
-from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamResponse
+from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamRequest, UpstreamResponse
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -30,8 +30,8 @@ class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "draining", "draw", "images", "lines", "loop", "plan", "responses", "room", "router",
-        "slot", "state", "transport",
+        "active", "draining", "draw", "images", "lines", "loop", "most_inputs", "plan", "responses", "room",
+        "router", "slot", "state", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +54,8 @@ class Worker:
         self.responses: ResponseStore | None = None
         """Where responses are stored that clients may refer to; None where none are."""
         self.loop = asyncio.get_running_loop()
+        self.most_inputs: dict[str, int] = {}
+        """Inputs that a backend takes at once, by its deployment's id: learnt from refusals."""
         self.active: set[Call] = set()
         self.draining = False
         self.lines = Lines()
@@ -102,6 +104,8 @@ class Call:
     """Remote images that were fetched for an attempt, by URL: the next one needs them again."""
     memory: Memory | None = None
     """What a stored response leans on and becomes; None for a request that leaves nothing behind."""
+    rest: tuple[UpstreamRequest, ...] = ()
+    """Where a request is divided: what follows the piece that was sent."""
     forwarded: Mapping[bytes, bytes] = {}
     """Headers of the client that some backends are to see, by name."""
     fallbacks = 0

@@ -4,15 +4,17 @@ import time
 
 import msgspec
 
-from hybridgw.core import Boundary, Outcome, Route
+from hybridgw.core import Boundary, Outcome, Route, Shape
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.decoded import decoded
+from hybridgw.pipeline.divided import joined, most_of, pieces
 from hybridgw.pipeline.images import inlined_body
-from hybridgw.pipeline.translation import Translation, asked
+from hybridgw.pipeline.translation import Translation, asked, unsupported
 from hybridgw.providers import Exchange, provider_named
 from hybridgw.providers.failures import failure, hide
+from hybridgw.providers.refusals import Without, refused
 from hybridgw.providers.templated import edited
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, UpstreamRequest, UpstreamResponse
@@ -28,7 +30,7 @@ def exchange_of(call: Call, upstream: Upstream) -> Exchange:
     exchange = upstream.exchanges[call.route]
     if exchange is None:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
-    if exchange.outbound is None and (call.astray or _begun(call)):
+    if exchange.outbound is None and (call.astray or _begun(call) or _converted(call)):
         apart = _apart(upstream)
         if apart is not None:
             return apart
@@ -36,6 +38,11 @@ def exchange_of(call: Call, upstream: Upstream) -> Exchange:
             message = "the backend of this model takes `messages` here; send `input` to /v1/responses"
             raise RequestError("unsupported_parameter", message, field="input")
     return exchange
+
+
+def _converted(call: Call) -> bool:
+    """Whether the request says something that this backend understands in other words only."""
+    return call.permit is not None and call.permit.converted
 
 
 def _begun(call: Call) -> bool:
@@ -65,14 +72,106 @@ async def open_exchange(
     exchange: Exchange,
     translation: Translation | None,
 ) -> UpstreamResponse:
-    """Send the request of this permit. A status other than 200 is read and raised."""
+    """Send the request of this permit. A status other than 200 is read and raised; but where it refuses a
+    member that need not be sent (`providers.refusals`), the request is sent once more without it."""
     if upstream.relays is not None or upstream.names is not None:
         _check_name(upstream, permit.model)
-    body = permit.body()
+    said = decision.drop_refused
+    may_leave = upstream.drop_refused if said is None else said
+    known = permit.refused(time.monotonic_ns())
+    learnt = 0
+    request = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
+    if exchange.shape is Shape.EMBEDDINGS:
+        request = _first_piece(call, upstream, request)
+    while True:
+        response = await _send(call, decision, upstream, request)
+        if response.status == 200:
+            if learnt:
+                permit.refuse(learnt, time.monotonic_ns())
+            return response
+        answer = await response.read_all(_ERROR_BODY_LIMIT)
+        bit = refused(response.status, answer) & ~(known | learnt)
+        if bit:
+            learnt |= bit
+            less = known | learnt
+            again = await _request(call, decision, permit, upstream, exchange, translation, less, may_leave)
+            if again.body != request.body:
+                response.close()
+                request = again
+                continue
+        error = failure(response.status, response.headers, answer, secrets=upstream.secrets)
+        most = most_of(error) if exchange.shape is Shape.EMBEDDINGS else 0
+        if not most or upstream.deployment.id in call.worker.most_inputs:
+            raise error
+        call.worker.most_inputs[upstream.deployment.id] = most
+        request = _first_piece(call, upstream, request)
+        if not call.rest:
+            raise error
+        response.close()
+
+
+def _first_piece(call: Call, upstream: Upstream, request: UpstreamRequest) -> UpstreamRequest:
+    """What is to be sent first of a request for embeddings; `call.rest` is the rest of it."""
+    most = call.worker.most_inputs.get(upstream.deployment.id) or upstream.max_inputs
+    first, *rest = [_with(request, body) for body in pieces(request.body, most)]
+    call.rest = tuple(rest)
+    return first
+
+
+def _with(request: UpstreamRequest, body: bytes) -> UpstreamRequest:
+    return UpstreamRequest(request.method, request.target, request.headers, body)
+
+
+async def with_rest(call: Call, decision: Decision, upstream: Upstream, first: bytes, limit: int) -> bytes:
+    """The whole answer to a request that was divided, of which `first` is the first piece's."""
+    answers = [first]
+    for request in call.rest:
+        response = await _send(call, decision, upstream, request)
+        if response.status != 200:
+            answer = await response.read_all(_ERROR_BODY_LIMIT)
+            raise failure(response.status, response.headers, answer, secrets=upstream.secrets)
+        answers.append(await response.read_all(limit))
+    try:
+        return joined(answers)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise UpstreamError(
+            Outcome.MALFORMED, "the upstream's answer holds no embeddings", status=200
+        ) from None
+
+
+async def _request(
+    call: Call,
+    decision: Decision,
+    permit: Permit,
+    upstream: Upstream,
+    exchange: Exchange,
+    translation: Translation | None,
+    refuses: int,
+    may_leave: bool,
+) -> UpstreamRequest:
+    """The request for a backend that `refuses` some members."""
+    less = Without.of(refuses, may_leave)
+    untold = permit.untold() or []
+    limit = exchange.limit
+    if limit is not None and permit.says("max_tokens"):
+        limit = None
+    if less is not None:
+        untold += [name for name in less.leave if permit.says(name)]
+    if less is None and limit is None:
+        body = permit.body()
+    else:
+        leave, withhold, renames = (less.leave, less.withhold, less.renames) if less else ([], [], [])
+        # A limit of null is none.
+        body = permit.body(leave if limit is None else [*leave, "max_tokens"], withhold, renames)
+    if limit is not None:
+        # A body is an object, and never empty: it names a model.
+        body = body.rstrip()[:-1] + b',"max_tokens":%d}' % limit(upstream.backend, permit.model)
     if decision.late_system and exchange.outbound is None and _needs_one_system(call, upstream):
         body = asked(edited, body)
     headers: Headers
     if translation is not None:
+        if less is not None:
+            translation.less(less.backend(upstream.backend, permit.says))
         target, headers, body = await translation.request(body)
     else:
         target, headers = exchange.target, ()
@@ -83,6 +182,18 @@ async def open_exchange(
             target += call.query
         if exchange.edit is not None:
             body = exchange.edit(body)
+        if untold and call.plan.settings.translation.unsupported == "error":
+            raise unsupported(untold[0])
+        call.dropped = ()
+    if untold or decision.unheeded:
+        call.dropped = tuple(dict.fromkeys((*decision.unheeded, *untold, *call.dropped)))
+    kind = STREAM_REQUEST if decision.stream else JSON_REQUEST
+    return UpstreamRequest("POST", target, kind + headers, body)
+
+
+async def _send(
+    call: Call, decision: Decision, upstream: Upstream, request: UpstreamRequest
+) -> UpstreamResponse:
     stream = decision.stream
     timeouts = upstream.stream_timeouts if stream else upstream.whole_timeouts
     patience = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms
@@ -95,16 +206,10 @@ async def open_exchange(
         )
     call.leave(now)
     sent = await call.worker.transport.send(
-        _BOUNDARIES[decision.ceiling],
-        upstream.deployment,
-        UpstreamRequest("POST", target, (STREAM_REQUEST if stream else JSON_REQUEST) + headers, body),
-        timeouts,
+        _BOUNDARIES[decision.ceiling], upstream.deployment, request, timeouts
     )
     call.response = sent
     response = call.response = await decoded(sent)
-    if response.status != 200:
-        answer = await response.read_all(_ERROR_BODY_LIMIT)
-        raise failure(response.status, response.headers, answer, secrets=upstream.secrets)
     return response
 
 

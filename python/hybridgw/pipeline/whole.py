@@ -6,7 +6,7 @@ from hybridgw.core import Outcome
 from hybridgw.errors import UpstreamError
 from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
-from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange
+from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange, with_rest
 from hybridgw.pipeline.head import whole_head
 from hybridgw.pipeline.translation import translation_of
 
@@ -21,6 +21,8 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     translation = translation_of(call, upstream, exchange)
     response = await open_exchange(call, decision, permit, upstream, exchange, translation)
     body = await response.read_all(_ANSWER_LIMIT)
+    if call.rest:
+        body = await with_rest(call, decision, upstream, body, _ANSWER_LIMIT)
     now = time.monotonic_ns()
     call.back(now)
     relay = Relay(exchange.shape, False, upstream.deployment.repairs)

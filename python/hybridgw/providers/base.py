@@ -98,6 +98,9 @@ class Exchange(msgspec.Struct, frozen=True):
     """Makes the far half of a translation through the hub."""
     edit: Callable[[bytes], bytes] | None = None
     """Takes out of a body that passes through what this backend alone must not see."""
+    limit: Callable[[Backend, str], int] | None = None
+    """The limit of an answer, in tokens, of a backend that demands one, by the name of the model. It is
+    put into a body that passes through without any."""
 
 
 class EngineLoad(msgspec.Struct, frozen=True):
@@ -141,10 +144,21 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Request members under another name, e.g. max_completion_tokens -> max_tokens."""
     drops: tuple[str, ...] = ()
     """Request members that the backend answers with an error."""
+    unknown: Mapping[Route, tuple[str, ...]] = {}
+    """Members of a native route's protocol that it takes no notice of: left out, and the client is told."""
+    convert: Mapping[Route, tuple[str, ...]] = {}
+    """Members of a native route's protocol that it does not know and `outbound` says in other words: a
+    request that has one is translated instead of passed through."""
+    user_metadata: bool = False
+    """Of the `metadata` of Messages it takes `user_id` alone."""
+    limits: Mapping[Route, Callable[[Backend, str], int]] = {}
+    """See `Exchange.limit`; by native route."""
     ask_usage: bool = True
     """Whether `stream_options.include_usage` may be asked for."""
     repairs: tuple[str, ...] = ()
     """Names of the native relay's repairs for the answers of this backend."""
+    max_inputs: int = 0
+    """Inputs of one request for embeddings that it takes; 0: nobody knows."""
     max_parallel: int = 0
     """Requests at once that the backend can bear; 0 = many."""
     queue: bool = False
@@ -185,7 +199,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         behind every path; an `outbound` has it from its `Backend`."""
         if route in self.routes:
             target = self._base(route, base_path) + self._path(route) + query
-            return Exchange(target, SHAPES[route], edit=self.edits.get(route))
+            edit, limit = self.edits.get(route), self.limits.get(route)
+            return Exchange(target, SHAPES[route], edit=edit, limit=limit)
         if route in self.translated:
             through, translator = self.translated[route]
             return Exchange(base_path + self._path(through) + query, SHAPES[through], translator)

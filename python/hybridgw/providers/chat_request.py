@@ -216,6 +216,9 @@ def _thinking(ask: Ask, backend: Backend, can: Capabilities, out: Json) -> None:
                 ask.drop("thinking")
             return
     if effort is None:
+        if ask.thinking == "enabled":
+            # Asked for, without a word on how much: nothing here says that alone.
+            ask.drop("thinking")
         return
     if backend.thinking is False or not can.efforts:
         ask.drop("reasoning_effort")

@@ -23,20 +23,8 @@ from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal, catalogue
 from hybridgw.providers import CONVERSATIONS, Backend, Exchange, Provider, provider_named
+from hybridgw.routing.owned import owned_keys, unheeded_keys
 from hybridgw.routing.wildcards import ChosenNames
-
-# Members of a request body that belong to the gateway and never travel upstream. `hybridgw` is
-# ours; the others are what clients of a LiteLLM Proxy put at the top level through `extra_body`.
-OWNED_KEYS = (
-    "hybridgw", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks",
-    "disable_fallbacks", "num_retries", "max_retries", "timeout", "stream_timeout", "tags",
-    "guardrails", "cache", "drop_params", "allowed_openai_params", "litellm_session_id",
-    "litellm_trace_id", "litellm_call_id", "include_fallback_errors", "mock_response",
-    "mock_timeout", "mock_testing_fallbacks", "mock_testing_context_fallbacks",
-    "mock_testing_context_window_fallbacks", "mock_testing_content_policy_fallbacks",
-    "mock_testing_rate_limit_error", "api_base", "base_url", "api_key", "api_version",
-    "custom_llm_provider", "extra_headers",
-)  # fmt: skip
 
 _BOUNDARIES = {
     "device": Boundary.DEVICE,
@@ -76,6 +64,10 @@ class Upstream(msgspec.Struct, frozen=True):
     """Whether remote images are fetched for it."""
     own_media: tuple[str, ...]
     """Beginnings of URLs that are not."""
+    max_inputs: int
+    """Inputs of one request for embeddings that it takes; 0: any number, as far as is known."""
+    drop_refused: bool
+    """Whether parameters of the client's are left out once the backend has refused them by name."""
 
 
 class Plan:
@@ -91,8 +83,7 @@ class Plan:
         self.generation = generation
         names = _names(settings)
         self.upstreams = tuple(
-            _upstream(index, entry, names, settings.source.kind == "litellm")
-            for index, entry in enumerate(settings.deployments)
+            _upstream(index, entry, names, settings) for index, entry in enumerate(settings.deployments)
         )
         self.native = orjson.dumps(_native(settings, self.upstreams, generation))
         self.observing = settings.privacy.mode == "observe"
@@ -132,7 +123,9 @@ def _names(settings: Settings) -> ChosenNames | None:
     return ChosenNames(settings.privacy)
 
 
-def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None, litellm: bool) -> Upstream:
+def _upstream(
+    index: int, entry: DeploymentSettings, names: ChosenNames | None, settings: Settings
+) -> Upstream:
     provider = provider_named(entry.provider)
     try:
         target = Target.parse(entry.base_url)
@@ -181,7 +174,7 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None, 
             (b"x-hybridgw-deployment", entry.name.encode("utf-8", "replace")),
             (b"x-hybridgw-tier", entry.tier.encode("utf-8", "replace")),
             (b"x-hybridgw-boundary", boundary.name.lower().encode()),
-            *(_litellm_headers(entry) if litellm else ()),
+            *(_litellm_headers(entry) if settings.source.kind == "litellm" else ()),
         ),
         backend=_backend(provider, entry, boundary),
         forwards=provider.forwards if provider else {},
@@ -190,6 +183,8 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None, 
         secrets=_secrets(entry),
         inline_images=_inlines(provider, boundary),
         own_media=provider.own_media if provider else (),
+        max_inputs=entry.max_inputs or (provider.max_inputs if provider else 0),
+        drop_refused=settings.translation.drop_refused if entry.drop_refused is None else entry.drop_refused,
     )
 
 
@@ -291,7 +286,8 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
     breaker, retry = settings.breaker, settings.retry
     return {
         "generation": generation,
-        "owned_keys": OWNED_KEYS,
+        "owned_keys": sorted(owned_keys(settings)),
+        "unheeded_keys": sorted(unheeded_keys(settings)),
         "tiers": [tier.name for tier in settings.tiers],
         "deployments": [
             _native_deployment(entry, upstream)
@@ -365,6 +361,9 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "defaults": {name: value for name, value in entry.defaults.items() if name != "stream"},
         "renames": provider.renames if provider else {},
         "drops": [*(provider.drops if provider else ()), *entry.drop_params],
+        "unknown": _by_route(provider.unknown, upstream) if provider else {},
+        "convert": _by_route(provider.convert, upstream) if provider else {},
+        "user_metadata": provider.user_metadata if provider else False,
         "force": entry.extra_body,
         "ask_usage": provider.ask_usage if provider else False,
         "splice": True,
@@ -372,6 +371,16 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "output_price": entry.output_price,
         "context_window": entry.context_window,
         "unusable": entry.unusable,
+    }
+
+
+def _by_route(names: Mapping[Route, tuple[str, ...]], upstream: Upstream) -> dict[str, tuple[str, ...]]:
+    """Only where bytes pass through: a translation tells itself what it leaves out."""
+    passed = {route: upstream.exchanges[route] for route in names}
+    return {
+        str(int(route)): names[route]
+        for route, exchange in passed.items()
+        if exchange is not None and exchange.outbound is None
     }
 
 

@@ -25,6 +25,14 @@ def entry(params: str, info: str = "") -> str:
     )
 
 
+def test_too_many_retries_are_cut_and_said(read: Read) -> None:
+    settings = read(BASE + "router_settings: {num_retries: 50}\n")
+    assert settings.models[0].retries == 15
+    assert notes(settings)["router_settings.num_retries"] == "is more than 15, which is used"
+    settings = read(entry("model: ollama/qwen3, api_base: 'http://localhost:11434', num_retries: 99"))
+    assert settings.models[0].retries == 15
+
+
 def test_a_household_file() -> None:
     settings = load(FIXTURES / "litellm_household.yaml", ENVIRON)
     assert settings.error_catalogue == "litellm"
