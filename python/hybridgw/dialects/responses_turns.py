@@ -146,10 +146,9 @@ class Turns:
             self._assistant().parts.append(thought)
 
     def reference(self, item: _Item, field: str) -> None:
+        # References were replaced before; this route never had any.
         raise RequestError(
-            "unsupported_parameter",
-            f"`{field}` refers to a stored item, and none are stored here; send the item itself",
-            field=field,
+            "unsupported_parameter", f"`{field}` refers to an item; send the item itself", field=field
         )
 
     def more_tools(self, item: _Item, field: str) -> None:
