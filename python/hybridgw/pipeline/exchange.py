@@ -10,10 +10,12 @@ from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamErro
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.images import inlined_body
-from hybridgw.pipeline.translation import Translation
+from hybridgw.pipeline.translation import Translation, translation_of
 from hybridgw.providers import Exchange, provider_named
 from hybridgw.providers.failures import failure, hide
+from hybridgw.providers.openai_models import thinks
 from hybridgw.routing.plan import Upstream
+from hybridgw.routing.protocols import FOREIGN
 from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, UpstreamRequest, UpstreamResponse
 
 # Looking a member up by number costs more in the enumeration itself.
@@ -27,11 +29,52 @@ _PLAIN_HEADER = re.compile(rb"%b(?:, ?%b){0,63}|\d{4}-\d\d-\d\d" % (_FEATURE, _F
 """Names of features, or a date. Anything else in a header might be text, which nobody has scanned."""
 
 
-def exchange_of(call: Call, upstream: Upstream) -> Exchange:
+async def opened(
+    call: Call, decision: Decision, permit: Permit, upstream: Upstream
+) -> tuple[Exchange, Translation | None, UpstreamResponse]:
+    """Ask the deployment of this permit; how it was asked, and its answer, of which the head says 200.
+
+    A server that imitates OpenAI without its Responses is asked once more, by Chat, and if it answers
+    always so from then on: nothing was sent to the client, and nothing was done upstream."""
+    exchange = exchange_of(call, upstream, permit)
+    translation = translation_of(call, upstream, exchange)
+    try:
+        return exchange, translation, await _ask(call, decision, permit, upstream, exchange, translation)
+    except UpstreamError as error:
+        chat = _apart(upstream) if _lacks_responses(call, upstream, exchange, error) else None
+        if chat is None:
+            raise
+    call.back(time.monotonic_ns())
+    response, call.response = call.response, None
+    if response is not None:
+        response.close()
+    translation = translation_of(call, upstream, chat)
+    answer = await _ask(call, decision, permit, upstream, chat, translation)
+    call.worker.chat_only.add(upstream.deployment.id)
+    return chat, translation, answer
+
+
+_NO_SUCH_ROUTE = frozenset({404, 405, 501})
+
+
+def _lacks_responses(call: Call, upstream: Upstream, exchange: Exchange, error: UpstreamError) -> bool:
+    return (
+        upstream.may_lack_responses
+        and call.route is Route.RESPONSES
+        and exchange.outbound is None
+        and error.status in _NO_SUCH_ROUTE
+    )
+
+
+def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
     """How this deployment serves the route. The native side permits no other deployment."""
     exchange = upstream.exchanges[call.route]
     if exchange is None:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
+    if upstream.thinking is not None and call.route in FOREIGN and thinks(permit.model):
+        return upstream.thinking
+    if upstream.may_lack_responses and _known_without(call, upstream):
+        return _apart(upstream) or exchange
     if exchange.outbound is None and (call.astray or _begun(call)):
         apart = _apart(upstream)
         if apart is not None:
@@ -40,6 +83,10 @@ def exchange_of(call: Call, upstream: Upstream) -> Exchange:
             message = "the backend of this model takes `messages` here; send `input` to /v1/responses"
             raise RequestError("unsupported_parameter", message, field="input")
     return exchange
+
+
+def _known_without(call: Call, upstream: Upstream) -> bool:
+    return call.route is Route.RESPONSES and upstream.deployment.id in call.worker.chat_only
 
 
 def _begun(call: Call) -> bool:
@@ -56,10 +103,10 @@ def _apart(upstream: Upstream) -> Exchange | None:
     provider = provider_named(upstream.deployment.provider)
     if provider is None or provider.outbound is None:
         return None
-    return Exchange(upstream.deployment.target.path, provider.shape, outbound=provider.outbound)
+    return provider.by_chat(upstream.deployment.target.path)
 
 
-async def open_exchange(
+async def _ask(
     call: Call,
     decision: Decision,
     permit: Permit,

@@ -23,6 +23,7 @@ from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal, catalogue
 from hybridgw.providers import CONVERSATIONS, Backend, Exchange, Provider, provider_named
+from hybridgw.routing.protocols import exchanges_of, may_lack_responses
 from hybridgw.routing.wildcards import ChosenNames
 
 # Members of a request body that belong to the gateway and never travel upstream. `hybridgw` is
@@ -75,6 +76,10 @@ class Upstream(msgspec.Struct, frozen=True):
     """Whether remote images are fetched for it."""
     own_media: tuple[str, ...]
     """Beginnings of URLs that are not."""
+    thinking: Exchange | None = None
+    """For models that clients choose by name: how one that thinks is asked by other dialects."""
+    may_lack_responses: bool = False
+    """It is asked by Responses because its provider has that, but nobody knows whether this server does."""
 
 
 class Plan:
@@ -158,12 +163,10 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
         repairs=_repairs(provider),
     )
     times = entry.timeouts
+    exchanges, thinking = exchanges_of(provider, entry, target, routes, _query(entry))
     return Upstream(
         deployment=deployment,
-        exchanges=tuple(
-            provider.exchange(route, target.path, _query(entry)) if provider and route in routes else None
-            for route in Route
-        ),
+        exchanges=exchanges,
         stream_timeouts=times,
         whole_timeouts=Timeouts(
             connect=times.connect,
@@ -183,6 +186,8 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
         secrets=_secrets(entry),
         inline_images=_inlines(provider, boundary),
         own_media=provider.own_media if provider else (),
+        thinking=thinking,
+        may_lack_responses=may_lack_responses(provider, entry, target),
     )
 
 
