@@ -17,7 +17,6 @@ ADVICE = (
     "(Vercel AI SDK: `providerOptions: { openai: { store: false } }`)"
 )
 _LONGEST_SHOWN = 64
-_TEXT = ord('"')
 
 
 class _Brief(msgspec.Struct):
@@ -40,8 +39,12 @@ _json = msgspec.json.encode
 
 
 def refers(raw: msgspec.Raw) -> bool:
-    """Whether an `input` holds a reference. One look without a copy: every Responses request pays it."""
-    return memoryview(raw)[0] != _TEXT and any(item.refers for item in _look(raw))
+    """Whether an `input` holds a reference. Every Responses request pays for this, so items are only looked
+    at where one could have an `id`: written as it is, or with one of its letters escaped."""
+    text = bytes(raw)
+    if text[:1] == b'"' or not (b'"id"' in text or b"\\u006" in text):
+        return False
+    return any(item.refers for item in _look(raw))
 
 
 def resolved(store: ResponseStore | None, key: int, body: bytes) -> tuple[bytes, Level]:

@@ -52,6 +52,8 @@ def reference(name: str) -> bytes:
         (b"[" + reference("x") + b"]", True),
         (b'[{"id":"x"}]', True),
         (b'[{"type":"item\\u005freference","id":"x"}]', True),
+        (b'[{"\\u0069d":"x"}]', True),
+        (b'[{"type":"item_reference","i\\u0064":"x"}]', True),
         (b'[7, {"type":{}}, {"type":null,"id":"x"}]', True),
     ],
 )
