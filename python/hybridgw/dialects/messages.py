@@ -28,6 +28,8 @@ _TYPES = {
 }
 _STATUSES = {502: 500, 503: 529}
 _TOO_LONG = "prompt is too long"
+_KNOWN = (_TOO_LONG, "input length and `max_tokens` exceed context limit")
+"""The second says that the prompt fits, but not the limit of the answer beside it."""
 
 
 class Messages:
@@ -45,7 +47,7 @@ class Messages:
             kind = "timeout_error"
         message = fault.message
         if fault.why == "context_length_exceeded":
-            message = message if message.startswith(_TOO_LONG) else f"{_TOO_LONG}: {message}"
+            message = message if message.startswith(_KNOWN) else f"{_TOO_LONG}: {message}"
         elif fault.param and fault.param not in message:
             message = f"{fault.param}: {message}"
         body: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": message}}

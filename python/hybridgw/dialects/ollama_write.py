@@ -27,6 +27,7 @@ from hybridgw.wire import (
     ToolStart,
     Usage,
 )
+from hybridgw.wire.arguments import are_whole
 
 Raw = msgspec.Raw
 
@@ -150,12 +151,13 @@ class OllamaWriter:
         """The list of calls, or nothing."""
         written = []
         for index, call in sorted(self._calls.items()):
-            arguments = "".join(call.arguments) or "{}"
+            arguments = "".join(call.arguments).strip() or "{}"
+            if not are_whole(call.arguments):
+                self._reason = "length"
+                continue  # cut off: an Ollama does not report it either
             try:
                 _object.decode(arguments)
             except msgspec.DecodeError:
-                if self._reason == "length":
-                    continue  # cut off by the limit: an Ollama does not report it either
                 raise UpstreamError(
                     Outcome.MALFORMED, "the arguments of the model's call are no JSON object", status=200
                 ) from None

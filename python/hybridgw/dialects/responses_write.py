@@ -160,9 +160,7 @@ class ResponsesWriter:
     def _finish(self, event: Finish) -> None:
         reason = _REASONS.get(event.reason)
         if reason is not None:
-            self._status = b"incomplete"
-            self._details = b'{"reason":"%b"}' % reason
-        self._close_all()
+            self._cut_by(reason)
 
     def _words(self) -> Words:
         if not isinstance(self._open, Words):
@@ -186,8 +184,15 @@ class ResponsesWriter:
         if item is not None:
             self._done[item.index] = item.close(b"completed")
 
+    def _cut_by(self, reason: bytes) -> None:
+        self._status = b"incomplete"
+        self._details = b'{"reason":"%b"}' % reason
+
     def _close_all(self) -> None:
-        """Close what is open, with the status of the whole: an answer that was cut off was cut off there."""
+        """Close what is open, with the status of the whole: an answer that was cut off was cut off there.
+        Arguments that are no whole document were, whatever the backend says."""
+        if self._status == b"completed" and any(call.cut for call in self._calls.values()):
+            self._cut_by(_REASONS["length"])
         item, self._open = self._open, None
         last: list[Item] = [] if item is None else [item]
         last += self._calls.values()

@@ -1,6 +1,5 @@
 """Sending one attempt: from a permit to a response whose head says 200, or to the failure it is."""
 
-import re
 import time
 
 import msgspec
@@ -9,11 +8,13 @@ from hybridgw.core import Boundary, Outcome, Route
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.decoded import decoded
 from hybridgw.pipeline.images import inlined_body
-from hybridgw.pipeline.translation import Translation, translation_of
+from hybridgw.pipeline.translation import Translation, asked, translation_of
 from hybridgw.providers import Exchange, provider_named
 from hybridgw.providers.failures import failure, hide
 from hybridgw.providers.openai_models import thinks
+from hybridgw.providers.templated import edited
 from hybridgw.routing.plan import Upstream
 from hybridgw.routing.protocols import FOREIGN
 from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, UpstreamRequest, UpstreamResponse
@@ -22,11 +23,6 @@ from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, Upstr
 _BOUNDARIES = tuple(Boundary)
 _ERROR_BODY_LIMIT = 1024 * 1024
 _LEAST = 0.001
-
-
-_FEATURE = rb"[A-Za-z][\w.:-]{0,63}"
-_PLAIN_HEADER = re.compile(rb"%b(?:, ?%b){0,63}|\d{4}-\d\d-\d\d" % (_FEATURE, _FEATURE)).fullmatch
-"""Names of features, or a date. Anything else in a header might be text, which nobody has scanned."""
 
 
 async def opened(
@@ -95,6 +91,8 @@ def _begun(call: Call) -> bool:
     return call.writer is not None and call.head_sent and call.route in _BEGUN_BY_HEARTBEATS
 
 
+_MESSAGES = frozenset({Route.CHAT, Route.OLLAMA_CHAT})
+"""Routes with the `messages` of Chat, whose bytes may pass to an engine."""
 _BEGUN_BY_HEARTBEATS = frozenset({Route.RESPONSES, Route.MESSAGES})
 
 
@@ -118,6 +116,8 @@ async def _ask(
     if upstream.relays is not None or upstream.names is not None:
         _check_name(upstream, permit.model)
     body = permit.body()
+    if decision.late_system and exchange.outbound is None and _needs_one_system(call, upstream):
+        body = asked(edited, body)
     headers: Headers
     if translation is not None:
         target, headers, body = await translation.request(body)
@@ -132,25 +132,31 @@ async def _ask(
             body = exchange.edit(body)
     stream = decision.stream
     timeouts = upstream.stream_timeouts if stream else upstream.whole_timeouts
-    asked = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms
+    patience = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms
     now = time.monotonic_ns()
-    if asked:
+    if patience:
         # The client's own patience began with its request, not with this attempt.
-        left = max(_LEAST, asked / 1000 - (now - call.begun_ns) / 1e9)
+        left = max(_LEAST, patience / 1000 - (now - call.begun_ns) / 1e9)
         timeouts = msgspec.structs.replace(
             timeouts, total=min(timeouts.total, left), connect=min(timeouts.connect, left)
         )
     call.leave(now)
-    response = call.response = await call.worker.transport.send(
+    sent = await call.worker.transport.send(
         _BOUNDARIES[decision.ceiling],
         upstream.deployment,
         UpstreamRequest("POST", target, (STREAM_REQUEST if stream else JSON_REQUEST) + headers, body),
         timeouts,
     )
+    call.response = sent
+    response = call.response = await decoded(sent)
     if response.status != 200:
         answer = await response.read_all(_ERROR_BODY_LIMIT)
         raise failure(response.status, response.headers, answer, secrets=upstream.secrets)
     return response
+
+
+def _needs_one_system(call: Call, upstream: Upstream) -> bool:
+    return upstream.backend.templated and call.route in _MESSAGES
 
 
 def _check_name(upstream: Upstream, name: str) -> None:
@@ -169,8 +175,7 @@ def _check_name(upstream: Upstream, name: str) -> None:
 
 def _forwarded(call: Call, upstream: Upstream) -> Headers:
     """The headers of the client that this backend is to see, the values of its own where it sent none."""
-    said = {name: value for name, value in call.forwarded.items() if _PLAIN_HEADER(value)}
-    values = ((name, said.get(name, unsaid)) for name, unsaid in upstream.forwards.items())
+    values = ((name, call.forwarded.get(name, unsaid)) for name, unsaid in upstream.forwards.items())
     return tuple((name, value) for name, value in values if value is not None)
 
 

@@ -49,6 +49,7 @@ def _engine(name: str, **differs: Any) -> Provider:
         "translated": _EMBEDDINGS,
         "repairs": _HABITS,
         "inline_images": True,
+        "templated": True,
     }
     if "outbound" not in differs:
         row["outbound"] = over_chat(name)
@@ -65,6 +66,7 @@ _ROWS = (
         translated=_OLLAMA_EMBED,
         outbound=over_chat("openai"),
         responses=ResponsesOutbound,
+        templated="inside",
     ),
     # Its streams begin with an event that holds no choice. Addresses and versions: `config.azure`.
     Provider(
@@ -138,7 +140,7 @@ _ROWS = (
         inline_images=True,
         own_media=(HOSTED,),
     ),
-    _engine("openai_compatible", inline_images="inside"),
+    _engine("openai_compatible", inline_images="inside", templated="inside"),
     Provider(name="demo", routes=_OPENAI, translated=_OLLAMA_EMBED, outbound=over_chat("demo")),
 )
 

@@ -12,7 +12,7 @@ with its reason, listed, and never tried.
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import orjson
@@ -48,6 +48,7 @@ _MODES = {
     "chat": CONVERSATIONS | {Route.COMPLETIONS},
     "completion": CONVERSATIONS | {Route.COMPLETIONS},
     "embedding": frozenset({Route.EMBEDDINGS, Route.OLLAMA_EMBED}),
+    "any": CONVERSATIONS | {Route.COMPLETIONS, Route.EMBEDDINGS, Route.OLLAMA_EMBED},
 }
 
 
@@ -179,7 +180,7 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
             (b"x-hybridgw-tier", entry.tier.encode("utf-8", "replace")),
             (b"x-hybridgw-boundary", boundary.name.lower().encode()),
         ),
-        backend=_backend(provider, entry),
+        backend=_backend(provider, entry, boundary),
         forwards=provider.forwards if provider else {},
         relays=_relays(provider, entry, boundary),
         names=names if "*" in entry.model and boundary > Boundary.DEVICE else None,
@@ -202,9 +203,12 @@ def _relays(
 
 
 def _inlines(provider: Provider | None, boundary: Boundary) -> bool:
-    if provider is None or provider.inline_images != "inside":
-        return bool(provider and provider.inline_images)
-    return boundary < Boundary.EXTERNAL
+    return _holds(provider.inline_images if provider else False, boundary)
+
+
+def _holds(trait: bool | Literal["inside"], boundary: Boundary) -> bool:
+    """Whether a deployment has a trait that some backends have only inside the network."""
+    return boundary < Boundary.EXTERNAL if trait == "inside" else trait
 
 
 def _key_header(provider: Provider | None, key: str) -> tuple[bytes, bytes]:
@@ -212,7 +216,7 @@ def _key_header(provider: Provider | None, key: str) -> tuple[bytes, bytes]:
     return name.encode(), (b"Bearer " if name == "authorization" else b"") + key.encode()
 
 
-def _backend(provider: Provider | None, entry: DeploymentSettings) -> Backend:
+def _backend(provider: Provider | None, entry: DeploymentSettings, boundary: Boundary) -> Backend:
     return Backend(
         max_output_tokens=entry.max_output_tokens,
         num_ctx=entry.num_ctx,
@@ -225,6 +229,8 @@ def _backend(provider: Provider | None, entry: DeploymentSettings) -> Backend:
         defaults={name: value for name, value in entry.defaults.items() if name != "stream"},
         force=entry.extra_body,
         query=_query(entry),
+        templated=_holds(provider.templated if provider else False, boundary),
+        thoughts=entry.thoughts,
     )
 
 
@@ -285,6 +291,10 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
                 "groups": model.groups,
                 "fallbacks": model.fallbacks,
                 "context_fallbacks": model.context_fallbacks,
+                # A model that only another gateway could serve is not silently another vendor's.
+                "default_fallbacks": not all(
+                    settings.deployments[index].lacking for group in model.groups for index in group
+                ),
                 "retries": model.retries,
                 "hidden": model.hidden or name in model.hidden_aliases,
             }
@@ -333,7 +343,12 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "weight": entry.weight,
         "order": entry.order,
         "max_parallel": _most(entry, provider),
-        "routes": [int(route) for route, exchange in zip(Route, upstream.exchanges, strict=True) if exchange],
+        # What nobody here can serve might be meant for any route: its reason is told on all of them.
+        "routes": [
+            int(route)
+            for route, exchange in zip(Route, upstream.exchanges, strict=True)
+            if exchange or entry.lacking
+        ],
         "defaults": {name: value for name, value in entry.defaults.items() if name != "stream"},
         "renames": provider.renames if provider else {},
         "drops": [*(provider.drops if provider else ()), *entry.drop_params],
