@@ -213,7 +213,7 @@ def _api(params: Values, vendor: str, model: str) -> tuple[ApiName, str]:
     """By which of OpenAI's protocols the model is asked, and its name without the words that say so
     (`openai/responses/NAME`, `openai/chat_completions/NAME`)."""
     word, _, name = model.partition("/")
-    api = _APIS.get(word) if name and vendor in _SPOKEN_BY else None
+    api = _APIS.get(word) if name and vendor == "openai" else None
     if api is not None:
         model = name
     if params.get("use_chat_completions_api") is True:
@@ -222,7 +222,6 @@ def _api(params: Values, vendor: str, model: str) -> tuple[ApiName, str]:
 
 
 _APIS: dict[str, ApiName] = {"responses": "responses", "chat_completions": "chat"}
-_SPOKEN_BY = frozenset({"openai", "custom_openai", "openai_compatible", "openai-compatible"})
 
 
 def _rest(

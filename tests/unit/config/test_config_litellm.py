@@ -174,6 +174,7 @@ def test_what_takes_a_deployment_out(read: Read, params: str, words: str) -> Non
         ("model: openai/responses/gpt-5, use_chat_completions_api: true", "gpt-5", "chat"),
         ("model: openai/gpt-5, use_chat_completions_api: false", "gpt-5", "auto"),
         ("model: openrouter/responses/x", "responses/x", "auto"),
+        ("model: custom_openai/responses/x, api_base: 'http://localhost:1'", "responses/x", "auto"),
     ],
 )
 def test_which_protocol_openai_is_asked_by(read: Read, params: str, model: str, api: str) -> None:
