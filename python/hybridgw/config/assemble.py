@@ -119,6 +119,13 @@ class Assembler:
             draft.model = azure_model(draft.model)
         else:
             draft.rest.pop("api_version", None)
+        if draft.rest.get("api") == "responses" and vendor.provider != "openai":
+            raise ConfigError(
+                draft.where,
+                f"{draft.key}.api",
+                f"provider {draft.vendor[:60]} is not asked by Responses",
+                "leave it out, or use provider openai with the server's URL",
+            )
         base_url, url_fault = self._base_url(draft, vendor)
         api_key, key_fault = self._api_key(draft, vendor, base_url)
         reason = reason or url_fault or key_fault

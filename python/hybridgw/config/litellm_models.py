@@ -24,6 +24,7 @@ from hybridgw.config.litellm_keys import (
 )
 from hybridgw.config.litellm_read import Reader, Values
 from hybridgw.config.providers import VENDORS, vendor_of_name
+from hybridgw.config.schema import ApiName
 from hybridgw.config.tree import Mapping, Node, Sequence
 from hybridgw.core import Timeouts
 
@@ -152,6 +153,7 @@ def _build(
     credential = _credential(params, reader, credentials)
     url = reader.text(params, "api_base") or reader.text(params, "base_url") or credential.get("api_base")
     vendor, model, fault = _vendor(params, reader, url)
+    api, model = _api(params, vendor, model)
     where = item.where
     mock = params.get("mock_response")
     if mock is not None:
@@ -175,6 +177,7 @@ def _build(
             "vision": _flag("supports_vision", info, params),
             "thinking": _flag("supports_reasoning", info, params),
             **({"lacking": True} if mode and mode not in MODES else {}),
+            "api": api,
             "api_version": reader.text(params, "api_version") or credential.get("api_version"),
         },
     )
@@ -227,6 +230,21 @@ def _vendor(params: Values, reader: Reader, url: str | None) -> tuple[str, str, 
     if slash:
         return prefix, rest, None
     return "unknown", text, f"the provider of {text[:60]!r} cannot be told from its name; write provider/name"
+
+
+def _api(params: Values, vendor: str, model: str) -> tuple[ApiName, str]:
+    """By which of OpenAI's protocols the model is asked, and its name without the words that say so
+    (`openai/responses/NAME`, `openai/chat_completions/NAME`)."""
+    word, _, name = model.partition("/")
+    api = _APIS.get(word) if name and vendor == "openai" else None
+    if api is not None:
+        model = name
+    if params.get("use_chat_completions_api") is True:
+        api = "chat"
+    return api or "auto", model
+
+
+_APIS: dict[str, ApiName] = {"responses": "responses", "chat_completions": "chat"}
 
 
 def _rest(

@@ -32,6 +32,7 @@ from hybridgw.config.common import (
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.models import generated, grouped
 from hybridgw.config.schema import (
+    ApiName,
     BoundaryName,
     DeploymentSettings,
     ModelSettings,
@@ -113,6 +114,7 @@ class NativeDeployment(Section, frozen=True, kw_only=True):
     max_output_tokens: Annotated[Tokens | None, Meta(description="Limit sent where one is demanded.")] = None
     num_ctx: Annotated[Tokens | None, Meta(description="Ollama: the window the model runs with.")] = None
     api_version: Annotated[str | None, Meta(description="Azure: the version of its API.")] = None
+    api: Annotated[ApiName, Meta(description="OpenAI: the protocol that its server is asked by.")] = "auto"
     sampling: Annotated[bool, Meta(description="Anthropic: it still takes temperature and top_p.")] = False
     thinking: Annotated[bool | None, Meta(description="Whether the model thinks, if known.")] = None
     vision: Annotated[bool | None, Meta(description="Whether the model sees images, if known.")] = None
@@ -252,6 +254,7 @@ def _draft(
             "max_output_tokens": entry.max_output_tokens,
             "num_ctx": entry.num_ctx,
             "api_version": entry.api_version,
+            "api": entry.api,
             "sampling": entry.sampling,
             "thinking": entry.thinking,
             "vision": entry.vision,

@@ -26,6 +26,7 @@ LevelName = Literal["public", "internal", "regulated"]
 StrategyName = Literal["weighted", "priority", "least_busy", "latency", "usage", "cost"]
 ModeName = Literal["chat", "completion", "embedding", "any"]
 ThoughtsName = Literal["reasoning_content", "reasoning"]
+ApiName = Literal["auto", "chat", "responses"]
 SourceKind = Literal["native", "litellm", "agent", "discovery", "demo"]
 
 
@@ -313,6 +314,9 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Ollama: the one window that the model is run with. Another one would reload it."""
     api_version: str | None = None
     """Azure: asked for behind every path."""
+    api: ApiName = "auto"
+    """OpenAI: by which of its two protocols the model is asked. `auto`: in the client's own; clients of
+    other dialects by Responses where OpenAI itself serves a model that thinks, else by Chat."""
     sampling: bool = False
     """Anthropic: the model still takes temperature and top_p."""
     thinking: bool | None = None

@@ -30,8 +30,8 @@ class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "draining", "draw", "images", "lines", "loop", "most_inputs", "plan", "responses", "room",
-        "router", "slot", "state", "transport",
+        "active", "chat_only", "draining", "draw", "images", "lines", "loop", "most_inputs", "plan",
+        "responses", "room", "router", "slot", "state", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +59,9 @@ class Worker:
         self.active: set[Call] = set()
         self.draining = False
         self.lines = Lines()
+        self.chat_only: set[str] = set()
+        """Deployments (by id, which outlives a reload) whose server turned out to have no Responses. Each
+        worker learns it by itself, at the price of one request."""
         # Spreads load; guards nothing, so the fast generator is the right one.
         self.draw: Callable[[int], int] = random.Random().getrandbits
 

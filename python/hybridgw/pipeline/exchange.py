@@ -11,12 +11,14 @@ from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.decoded import decoded
 from hybridgw.pipeline.divided import joined, most_of, pieces
 from hybridgw.pipeline.images import inlined_body
-from hybridgw.pipeline.translation import Translation, asked, unsupported
+from hybridgw.pipeline.translation import Translation, asked, translation_of, unsupported
 from hybridgw.providers import Exchange, provider_named
 from hybridgw.providers.failures import failure, hide
+from hybridgw.providers.openai_models import thinks
 from hybridgw.providers.refusals import Without, refused
 from hybridgw.providers.templated import edited
 from hybridgw.routing.plan import Upstream
+from hybridgw.routing.protocols import FOREIGN
 from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, UpstreamRequest, UpstreamResponse
 
 # Looking a member up by number costs more in the enumeration itself.
@@ -25,11 +27,52 @@ _ERROR_BODY_LIMIT = 1024 * 1024
 _LEAST = 0.001
 
 
-def exchange_of(call: Call, upstream: Upstream) -> Exchange:
+async def opened(
+    call: Call, decision: Decision, permit: Permit, upstream: Upstream
+) -> tuple[Exchange, Translation | None, UpstreamResponse]:
+    """Ask the deployment of this permit; how it was asked, and its answer, of which the head says 200.
+
+    A server that imitates OpenAI without its Responses is asked once more, by Chat, and if it answers
+    always so from then on: nothing was sent to the client, and nothing was done upstream."""
+    exchange = exchange_of(call, upstream, permit)
+    translation = translation_of(call, upstream, exchange)
+    try:
+        return exchange, translation, await _ask(call, decision, permit, upstream, exchange, translation)
+    except UpstreamError as error:
+        chat = _apart(upstream) if _lacks_responses(call, upstream, exchange, error) else None
+        if chat is None:
+            raise
+    call.back(time.monotonic_ns())
+    response, call.response = call.response, None
+    if response is not None:
+        response.close()
+    translation = translation_of(call, upstream, chat)
+    answer = await _ask(call, decision, permit, upstream, chat, translation)
+    call.worker.chat_only.add(upstream.deployment.id)
+    return chat, translation, answer
+
+
+_NO_SUCH_ROUTE = frozenset({404, 405, 501})
+
+
+def _lacks_responses(call: Call, upstream: Upstream, exchange: Exchange, error: UpstreamError) -> bool:
+    return (
+        upstream.may_lack_responses
+        and call.route is Route.RESPONSES
+        and exchange.outbound is None
+        and error.status in _NO_SUCH_ROUTE
+    )
+
+
+def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
     """How this deployment serves the route. The native side permits no other deployment."""
     exchange = upstream.exchanges[call.route]
     if exchange is None:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
+    if upstream.thinking is not None and call.route in FOREIGN and thinks(permit.model):
+        return upstream.thinking
+    if upstream.may_lack_responses and _known_without(call, upstream):
+        return _apart(upstream) or exchange
     if exchange.outbound is None and (call.astray or _begun(call) or _converted(call)):
         apart = _apart(upstream)
         if apart is not None:
@@ -43,6 +86,10 @@ def exchange_of(call: Call, upstream: Upstream) -> Exchange:
 def _converted(call: Call) -> bool:
     """Whether the request says something that this backend understands in other words only."""
     return call.permit is not None and call.permit.converted
+
+
+def _known_without(call: Call, upstream: Upstream) -> bool:
+    return call.route is Route.RESPONSES and upstream.deployment.id in call.worker.chat_only
 
 
 def _begun(call: Call) -> bool:
@@ -61,10 +108,10 @@ def _apart(upstream: Upstream) -> Exchange | None:
     provider = provider_named(upstream.deployment.provider)
     if provider is None or provider.outbound is None:
         return None
-    return Exchange(upstream.deployment.target.path, provider.shape, outbound=provider.outbound)
+    return provider.by_chat(upstream.deployment.target.path)
 
 
-async def open_exchange(
+async def _ask(
     call: Call,
     decision: Decision,
     permit: Permit,

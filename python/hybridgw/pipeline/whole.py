@@ -2,13 +2,14 @@
 
 import time
 
-from hybridgw.core import Outcome
+import msgspec
+
+from hybridgw.core import Outcome, Shape
 from hybridgw.errors import UpstreamError
 from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
-from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange, with_rest
+from hybridgw.pipeline.exchange import failure_inside, opened, with_rest
 from hybridgw.pipeline.head import whole_head
-from hybridgw.pipeline.translation import translation_of
 
 _SUCCESS = int(Outcome.SUCCESS)
 _ANSWER_LIMIT = 256 * 1024 * 1024
@@ -17,9 +18,7 @@ _ANSWER_LIMIT = 256 * 1024 * 1024
 async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     """One attempt at a complete JSON answer. Raises UpstreamError while nothing was sent."""
     upstream = call.plan.upstreams[permit.deployment]
-    exchange = exchange_of(call, upstream)
-    translation = translation_of(call, upstream, exchange)
-    response = await open_exchange(call, decision, permit, upstream, exchange, translation)
+    exchange, translation, response = await opened(call, decision, permit, upstream)
     body = await response.read_all(_ANSWER_LIMIT)
     if call.rest:
         body = await with_rest(call, decision, upstream, body, _ANSWER_LIMIT)
@@ -31,6 +30,8 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
         raise failure_inside(upstream, relay.error)
     if translation is not None:
         answer = translation.whole(answer)
+    elif exchange.shape is Shape.RESPONSES:
+        _check_kind(answer)
     call.content_sent = True
     # Settled before the last byte leaves: what a client has seen complete is never missing from
     # the journal.
@@ -43,6 +44,26 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     await call.send(whole_head(call, decision, permit, upstream, len(answer)))
     await call.send({"type": "http.response.body", "body": answer, "more_body": False})
     call.sending_since_ns = 0
+
+
+class _Response(msgspec.Struct):
+    output: msgspec.Raw
+
+
+_response = msgspec.json.Decoder(_Response)
+
+
+def _check_kind(answer: bytes) -> None:
+    """UpstreamError for an object that is no response: servers exist that answer in Chat on any path, and
+    a client would find nothing in it."""
+    try:
+        _response.decode(answer)
+    except msgspec.ValidationError:
+        raise UpstreamError(
+            Outcome.MALFORMED, "the upstream's answer is no response: it has no output", status=200
+        ) from None
+    except msgspec.MsgspecError:
+        pass  # half a surrogate pair, which passes
 
 
 def observed(relay: Relay, body: bytes) -> bytes:

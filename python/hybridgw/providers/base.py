@@ -134,6 +134,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Routes served through another one of the backend's."""
     outbound: Callable[[Backend], Outbound] | None = None
     """Serves all other conversations through the hub."""
+    responses: Callable[[Backend], Outbound] | None = None
+    """The same by Responses, where the backend has that beside Chat."""
     shape: Shape = Shape.CHAT
     """Of what `outbound` reads."""
     edits: Mapping[Route, Callable[[bytes], bytes]] = {}
@@ -208,6 +210,17 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
             base = base_path.removesuffix("/v1") if self.beside_v1 else base_path
             return Exchange(base, self.shape, outbound=self.outbound)
         return None
+
+    def by_chat(self, base_path: str) -> Exchange:
+        """A conversation through the hub, also where the client's own bytes could pass."""
+        assert self.outbound is not None
+        return Exchange(base_path, self.shape, outbound=self.outbound)
+
+    def by_responses(self, base_path: str) -> Exchange | None:
+        """The same by the backend's Responses."""
+        if self.responses is None:
+            return None
+        return Exchange(base_path, Shape.RESPONSES, outbound=self.responses)
 
     def _base(self, route: Route, base_path: str) -> str:
         return base_path.removesuffix("/v1") if PATHS[route].startswith("/api/") else base_path

@@ -6,9 +6,12 @@ A row holds for the kind; what a particular model can do (`vision`, `thinking`) 
 their own (Anthropic, Gemini, Ollama) differ in more than flags can say, so what they can is in their code.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
+
+from hybridgw.providers.openai_models import thinks
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
@@ -44,6 +47,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     efforts: tuple[str, ...] = _EFFORTS
     assumes_thinking: bool = True
     """Takes an effort for a model that does not think, too: it need not be known whether this one does."""
+    thinks: Callable[[str], bool | None] = lambda _: None
+    """Whether a model thinks, by its name; None where that does not tell."""
     verbosity: bool = False
     service_tier: bool = False
     developer: bool = False
@@ -66,6 +71,7 @@ _OPENAI = Capabilities(
     custom_tools=True,
     stops=4,
     assumes_thinking=False,
+    thinks=thinks,
     verbosity=True,
     service_tier=True,
     developer=True,

@@ -20,6 +20,7 @@ from hybridgw.providers.gemini_request import HOSTED
 from hybridgw.providers.litert_lm import LiteRT
 from hybridgw.providers.ollama import Ollama
 from hybridgw.providers.ollama_embed import OllamaEmbed
+from hybridgw.providers.responses_wire import ResponsesOutbound
 from hybridgw.providers.tgi import StopList
 from hybridgw.providers.vllm import engine_load
 
@@ -86,6 +87,7 @@ _ROWS = (
         translated=_OLLAMA_EMBED,
         unknown=_UNKNOWN_OF_EMBED,
         outbound=over_chat("openai"),
+        responses=ResponsesOutbound,
         templated="inside",
     ),
     # Its streams begin with an event that holds no choice. Addresses and versions: `config.azure`.

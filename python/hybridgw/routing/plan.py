@@ -24,6 +24,7 @@ from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal, catalogue
 from hybridgw.providers import CONVERSATIONS, Backend, Exchange, Provider, provider_named
 from hybridgw.routing.owned import owned_keys, unheeded_keys
+from hybridgw.routing.protocols import exchanges_of, may_lack_responses
 from hybridgw.routing.wildcards import ChosenNames
 
 _BOUNDARIES = {
@@ -68,6 +69,10 @@ class Upstream(msgspec.Struct, frozen=True):
     """Inputs of one request for embeddings that it takes; 0: any number, as far as is known."""
     drop_refused: bool
     """Whether parameters of the client's are left out once the backend has refused them by name."""
+    thinking: Exchange | None = None
+    """For models that clients choose by name: how one that thinks is asked by other dialects."""
+    may_lack_responses: bool = False
+    """It is asked by Responses because its provider has that, but nobody knows whether this server does."""
 
 
 class Plan:
@@ -157,12 +162,10 @@ def _upstream(
         repairs=_repairs(provider),
     )
     times = entry.timeouts
+    exchanges, thinking = exchanges_of(provider, entry, target, routes, _query(entry))
     return Upstream(
         deployment=deployment,
-        exchanges=tuple(
-            provider.exchange(route, target.path, _query(entry)) if provider and route in routes else None
-            for route in Route
-        ),
+        exchanges=exchanges,
         stream_timeouts=times,
         whole_timeouts=Timeouts(
             connect=times.connect,
@@ -185,6 +188,8 @@ def _upstream(
         own_media=provider.own_media if provider else (),
         max_inputs=entry.max_inputs or (provider.max_inputs if provider else 0),
         drop_refused=settings.translation.drop_refused if entry.drop_refused is None else entry.drop_refused,
+        thinking=thinking,
+        may_lack_responses=may_lack_responses(provider, entry, target),
     )
 
 

@@ -170,6 +170,28 @@ def test_what_takes_a_deployment_out(read: Read, params: str, words: str) -> Non
     assert settings.problems[0].where.endswith(":2")
 
 
+@pytest.mark.parametrize(
+    ("params", "model", "api"),
+    [
+        ("model: openai/gpt-5", "gpt-5", "auto"),
+        ("model: openai/chat_completions/gpt-5", "gpt-5", "chat"),
+        ("model: openai/responses/gpt-4o", "gpt-4o", "responses"),
+        ("model: openai/org/name", "org/name", "auto"),
+        ("model: openai/responses", "responses", "auto"),
+        ("model: openai/gpt-5, use_chat_completions_api: true", "gpt-5", "chat"),
+        ("model: openai/responses/gpt-5, use_chat_completions_api: true", "gpt-5", "chat"),
+        ("model: openai/gpt-5, use_chat_completions_api: false", "gpt-5", "auto"),
+        ("model: openrouter/responses/x", "responses/x", "auto"),
+        ("model: custom_openai/responses/x, api_base: 'http://localhost:1'", "responses/x", "auto"),
+    ],
+)
+def test_which_protocol_openai_is_asked_by(read: Read, params: str, model: str, api: str) -> None:
+    settings = read(entry(f"{params}, api_key: sk-x"))
+    (deployment,) = settings.deployments
+    assert (deployment.model, deployment.api) == (model, api)
+    assert not any("use_chat_completions_api" in key for key in notes(settings))
+
+
 def test_a_vendors_key_never_goes_to_another_address(read: Read) -> None:
     (deployment,) = read(entry("model: openai/m, api_base: 'http://box:8000'"), ENVIRON).deployments
     assert deployment.api_key is None
