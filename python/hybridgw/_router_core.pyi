@@ -197,6 +197,9 @@ class Decision:
     def retry_after_ms(self) -> int:
         """When the soonest candidate may be usable again, after `next` returned None; 0 unknown."""
 
+    def may_move(self, mono_ns: int) -> bool:
+        """Whether `next` would find somebody else if the attempt ran out of time now; changes nothing."""
+
     def next(
         self,
         outcome: int,
@@ -478,7 +481,9 @@ class StateFile:
         contexts that is taken. Whether the deployment holds a slot."""
 
     def breakers(self, mono_ns: int, window_ms: int = ...) -> list[dict[str, Any]]:
-        """The breaker of each deployment as it stands; `window_ms` (a minute) is the length of its window."""
+        """The breaker of each deployment as it stands; `window_ms` (a minute) is the length of its window.
+        `misfit_ms`: when the upstream last did not know what it is configured for, 0 if something
+        succeeded since (monotonic milliseconds, like all others)."""
 
 @final
 class Journal:

@@ -84,6 +84,8 @@ pub const DECIDE_ERRORS: &[&str] = &[
     "context_length_exceeded",
     "all_unavailable",
     "misconfigured",
+    "upstream_auth",
+    "upstream_quota",
     "journal_full",
 ];
 

@@ -30,6 +30,7 @@ from hybridgw.config.common import (
     resolve_boundaries,
 )
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.limits import Written
 from hybridgw.config.models import generated, grouped
 from hybridgw.config.schema import (
     ApiName,
@@ -48,7 +49,6 @@ from hybridgw.config.schema import (
 )
 from hybridgw.config.tree import Mapping, Node
 from hybridgw.config.units import Count, Interval
-from hybridgw.core import Timeouts
 
 Tokens = Annotated[int, Meta(ge=1)]
 Price = Annotated[float | None, Meta(description="USD per million tokens.")]
@@ -68,6 +68,7 @@ class NativeTimeouts(Section, frozen=True, kw_only=True):
     first_token: Interval | None = None
     idle: Interval | None = None
     total: Interval | None = None
+    load: Interval | None = None
 
 
 class NativePrice(Section, frozen=True, kw_only=True):
@@ -211,11 +212,12 @@ def _draft(
     entry: NativeDeployment, key: str, where: str, lost: list[Missing], timeouts: TimeoutSettings
 ) -> Draft:
     own = entry.timeouts
-    limits = Timeouts(
+    limits = Written(
         connect=_first(own.connect, timeouts.connect),
         first_token=_first(own.first_token, timeouts.first_token),
         idle=_first(own.idle, timeouts.idle),
         total=_first(own.total, timeouts.total),
+        load=_first(own.load, timeouts.load),
     )
     _check_headers(entry.headers, where, f"{key}.headers")
     if entry.proxy and not entry.proxy.startswith(("http://", "https://")):
@@ -234,6 +236,7 @@ def _draft(
         tier=entry.tier,
         boundary=entry.boundary,
         unusable=f"the variable {lost[0].variable} is not set (needed by {lost[0].key})" if lost else None,
+        limits=limits,
         rest={
             "weight": entry.weight,
             "order": entry.order,
@@ -244,8 +247,6 @@ def _draft(
             "drop_params": entry.drop_params,
             "drop_refused": entry.drop_refused,
             "max_inputs": entry.max_inputs,
-            "timeouts": limits,
-            "answer_timeout": limits.total,
             "proxy": entry.proxy,
             "tls_verify": entry.tls_verify,
             "input_price": None if entry.price.input is None else entry.price.input / 1e6,
@@ -266,8 +267,8 @@ def _draft(
     )
 
 
-def _first(own: float | None, general: float) -> float:
-    return general if own is None else own
+def _first(own: float | None, common: float | None) -> float | None:
+    return common if own is None else own
 
 
 def _check_headers(headers: dict[str, str], where: str, key: str) -> None:

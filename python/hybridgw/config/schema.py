@@ -191,12 +191,18 @@ class BreakerSettings(Section, frozen=True, kw_only=True):
 
 
 class TimeoutSettings(Section, frozen=True, kw_only=True):
-    """Time limits of an upstream request by phase."""
+    """Time limits of an upstream request by phase. Without a value: by boundary (docs/timeouts.md)."""
 
-    connect: Annotated[Interval, Meta(description="DNS, TCP and TLS.")] = 3.0
-    first_token: Annotated[Interval, Meta(description="Request sent until a stream's first content.")] = 60.0
-    idle: Annotated[Interval, Meta(description="Longest silence inside a stream.")] = 60.0
-    total: Annotated[Interval, Meta(description="Whole exchange, stream or not.")] = 600.0
+    connect: Annotated[Interval | None, Meta(description="DNS, TCP and TLS.")] = None
+    first_token: Annotated[
+        Interval | None, Meta(description="Request sent until a stream's first content.")
+    ] = None
+    idle: Annotated[Interval | None, Meta(description="Longest silence inside a stream.")] = None
+    total: Annotated[Interval | None, Meta(description="Whole exchange, stream or not.")] = None
+    load: Annotated[
+        Interval | None,
+        Meta(description="Request sent until the first content, while nobody else could answer."),
+    ] = None
 
 
 class TransportSettings(Section, frozen=True, kw_only=True):
@@ -297,8 +303,8 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     name; None: as `translation.drop_refused` says."""
     timeouts: Timeouts = Timeouts()
     """Limits of a stream, already merged."""
-    answer_timeout: float = 600.0
-    """Seconds for a whole answer that is not a stream; it has no first token to wait for."""
+    answer_timeouts: Timeouts = Timeouts(first_token=600.0, idle=600.0, total=600.0)
+    """The same of a whole answer that is not a stream."""
     max_inputs: int = 0
     """Inputs of one request for embeddings that it takes; more are asked in several. 0: what is known."""
     retries: int | None = None

@@ -7,6 +7,7 @@ watchdog touch it.
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -66,6 +67,10 @@ class Worker:
         self.draw: Callable[[int], int] = random.Random().getrandbits
 
 
+_LOOK = 1.0
+"""Seconds between two looks for somebody else."""
+
+
 class Call:
     """Where one request stands.
 
@@ -84,6 +89,10 @@ class Call:
     decision: Decision | None = None
     permit: Permit | None = None
     response: UpstreamResponse | None = None
+    asked_ns = 0
+    """When the present attempt was sent."""
+    deadline_ns = 0
+    """When the time that the client gave is over; 0 when it gave none."""
     status = 0
     """Status sent to the client, 0 while there is none."""
     head_sent = False
@@ -154,6 +163,19 @@ class Call:
     def error_event(self, fault: Fault) -> bytes:
         """The end of a stream that failed after it had begun."""
         return (self.dialect if self.writer is None else self.writer).error_event(fault)
+
+    def patience(self) -> float:
+        """Seconds for which the present attempt may go on without content beyond its first-token limit; 0
+        when somebody else is to be asked, or the time for loading a model is over. A short while at a time:
+        somebody else may come up meanwhile."""
+        decision, permit = self.decision, self.permit
+        if decision is None or permit is None:
+            return 0.0
+        now = time.monotonic_ns()
+        left = self.plan.upstreams[permit.deployment].stream_timeouts.load - (now - self.asked_ns) / 1e9
+        if left <= 0 or decision.may_move(now):
+            return 0.0
+        return min(left, _LOOK)
 
     def leave(self, now_ns: int) -> None:
         """The request waits for somebody else: what follows is not our time. Again: no change."""

@@ -1,5 +1,6 @@
 """Sending one attempt: from a permit to a response whose head says 200, or to the failure it is."""
 
+import asyncio
 import time
 
 import msgspec
@@ -12,8 +13,7 @@ from hybridgw.pipeline.decoded import decoded
 from hybridgw.pipeline.divided import joined, most_of, pieces
 from hybridgw.pipeline.images import inlined_body
 from hybridgw.pipeline.translation import Translation, asked, translation_of, unsupported
-from hybridgw.providers import Exchange, provider_named
-from hybridgw.providers.failures import failure, hide
+from hybridgw.providers import Exchange, failures, provider_named
 from hybridgw.providers.openai_models import thinks
 from hybridgw.providers.refusals import Without, refused
 from hybridgw.providers.templated import edited
@@ -25,6 +25,8 @@ from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, Upstr
 _BOUNDARIES = tuple(Boundary)
 _ERROR_BODY_LIMIT = 1024 * 1024
 _LEAST = 0.001
+_LOADING = 0.5
+"""Seconds between two questions to an engine that is loading its model."""
 
 
 async def opened(
@@ -130,6 +132,7 @@ async def _ask(
     request = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
     if exchange.shape is Shape.EMBEDDINGS:
         request = _first_piece(call, upstream, request)
+    call.asked_ns = time.monotonic_ns()
     while True:
         response = await _send(call, decision, upstream, request)
         if response.status == 200:
@@ -146,14 +149,19 @@ async def _ask(
                 response.close()
                 request = again
                 continue
-        error = failure(response.status, response.headers, answer, secrets=upstream.secrets)
+        error = _refusal(upstream, response, answer)
+        wait = call.patience() if error.outcome == Outcome.LOADING else 0.0
+        if wait and not 0 < call.deadline_ns <= time.monotonic_ns():
+            # Nobody else may answer, and the engine says that it only takes time.
+            await asyncio.sleep(min(wait, _LOADING))
+            continue
         most = most_of(error) if exchange.shape is Shape.EMBEDDINGS else 0
         if not most or upstream.deployment.id in call.worker.most_inputs:
-            raise error
+            raise error.anew()
         call.worker.most_inputs[upstream.deployment.id] = most
         request = _first_piece(call, upstream, request)
         if not call.rest:
-            raise error
+            raise error.anew()
         response.close()
 
 
@@ -176,7 +184,7 @@ async def with_rest(call: Call, decision: Decision, upstream: Upstream, first: b
         response = await _send(call, decision, upstream, request)
         if response.status != 200:
             answer = await response.read_all(_ERROR_BODY_LIMIT)
-            raise failure(response.status, response.headers, answer, secrets=upstream.secrets)
+            raise _refusal(upstream, response, answer)
         answers.append(await response.read_all(limit))
     try:
         return joined(answers)
@@ -247,17 +255,31 @@ async def _send(
     now = time.monotonic_ns()
     if patience:
         # The client's own patience began with its request, not with this attempt.
-        left = max(_LEAST, patience / 1000 - (now - call.begun_ns) / 1e9)
+        call.deadline_ns = call.begun_ns + patience * 1_000_000
+        left = max(_LEAST, (call.deadline_ns - now) / 1e9)
         timeouts = msgspec.structs.replace(
             timeouts, total=min(timeouts.total, left), connect=min(timeouts.connect, left)
         )
     call.leave(now)
     sent = await call.worker.transport.send(
-        _BOUNDARIES[decision.ceiling], upstream.deployment, request, timeouts
+        _BOUNDARIES[decision.ceiling],
+        upstream.deployment,
+        request,
+        timeouts,
+        call.patience if timeouts.load else None,
     )
     call.response = sent
     response = call.response = await decoded(sent)
     return response
+
+
+def _refusal(upstream: Upstream, response: UpstreamResponse, answer: bytes) -> UpstreamError:
+    """The failure that an answer other than 200 is."""
+    error = failures.failure(response.status, response.headers, answer, secrets=upstream.secrets)
+    if error.outcome == Outcome.NOT_SERVED and "*" in upstream.deployment.model:
+        # The client itself chose the name; the deployment serves others.
+        error.outcome, error.code = Outcome.REQUEST_REJECTED, "upstream_rejected"
+    return error
 
 
 def _needs_one_system(call: Call, upstream: Upstream) -> bool:
@@ -286,5 +308,4 @@ def _forwarded(call: Call, upstream: Upstream) -> Headers:
 
 def failure_inside(upstream: Upstream, error: tuple[str, str, str]) -> UpstreamError:
     """The failure that an error object inside a 200 answer stands for."""
-    message = hide(error[0], upstream.secrets)
-    return UpstreamError(Outcome.STREAM_ERROR, message or "the upstream reported an error", status=200)
+    return failures.failure_inside(*error, secrets=upstream.secrets)

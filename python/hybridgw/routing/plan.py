@@ -48,7 +48,7 @@ class Upstream(msgspec.Struct, frozen=True):
     """By Route."""
     stream_timeouts: Timeouts
     whole_timeouts: Timeouts
-    """For an answer that is not a stream: its first byte is its last, so `total` rules."""
+    """For an answer that is not a stream."""
     response_headers: tuple[tuple[bytes, bytes], ...]
     """Which deployment answered, for the client."""
     backend: Backend
@@ -161,18 +161,12 @@ def _upstream(
         mock=entry.mock,
         repairs=_repairs(provider),
     )
-    times = entry.timeouts
     exchanges, thinking = exchanges_of(provider, entry, target, routes, _query(entry))
     return Upstream(
         deployment=deployment,
         exchanges=exchanges,
-        stream_timeouts=times,
-        whole_timeouts=Timeouts(
-            connect=times.connect,
-            first_token=entry.answer_timeout,
-            idle=entry.answer_timeout,
-            total=entry.answer_timeout,
-        ),
+        stream_timeouts=entry.timeouts,
+        whole_timeouts=entry.answer_timeouts,
         response_headers=(
             (b"x-hybridgw-deployment", entry.name.encode("utf-8", "replace")),
             (b"x-hybridgw-tier", entry.tier.encode("utf-8", "replace")),
@@ -346,6 +340,12 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
     }
 
 
+def _number(*parts: str) -> int:
+    """The same number for the same texts."""
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
 def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[str, Any]:
     provider = provider_named(entry.provider)
     return {
@@ -357,6 +357,9 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "weight": entry.weight,
         "order": entry.order,
         "max_parallel": _most(entry, provider),
+        "credential": _number(entry.base_url, *_secrets(entry)) if _secrets(entry) else 0,
+        # One process on this machine; behind an organization's address there may be many.
+        "engine": _number(upstream.deployment.target.authority) if entry.boundary == "device" else 0,
         # What nobody here can serve might be meant for any route: its reason is told on all of them.
         "routes": [
             int(route)

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from hybridgw.core import Level
-from hybridgw.errors import GatewayError, Refused, RequestError
+from hybridgw.errors import Refused, RequestError
 from hybridgw.ledger.response_store import ResponseStore, Stored
 from hybridgw.pipeline import Call, answer
 from hybridgw.pipeline.call import Message, Send

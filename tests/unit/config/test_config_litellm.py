@@ -43,9 +43,9 @@ def test_a_household_file() -> None:
     assert (small.provider, small.model, small.base_url) == ("ollama", "qwen2.5:7b", "http://ollama:11434/v1")
     assert (small.tier, small.boundary) == ("private", "organization")
     assert small.defaults == {"max_tokens": 2048}, "stream is no default"
-    assert (small.answer_timeout, small.timeouts.first_token) == (8.0, 8.0)
+    assert (small.answer_timeouts.first_token, small.timeouts.first_token) == (8.0, 8.0)
     assert small.description == "Everyday questions"
-    assert deployments["chat-large"].answer_timeout == 45.0
+    assert deployments["chat-large"].answer_timeouts.first_token == 45.0
     best = deployments["cloud-best"]
     assert (best.provider, best.tier, best.boundary, best.api_key) == (
         "openai",
@@ -53,7 +53,7 @@ def test_a_household_file() -> None:
         "external",
         "sk-cloud",
     )
-    assert (best.answer_timeout, best.max_budget, best.budget_duration) == (90.0, 75.0, "30d")
+    assert (best.answer_timeouts.first_token, best.max_budget, best.budget_duration) == (90.0, 75.0, "30d")
     assert best.unusable is None
     writer = deployments["cloud-writer"]
     assert (writer.provider, writer.base_url) == ("anthropic", "https://api.anthropic.com/v1")
@@ -276,16 +276,14 @@ def test_spellings_of_fallbacks(read: Read, text: str, fallbacks: object, defaul
 
 def test_timeouts_chain(read: Read) -> None:
     rest = "router_settings: {timeout: 50, stream_timeout: 5}\n"
-    assert read(BASE + rest).deployments[0].answer_timeout == 50.0
+    assert read(BASE + rest).deployments[0].answer_timeouts.first_token == 50.0
     assert read(BASE + rest).deployments[0].timeouts.idle == 5.0
     settings = read(BASE + rest + "litellm_settings: {request_timeout: '40'}\n")
-    assert settings.deployments[0].answer_timeout == 40.0
+    assert settings.deployments[0].answer_timeouts.first_token == 40.0
     settings = read(entry("model: ollama/m, timeout: 7, stream_timeout: 3") + rest)
-    assert (settings.deployments[0].answer_timeout, settings.deployments[0].timeouts.first_token) == (
-        7.0,
-        3.0,
-    )
-    assert read(BASE).deployments[0].answer_timeout == 600.0
+    limits = settings.deployments[0]
+    assert (limits.answer_timeouts.first_token, limits.timeouts.first_token) == (7.0, 3.0)
+    assert read(BASE).deployments[0].answer_timeouts.first_token == 3600.0, "an engine on this machine"
 
 
 def test_a_missing_master_key_locks(read: Read) -> None:

@@ -46,7 +46,7 @@ def test_every_section(read: Read) -> None:
     assert by_name["private/llama-a"].timeouts.connect == 1.0
     assert by_name["cloud/gpt-4o"].input_price == pytest.approx(2.5e-6)
     assert by_name["cloud/gpt-4o"].api_key == "sk-cloud"
-    assert by_name["local/qwen3"].answer_timeout == 300.0
+    assert by_name["local/qwen3"].answer_timeouts.first_token == 300.0
     models = {m.name: m for m in settings.models}
     assert models["assistant"].groups == ((0,), (1,), (2,))
     assert models["assistant"].aliases == ("gpt-3.5-turbo",)

@@ -127,6 +127,13 @@ impl Decision {
         )
     }
 
+    fn may_move(&self, mono_ns: u64) -> bool {
+        self.decision.may_move(Now {
+            mono_ns,
+            wall_ns: 0,
+        })
+    }
+
     #[getter]
     fn retry_after_ms(&self) -> u64 {
         self.decision.retry_after_ms()

@@ -304,8 +304,11 @@ impl Permit {
             words,
             &core.breaker,
             self.ticket,
-            outcome,
-            retry_after_ms,
+            breaker::Report {
+                outcome,
+                retry_after_ms,
+                request: self.request.number(),
+            },
             now,
             draw,
         );

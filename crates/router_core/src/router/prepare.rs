@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::admit::{wait_ms, Block};
 use super::difficulty::Placed;
 use super::judge::{read, Judgement};
 use super::length::Length;
@@ -14,7 +15,7 @@ use crate::policy::{self, Demand, Refusals};
 use crate::tokens::Fit;
 use crate::types::plan::{Lineup, Step};
 use crate::types::segment::{LocalReference, Part, Role};
-use crate::types::{Boundary, Level, Reason, Route};
+use crate::types::{Boundary, Level, Now, Reason, Route};
 
 /// What a request is, apart from who answers it.
 pub(super) struct Facts {
@@ -372,10 +373,27 @@ pub(super) fn nobody(core: &Core, facts: &Facts, refusals: Refusals) -> DecideEr
     )
 }
 
-/// Why nothing may serve the request at this moment.
-pub(super) fn all_down(wait_ms: u64) -> DecideError {
+/// Why nothing may serve the request at this moment. What does not pass by waiting is not told as a
+/// wait: a credential needs somebody to act.
+pub(super) fn all_down<'b>(
+    blocks: impl Iterator<Item = &'b Block> + Clone,
+    now: Now,
+) -> DecideError {
+    let only = |reasons: &[Reason]| {
+        let mut blocks = blocks.clone().peekable();
+        blocks.peek().is_some() && blocks.all(|block| reasons.contains(&block.reason))
+    };
+    if only(&[Reason::OutOfCredit]) {
+        let message = "The account behind every deployment that may serve this request is out of credit, or its spend limit is reached.";
+        return DecideError::new("upstream_quota", "", message);
+    }
+    if only(&[Reason::OutOfCredit, Reason::CredentialDisabled]) {
+        let message = "The upstream rejected the gateway's credential for every deployment that may serve this request.";
+        return DecideError::new("upstream_auth", "", message);
+    }
     let message = "Every deployment that may serve this request is down or asked to wait.";
-    DecideError::new("all_unavailable", "", message).retry_after(wait_ms)
+    let soonest = blocks.map(|block| block.until_ms).min();
+    DecideError::new("all_unavailable", "", message).retry_after(wait_ms(soonest, now))
 }
 
 fn lineup(core: &Core, model: u32, hints: &Hints) -> Result<Arc<Lineup>, DecideError> {

@@ -48,9 +48,11 @@ pub struct DeploymentWords {
     pub credential_until_ms: AtomicU64,
     /// What the engine says of itself; the housekeeper writes it.
     load: AtomicU64,
-    /// {minute until which it holds, members that the upstream refused}; 0 is none.
-    refused: AtomicU64,
-    spare: [AtomicU64; 1],
+    /// A request whose credential was refused; its meaning lives in `breaker`. 0: none since a success.
+    pub credential_mark: AtomicU64,
+    /// When the upstream last did not know what it is configured for (monotonic milliseconds). 0: not
+    /// since a success.
+    pub misfit_ms: AtomicU64,
     // From here on: written by every attempt.
     /// The sliding window of the breaker: each word packs {bucket number, successes, failures}.
     pub window: [AtomicU64; WINDOW_BUCKETS],
@@ -61,6 +63,8 @@ pub struct DeploymentWords {
     /// How far the reported token counts are from ours: two words per class of script, whose
     /// meaning lives in `tokens`.
     pub calibration: [[AtomicU64; 2]; SCRIPTS],
+    /// {minute until which it holds, members that the upstream refused}; 0 is none.
+    refused: AtomicU64,
 }
 
 impl DeploymentWords {
@@ -174,6 +178,8 @@ impl DeploymentWords {
             &self.ttft,
             &self.tokens,
             &self.load,
+            &self.credential_mark,
+            &self.misfit_ms,
             &self.refused,
         ];
         words

@@ -167,6 +167,8 @@ fn check_deployment(
             .zip(wire.output_price)
             .map(|(input, output)| input + output),
         context_window: wire.context_window.unwrap_or(0),
+        credential: wire.credential,
+        engine: wire.engine,
         unusable: wire.unusable,
         name,
     })

@@ -98,6 +98,10 @@ pub struct Deployment {
     pub price: Option<f64>,
     /// Tokens that fit, prompt and answer together; 0 when unknown.
     pub context_window: u64,
+    /// Equal for deployments that show the same credential; 0 when they show none.
+    pub credential: u64,
+    /// Equal for deployments that are one process; 0 when that is not known.
+    pub engine: u64,
     /// Why it cannot be called at all, as found by the planner.
     pub unusable: Option<String>,
 }

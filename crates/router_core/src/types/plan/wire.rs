@@ -75,6 +75,10 @@ pub(super) struct Deployment {
     #[serde(default)]
     pub(super) context_window: Option<u64>,
     #[serde(default)]
+    pub(super) credential: u64,
+    #[serde(default)]
+    pub(super) engine: u64,
+    #[serde(default)]
     pub(super) unusable: Option<String>,
 }
 
