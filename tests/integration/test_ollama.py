@@ -65,7 +65,8 @@ def test_a_stream_passes_as_it_is(ollama: Gateway, player: Player) -> None:
     assert told.status == 200
     assert told.headers["content-type"] == "application/x-ndjson"
     assert told.body == FIRST + LAST
-    assert json.loads(player.requests[-1]) == {"model": "own", "messages": USER}
+    configured = {"truncate": False, "options": {"num_ctx": 8192}}
+    assert json.loads(player.requests[-1]) == {"model": "own", "messages": USER, **configured}
 
 
 @pytest.mark.parametrize("path", ["/api/chat", "/api/generate"])

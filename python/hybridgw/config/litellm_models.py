@@ -13,6 +13,8 @@ from hybridgw.config.assemble import Draft
 from hybridgw.config.common import header_fault
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.litellm_keys import ENTRY, MODEL_INFO, MODES, PARAM_PREFIXES, PARAMS, Fate
+from hybridgw.config.litellm_ollama import VENDORS as VENDORS_OF_OLLAMA
+from hybridgw.config.litellm_ollama import as_ollama
 from hybridgw.config.litellm_read import Reader, Values
 from hybridgw.config.providers import VENDORS, vendor_of_name
 from hybridgw.config.tree import Mapping, Node, Sequence
@@ -154,6 +156,8 @@ def _build(
             "api_version": reader.text(params, "api_version") or credential.get("api_version"),
         },
     )
+    if vendor in VENDORS_OF_OLLAMA:
+        as_ollama(draft.rest, params, reader)
     order = reader.integer(params, "order", -1000, 999_999)
     if order is None:
         order = reader.integer(info, "order", -1000, 999_999)

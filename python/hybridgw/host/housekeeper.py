@@ -11,6 +11,7 @@ that raises is reported and tried again at its next turn; the others do not noti
     sync      journal_sync   flushes the journal to the disk
     probe     100 ms         asks engines whose breaker is open whether they are back, each at its interval
     forget    10 s           removes stored responses that have expired
+    learn     250 ms         asks engines at their interval what models they have, and what these can do
     load      250 ms         asks engines that tell it how many requests wait inside them
     tidy      10 s           shortens the segments of killed workers, removes the oldest beyond journal_max
 
@@ -27,6 +28,7 @@ from hybridgw.host import publication
 from hybridgw.host.configure import again
 from hybridgw.host.console import say
 from hybridgw.host.journal_care import Syncer, Trimmer, prune
+from hybridgw.host.learning import Learner
 from hybridgw.host.loads import LoadWatch
 from hybridgw.host.lock import live_instances
 from hybridgw.host.probes import Prober
@@ -83,12 +85,14 @@ class Housekeeper:
         trimmer = Trimmer(journal)
         prober = Prober(state)
         loads = LoadWatch(state)
+        learner = Learner(info, self._reloader)
         self.duties = [
             Duty("sweep", _SWEEP, lambda: sweep(state)),
             Duty("sync", limits.journal_sync, self._syncer.sync),
             Duty("reload", _LOOK, self._reloader.look),
             Duty("probe", _PROBE, lambda: prober.look(self._reloader.settings)),
             Duty("forget", _TIDY, lambda: forget(Path(info.state_dir))),
+            Duty("learn", _LOOK, learner.look),
             Duty("load", _LOOK, lambda: loads.look(self._reloader.settings)),
             Duty("tidy", _TIDY, lambda: _tidy(info, journal, trimmer, limits.journal_max)),
         ]

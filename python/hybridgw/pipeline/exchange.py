@@ -49,6 +49,8 @@ def _begun(call: Call) -> bool:
     return call.writer is not None and call.head_sent and call.route in _BEGUN_BY_HEARTBEATS
 
 
+_CUTS = b'"truncate":true'
+"""In a body of Ollama's, as it is written here: rather cut than refused, said the client."""
 _MESSAGES = frozenset({Route.CHAT, Route.OLLAMA_CHAT})
 """Routes with the `messages` of Chat, whose bytes may pass to an engine."""
 _BEGUN_BY_HEARTBEATS = frozenset({Route.RESPONSES, Route.MESSAGES})
@@ -86,6 +88,10 @@ async def open_exchange(
         if upstream.forwards:
             headers = _forwarded(call, upstream)
             target += call.query
+        if exchange.configure is not None:
+            body, call.dropped = exchange.configure(body, upstream.backend)
+            if upstream.window and decision.prompt_tokens > upstream.window and _CUTS in body:
+                call.warning = b"context-truncated"
         if exchange.edit is not None:
             body = exchange.edit(body)
     stream = decision.stream
@@ -107,8 +113,24 @@ async def open_exchange(
     )
     if response.status != 200:
         answer = await response.read_all(_ERROR_BODY_LIMIT)
-        raise failure(response.status, response.headers, answer, secrets=upstream.secrets)
+        raise _with_window(
+            failure(response.status, response.headers, answer, secrets=upstream.secrets), decision, upstream
+        )
     return response
+
+
+def _with_window(error: UpstreamError, decision: Decision, upstream: Upstream) -> UpstreamError:
+    """The error; of a prompt that an engine finds too long, with what would allow it: engines name neither
+    their window nor the setting that makes it larger."""
+    if error.outcome is not Outcome.CONTEXT_EXCEEDED or not upstream.window_setting:
+        return error
+    window = f"{upstream.window} tokens" if upstream.window else "unknown size"
+    error.message += (
+        f" (the prompt has about {decision.prompt_tokens} tokens, {upstream.deployment.name} runs with a "
+        f"window of {window}; a larger one: {upstream.window_setting})"
+    )
+    error.args = (error.message,)
+    return error
 
 
 def _needs_one_system(call: Call, upstream: Upstream) -> bool:

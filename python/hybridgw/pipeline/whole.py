@@ -11,6 +11,8 @@ from hybridgw.pipeline.head import whole_head
 from hybridgw.pipeline.translation import translation_of
 
 _SUCCESS = int(Outcome.SUCCESS)
+_FAR_BELOW = 0.75
+"""Of the tokens that we counted: less than this is no other way of counting."""
 _ANSWER_LIMIT = 256 * 1024 * 1024
 
 
@@ -29,6 +31,8 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
         raise failure_inside(upstream, relay.error)
     if translation is not None:
         answer = translation.whole(answer)
+    if upstream.window_setting and upstream.window:
+        call.warning = call.warning or _window_filled(relay, upstream.window, decision.prompt_tokens)
     call.content_sent = True
     # Settled before the last byte leaves: what a client has seen complete is never missing from
     # the journal.
@@ -41,6 +45,18 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     await call.send(whole_head(call, decision, permit, upstream, len(answer)))
     await call.send({"type": "http.response.body", "body": answer, "more_body": False})
     call.sending_since_ns = 0
+
+
+def _window_filled(relay: Relay, window: int, expected: int) -> bytes:
+    """What an engine does not say: that it left out a part of the prompt to make it fit, or that the answer
+    ends where the window does. Empty when neither is so."""
+    usage = relay.usage
+    if usage is None:
+        return b""
+    prompt, completion = usage[0], usage[1]
+    if expected > window and prompt <= window and prompt < expected * _FAR_BELOW:
+        return b"context-truncated"
+    return b"context-full" if prompt + completion >= window else b""
 
 
 def observed(relay: Relay, body: bytes) -> bytes:
