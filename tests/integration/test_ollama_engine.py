@@ -105,7 +105,7 @@ def test_what_the_configuration_sets_reaches_every_route(
     gateway: Gateway, engine: OllamaEngine, route: str
 ) -> None:
     assert asked(gateway, route, "wide").status == 200
-    sent = engine.asked[-1].body
+    sent = engine.last
     limit = 50 if route == "/v1/messages" else 77
     assert sent["options"] == {
         "temperature": 0.25, "num_predict": limit, "min_p": 0.1, "num_gpu": 7, "num_ctx": 32768,
@@ -118,7 +118,7 @@ def test_a_client_says_its_parameters_but_not_the_window(gateway: Gateway, engin
     told = asked(gateway, "/api/chat", "wide", options={"num_ctx": 2048, "temperature": 1, "num_predict": 3})
     assert told.status == 200
     assert told.headers["x-hybridgw-dropped"] == "options.num_ctx"
-    sent = engine.asked[-1].body["options"]
+    sent = engine.last["options"]
     assert (sent["num_ctx"], sent["temperature"], sent["num_predict"]) == (32768, 1, 3)
 
 
@@ -149,11 +149,11 @@ def test_thinking_is_said_as_the_model_takes_it(
 ) -> None:
     told = asked(gateway, "/v1/chat/completions", model, reasoning_effort="high")
     assert told.status == 200, told.body
-    assert engine.asked[-1].body.get("think") == think
+    assert engine.last.get("think") == think
     thinking = {"type": "adaptive"}
     told = asked(gateway, "/v1/messages", model, thinking=thinking, output_config={"effort": "high"})
     assert told.status == 200, told.body
-    assert engine.asked[-1].body.get("think") == think
+    assert engine.last.get("think") == think
 
 
 @pytest.mark.parametrize("route", ["/v1/chat/completions", "/api/chat", "/v1/messages"])
@@ -162,7 +162,7 @@ def test_one_system_message(gateway: Gateway, engine: OllamaEngine, route: str) 
     messages = [late, *USER, late, {"role": "assistant", "content": "hi"}, late]
     told = asked(gateway, route, "plain", messages=messages)
     assert told.status == 200, told.body
-    assert json.dumps(engine.asked[-1].body).count("scouts are ready") == 3
+    assert json.dumps(engine.last).count("scouts are ready") == 3
 
 
 def test_an_entry_of_a_litellm_file(engine: OllamaEngine) -> None:
@@ -175,7 +175,7 @@ def test_an_entry_of_a_litellm_file(engine: OllamaEngine) -> None:
         for route in ROUTES:
             answer = asked(gateway, route, "m")
             assert answer.status == 200, (route, answer.body)
-            sent = engine.asked[-1].body
+            sent = engine.last
             limit = 50 if route == "/v1/messages" else 55
             assert sent["options"] == {
                 "num_ctx": 16000, "num_predict": limit, "num_gpu": 9, "num_thread": 3, "repeat_penalty": 1.25,
@@ -185,7 +185,7 @@ def test_an_entry_of_a_litellm_file(engine: OllamaEngine) -> None:
         assert engine.loads == [("thinker:latest", 16000)]
         sent_by_client = asked(gateway, "/api/chat", "m", think=False, format={"type": "object"})
         assert sent_by_client.status == 200
-        sent = engine.asked[-1].body
+        sent = engine.last
         assert (sent["format"], sent["think"]) == ({"type": "object"}, False)
 
 

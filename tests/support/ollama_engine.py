@@ -96,9 +96,10 @@ class OllamaEngine:
         self._thread.join()
         self._server.server_close()
 
-    def bodies(self, path: str) -> list[dict[str, Any]]:
-        """The bodies of the requests to a path."""
-        return [it.body for it in self.asked if it.path == path]
+    @property
+    def last(self) -> dict[str, Any]:
+        """The body of the last request to a model; others come from a gateway by itself."""
+        return [it.body for it in self.asked if it.path in ("/api/chat", "/api/generate")][-1]
 
     def _answer(self, method: str, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
         if path == "/api/version":

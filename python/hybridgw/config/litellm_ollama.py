@@ -11,7 +11,7 @@ from hybridgw.config.litellm_read import Reader, Values
 VENDORS = frozenset({"ollama", "ollama_chat"})
 
 _RUNNER = frozenset(
-    {
+    [
         "num_batch",
         "num_gpu",
         "main_gpu",
@@ -21,7 +21,7 @@ _RUNNER = frozenset(
         "num_keep",
         "low_vram",
         "numa",
-    }
+    ]
 )
 _TEXT = frozenset({"template", "system", "raw", "context", "suffix"})
 """They act on the prompt's own text, which is not the configuration's."""
