@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.gateway import Answer, Gateway
 from tests.support.ollama_engine import Model, OllamaEngine
+from tests.support.player import Player
 
 USER = [{"role": "user", "content": "hello"}]
 TOOLS = [
@@ -31,6 +32,7 @@ TOOLS = [
 def engine() -> Iterator[OllamaEngine]:
     models = {
         "plain:latest": Model(),
+        "broad:latest": Model(),
         "small:latest": Model(trained=2048),
         "own:latest": Model(parameters='stop "x"\nnum_ctx                        12288'),
         "thinker:latest": Model(can=("completion", "thinking")),
@@ -48,7 +50,7 @@ def gateway(engine: OllamaEngine) -> Iterator[Gateway]:
     deployments: list[dict[str, Any]] = [
         {"name": f"local/{name}", "provider": "ollama", "model": name, "url": url} for name in names
     ]
-    deployments.append({**deployments[0], "name": "local/wide", "num_ctx": 32768, "model": "plain:latest"})
+    deployments.append({**deployments[0], "name": "local/wide", "num_ctx": 32768, "model": "broad:latest"})
     deployments[-1]["defaults"] = {"temperature": 0.25, "max_tokens": 77, "min_p": 0.1, "keep_alive": "30m"}
     deployments[-1]["extra_body"] = {"options": {"num_gpu": 7}}
     deployments.append({**deployments[0], "name": "local/vectors", "model": "vectors", "mode": "embedding"})
@@ -91,7 +93,7 @@ def test_one_window_on_every_route(gateway: Gateway, engine: OllamaEngine, model
     for route in (*ROUTES, *ROUTES):
         answer = asked(gateway, route, model)
         assert answer.status == 200, (route, answer.body)
-    name = "plain:latest" if model == "wide" else f"{model}:latest"
+    name = "broad:latest" if model == "wide" else f"{model}:latest"
     assert engine.loads == [(name, window)]
     assert {it.path for it in engine.asked if it.method == "POST"} <= {
         "/api/chat",
@@ -187,6 +189,91 @@ def test_an_entry_of_a_litellm_file(engine: OllamaEngine) -> None:
         assert sent_by_client.status == 200
         sent = engine.last
         assert (sent["format"], sent["think"]) == ({"type": "object"}, False)
+
+
+@pytest.mark.parametrize("keep_alive", [0, 0.0, "0", "0s"])
+def test_loading_and_letting_go(gateway: Gateway, engine: OllamaEngine, keep_alive: Any) -> None:
+    assert gateway.post("/api/generate", {"model": "wide"}).json["done_reason"] == "load"
+    assert engine.loads == [("broad:latest", 32768)]
+    assert asked(gateway, "/v1/chat/completions", "wide").status == 200
+    assert len(engine.loads) == 1
+    running = gateway.get("/api/ps").json["models"]
+    assert {entry["name"]: entry["context_length"] for entry in running} == {
+        "local/wide": 32768, "wide": 32768,
+    }  # fmt: skip
+    told = gateway.post("/api/generate", {"model": "wide", "keep_alive": keep_alive})
+    assert told.json["done_reason"] == "unload"
+    assert gateway.get("/api/ps").json["models"] == []
+
+
+def test_model_files_are_for_the_master_key(engine: OllamaEngine) -> None:
+    entry = {
+        "name": "local/plain", "provider": "ollama", "model": "plain",
+        "url": f"http://127.0.0.1:{engine.port}",
+    }  # fmt: skip
+    config = {"deployments": [entry], "auth": {"master_key": "sk-1"}}
+    with Gateway(config) as gateway:
+        assert gateway.post("/api/pull", {"model": "new"}).status == 401
+        key = {"authorization": "Bearer sk-1"}
+        told = gateway.post("/api/pull", {"model": "new"}, headers=key)
+        assert [json.loads(line)["status"] for line in told.body.splitlines()] == [
+            "pulling manifest",
+            "success",
+        ]
+        assert "new:latest" in engine.models
+        copied = gateway.post("/api/copy", {"source": "local/plain", "destination": "twin"}, headers=key)
+        assert (copied.status, "twin:latest" in engine.models) == (200, True)
+        for name in ("twin", "new"):
+            body = json.dumps({"model": name}).encode()
+            assert gateway.request("DELETE", "/api/delete", body, key).status == 200
+        assert not {"twin:latest", "new:latest"} & set(engine.models)
+        gone = gateway.request("DELETE", "/api/delete", b'{"model":"gone"}', key)
+        assert (gone.status, gone.json) == (404, {"error": "model 'gone' not found"})
+
+
+def test_where_no_ollama_is_on_this_device(player: Player) -> None:
+    with Gateway({"deployments": [player.deployment("local/m")]}) as gateway:
+        told = gateway.post("/api/pull", {"model": "x"})
+        assert told.status == 400
+        assert "no Ollama on this device" in told.json["error"]
+        assert gateway.get("/api/delete").headers["allow"] == "DELETE"
+
+
+def test_without_a_configuration() -> None:
+    models = {
+        "vectors:latest": Model(can=("embedding",)),
+        "llama3.2:8b": Model(),
+        "qwen:latest": Model(can=("completion", "vision"), trained=4096),
+    }
+    with (
+        OllamaEngine(models, loaded={"qwen:latest": 4096}) as engine,
+        Gateway(None, environ={"OLLAMA_HOST": f"127.0.0.1:{engine.port}"}) as gateway,
+    ):
+        client = ollama.Client(host=f"http://127.0.0.1:{gateway.port}")
+        try:
+            _zero(client, gateway, engine)
+        finally:
+            client._client.close()
+
+
+def _zero(client: ollama.Client, gateway: Gateway, engine: OllamaEngine) -> None:
+    assert client.chat("auto", USER).message.content == "ok"
+    assert engine.last["model"] == "qwen:latest"
+    for name in ("llama3.2:8b", "local/llama3.2:8b", "qwen", "qwen:latest", "local/qwen"):
+        assert client.chat(name, USER).message.content == "ok", name
+        assert asked(gateway, "/v1/chat/completions", name).status == 200
+    listed = {model.model for model in client.list().models}
+    assert {"vectors:latest", "llama3.2:8b", "qwen:latest"} <= listed
+    assert client.embed("vectors", "x").embeddings == [[0.5, 1.0]]
+    assert gateway.post("/v1/embeddings", {"model": "vectors", "input": "x"}).status == 200
+    assert client.pull("fresh:1b").status == "success"
+    assert "completion" in (client.show("fresh:1b").capabilities or [])
+    assert client.chat("fresh:1b", USER).message.content == "ok"
+    assert "fresh:1b" in {model.name for model in client.ps().models}
+    client.generate("fresh:1b", keep_alive=0)
+    assert "fresh:1b" not in {model.name for model in client.ps().models}
+    client.delete("fresh:1b")
+    assert "fresh:1b" not in engine.models
 
 
 def test_the_client_of_ollama(gateway: Gateway, engine: OllamaEngine) -> None:

@@ -127,7 +127,8 @@ class OllamaEngine:
             ]
         if path == "/api/pull" and method == "POST":
             self.models[_full(str(body["model"]))] = Model()
-            return [{"status": "pulling manifest"}, {"status": "success"}]
+            done = [{"status": "pulling manifest"}, {"status": "success"}]
+            return done[1:] if body.get("stream") is False else done
         if path == "/api/copy" and method == "POST":
             self.models[_full(str(body["destination"]))] = self.models[_full(str(body["source"]))]
             return [{}]

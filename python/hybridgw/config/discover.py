@@ -102,7 +102,7 @@ def discover(
     that are still there holds on, and with `keep_silent` an engine of theirs that does not answer counts as
     found with the models that it had. Raises ConfigError for a bad variable, nothing else."""
     base = load(None, environ)
-    engines = find_engines(timeout, ports or Ports(), before)
+    engines = find_engines(timeout, ports or _ports(environ), before)
     if keep_silent and before is not None and before.source.kind == "discovery":
         engines += _silent(before, {engine.port for engine in engines})
     assembler = Assembler(environ, networks_of(base.boundaries), base.tiers, strict=False)
@@ -149,6 +149,16 @@ def _bare_names(
             model = msgspec.structs.replace(model, hidden_aliases=(bare,))
         told.append(model)
     return tuple(told)
+
+
+def _ports(environ: Environment[str, str]) -> Ports:
+    """The usual ports; for Ollama also the one in `OLLAMA_HOST`, the variable by which people move it. Only
+    its port counts: what is searched is this machine."""
+    port = environ.get("OLLAMA_HOST", "").rstrip("/").rpartition(":")[2]
+    usual = Ports()
+    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+        return usual
+    return msgspec.structs.replace(usual, ollama=tuple(dict.fromkeys((int(port[:6]), *usual.ollama))))
 
 
 def _silent(before: Settings, heard: set[int]) -> list[Engine]:

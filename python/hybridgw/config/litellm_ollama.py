@@ -11,18 +11,11 @@ from hybridgw.config.litellm_read import Reader, Values
 VENDORS = frozenset({"ollama", "ollama_chat"})
 
 _RUNNER = frozenset(
-    [
-        "num_batch",
-        "num_gpu",
-        "main_gpu",
-        "use_mmap",
-        "use_mlock",
-        "num_thread",
-        "num_keep",
-        "low_vram",
+    {
+        "num_batch", "num_gpu", "main_gpu", "use_mmap", "use_mlock", "num_thread", "num_keep", "low_vram",
         "numa",
-    ]
-)
+    }
+)  # fmt: skip
 _TEXT = frozenset({"template", "system", "raw", "context", "suffix"})
 """They act on the prompt's own text, which is not the configuration's."""
 

@@ -19,7 +19,7 @@ from hybridgw.config.schema import Settings
 from hybridgw.host.configure import discovered
 from hybridgw.host.console import say
 from hybridgw.host.reload import Reloader
-from hybridgw.host.runtime import RuntimeInfo
+from hybridgw.host.runtime import RuntimeInfo, was_asked
 
 _PATIENCE = 2.0
 """Seconds for one round."""
@@ -59,6 +59,8 @@ class Learner:
             self._reloader.adopt(found[1])
             settings = self._reloader.settings
         now = time.monotonic()
+        if was_asked(self._info):
+            self._due = now
         if settings.health.enabled and now >= self._due:
             self._due = now + settings.health.interval
             self.thread = threading.Thread(target=self._round, args=(settings,), daemon=True)

@@ -64,6 +64,11 @@ class Lifecycle:
         """What became of reloads in this run: for pages, never for a request."""
         return publication.reload_status(self._info)
 
+    @property
+    def info(self) -> runtime.RuntimeInfo:
+        """The run that this worker belongs to."""
+        return self._info
+
     async def lifespan(self, receive: Receive, send: Send) -> None:
         """The ASGI lifespan. An error in start-up propagates: the host reports it as failed."""
         await receive()
