@@ -58,7 +58,7 @@ pub struct Ask<'a> {
     pub principal: &'a Principal,
     /// The endpoint.
     pub route: Route,
-    /// Headers that may carry hints, names in lower case.
+    /// Headers that carry hints, and those that a backend may be sent; names in lower case.
     pub headers: &'a [(&'a str, &'a str)],
     /// When.
     pub now: Now,
@@ -71,6 +71,7 @@ pub const DECIDE_ERRORS: &[&str] = &[
     "invalid_json",
     "invalid_utf8",
     "duplicate_key",
+    "ambiguous_key",
     "too_deep",
     "too_many_members",
     "wrong_type",
@@ -82,6 +83,7 @@ pub const DECIDE_ERRORS: &[&str] = &[
     "policy_denied",
     "context_length_exceeded",
     "all_unavailable",
+    "misconfigured",
     "journal_full",
 ];
 

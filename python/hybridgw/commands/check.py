@@ -10,6 +10,7 @@ import msgspec
 from hybridgw.config.check import PatternRow, Report, Row, check
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.schema import Settings
+from hybridgw.host.admission import admit
 from hybridgw.host.configure import resolve as settings_of
 from hybridgw.routing.plan import Plan
 
@@ -21,11 +22,12 @@ def run(file: str, *, as_json: bool, resolve: bool) -> int:
     """Print the report; 2 with the reason when the file cannot be used at all."""
     try:
         settings = settings_of(file)
+        plan = admit(settings)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
     report = check(settings, _addresses if resolve else None)
-    served = _endpoints(settings)
+    served = _endpoints(settings, plan)
     if as_json:
         whole = {**msgspec.structs.asdict(report), "endpoints": served}
         print(msgspec.json.format(msgspec.json.encode(whole), indent=2).decode())
@@ -34,14 +36,13 @@ def run(file: str, *, as_json: bool, resolve: bool) -> int:
     return 0
 
 
-def _endpoints(settings: Settings) -> dict[str, list[str]]:
+def _endpoints(settings: Settings, plan: Plan) -> dict[str, list[str]]:
     """Which usable deployments answer each inference path, in one wire or through a translation."""
     from hybridgw.server.app import INFERENCE, public
 
-    upstreams = Plan(settings, 1).upstreams
     able = [
         upstream
-        for upstream, entry in zip(upstreams, settings.deployments, strict=True)
+        for upstream, entry in zip(plan.upstreams, settings.deployments, strict=True)
         if not entry.unusable
     ]
     return {

@@ -122,6 +122,7 @@ class Assembler:
         base_url, url_fault = self._base_url(draft, vendor)
         api_key, key_fault = self._api_key(draft, vendor, base_url)
         reason = reason or url_fault or key_fault
+        draft.rest.setdefault("lacking", vendor.provider is None)
         place = self._place(draft, vendor, base_url)
         tier, boundary = self._tier(draft, place, base_url)
         provider = vendor.provider or draft.vendor

@@ -146,5 +146,7 @@ MODES = {
     "completion": "completion",
     "text_completion": "completion",
     "embedding": "embedding",
+    "embeddings": "embedding",
     "responses": "chat",
 }
+"""`model_info.mode`. Without one, what is asked for decides, as there."""

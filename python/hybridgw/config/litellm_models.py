@@ -134,8 +134,8 @@ def _build(
         unusable = f"the variable {lost[0].variable} is not set (needed by {lost[0].key})"
     if info.get("blocked") is True:
         unusable = unusable or "it is paused by model_info.blocked"
-    mode = reader.text(info, "mode") or "chat"
-    if mode not in MODES:
+    mode = reader.text(info, "mode")
+    if mode and mode not in MODES:
         unusable = unusable or f"mode {mode[:40]!r} is not supported yet"
     credential = _credential(params, reader, credentials)
     url = reader.text(params, "api_base") or reader.text(params, "base_url") or credential.get("api_base")
@@ -152,7 +152,8 @@ def _build(
         tier=reader.text(info, "tier"),
         unusable=unusable or fault,
         rest={
-            **_rest(params, info, model_name, MODES.get(mode, "chat"), reader, limits),
+            **_rest(params, info, model_name, MODES.get(mode or "", "any"), reader, limits),
+            **({"lacking": True} if mode and mode not in MODES else {}),
             "api_version": reader.text(params, "api_version") or credential.get("api_version"),
         },
     )

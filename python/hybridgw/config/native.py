@@ -333,15 +333,16 @@ def _members(
     where: str,
     key: str,
 ) -> list[int]:
+    talking = [i for i, d in enumerate(deployments) if d.mode in ("chat", "any")]
     if not entry.deployments:
-        return [i for i, d in enumerate(deployments) if d.mode == "chat"]
+        return talking
     chosen: dict[int, None] = {}
     tier_names = {t.name for t in tiers}
     for name in entry.deployments:
         if name in by_name:
             chosen[by_name[name]] = None
         elif name in tier_names:
-            chosen.update((i, None) for i, d in enumerate(deployments) if d.tier == name and d.mode == "chat")
+            chosen.update((i, None) for i in talking if deployments[i].tier == name)
         else:
             raise ConfigError(
                 where,

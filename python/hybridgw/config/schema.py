@@ -24,7 +24,7 @@ from hybridgw.core import Timeouts
 BoundaryName = Literal["device", "organization", "external"]
 LevelName = Literal["public", "internal", "regulated"]
 StrategyName = Literal["weighted", "priority", "least_busy", "latency", "usage", "cost"]
-ModeName = Literal["chat", "completion", "embedding"]
+ModeName = Literal["chat", "completion", "embedding", "any"]
 ThoughtsName = Literal["reasoning_content", "reasoning"]
 SourceKind = Literal["native", "litellm", "agent", "discovery", "demo"]
 
@@ -87,7 +87,7 @@ class StateSettings(Section, frozen=True, kw_only=True):
     journal_max: Annotated[Size, Meta(description="Journal bytes kept per instance.")] = 1024 * 1024 * 1024
     journal_sync: Annotated[Interval, Meta(description="Interval at which the journal is fsynced.")] = 0.05
     deployment_slots: Annotated[
-        int, Meta(ge=1, le=65536, description="Deployments that the state file has room for.")
+        int, Meta(ge=1, le=4096, description="Deployments that the state file has room for, at least.")
     ] = 256
 
 
@@ -319,6 +319,8 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     unusable: str | None = None
     """Why no request may be sent there: it is listed and never tried. None when it is usable."""
+    lacking: bool = False
+    """Unusable because this gateway does not know its provider or mode, whatever is set outside."""
     where: str = ""
     """file:line of its entry."""
 

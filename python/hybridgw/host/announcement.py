@@ -1,8 +1,8 @@
-"""What a person reads when the gateway is up: where it listens, what stands behind it, what is wrong.
+"""What is said when the gateway is up: what is loaded, what is wrong, where it listens.
 
-Few lines, the most important last, because that is where the eye is. Everything else is answered by
-`hybridgw check`, except what was found where there is no file to check: that is said here. What
-protects less than its name promises is said in red.
+First the screen of `start_screen`, then the warnings, the most important last, because that is where
+the eye is. Everything else is answered by `hybridgw check`, except what was found where there is no
+file to check: that is said here. What protects less than its name promises is said in red.
 """
 
 import os
@@ -10,6 +10,7 @@ import os
 from hybridgw.config.schema import Settings
 from hybridgw.host.console import Level, say
 from hybridgw.host.runtime import RuntimeInfo
+from hybridgw.host.start_screen import screen, show
 
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 _SHOWN = 8
@@ -18,6 +19,7 @@ _SHOWN = 8
 
 def announce(settings: Settings, info: RuntimeInfo) -> None:
     """Say it on standard error."""
+    show(screen(settings, info))
     for text, level in lines(settings, info, colour=os.isatty(2)):
         say("serve", text, level)
 

@@ -40,6 +40,28 @@ def check_exposure(settings: Settings, host: str) -> None:
     )
 
 
+def check_reload(before: Settings, after: Settings) -> None:
+    """ConfigError for a change that would be an accident far more often than an intention: one after
+    which everybody may call, or nobody answers. A file is cut off while it is written, a merge loses a
+    section; whoever means it restarts. What the file says otherwise is taken as it is."""
+    path = after.source.path or "the configuration"
+    guarded = before.auth.master_key is not None or before.auth_unavailable is not None
+    if guarded and after.auth.master_key is None and after.auth_unavailable is None:
+        raise ConfigError(
+            path,
+            "auth.master_key",
+            "is gone: a reload would open the gateway to callers without a key",
+            "put it back, or restart the gateway if that is meant",
+        )
+    if before.deployments and not after.deployments:
+        raise ConfigError(
+            path,
+            "deployments",
+            "are gone: a reload would leave nobody who answers",
+            "put them back, or restart the gateway if that is meant",
+        )
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -63,6 +85,7 @@ def again(info: RuntimeInfo, current: Settings) -> Settings:
     if info.config_path is not None:
         settings = resolve(info.config_path, before=current)
         check_exposure(settings, info.host)
+        check_reload(current, settings)
         return settings
     settings = discovered(info.allow_cloud, current)
     if settings.deployments:

@@ -169,6 +169,18 @@ class Call:
             self.cause = cause
             self.task.cancel()
 
+    def dismiss(self) -> None:
+        """The request is over: nobody watches it any more, and it knows none of its tasks. A task that was
+        cancelled keeps its error, the error its frames and these the call: with the task in the call that
+        would be a ring, in which the body stays until the garbage collector finds it."""
+        watch, self.watch = self.watch, None
+        if watch is not None:
+            watch.cancel()
+        beat, self.beat = self.beat, None
+        if beat is not None:
+            beat.cancel()
+        self.task = None
+
     def resumed(self) -> None:
         """The task has seen the CancelledError of `abort` and goes on: to answer, or to end well."""
         if self.task is not None:

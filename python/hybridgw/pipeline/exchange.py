@@ -1,6 +1,5 @@
 """Sending one attempt: from a permit to a response whose head says 200, or to the failure it is."""
 
-import re
 import time
 
 import msgspec
@@ -9,6 +8,7 @@ from hybridgw.core import Boundary, Outcome, Route
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.decoded import decoded
 from hybridgw.pipeline.images import inlined_body
 from hybridgw.pipeline.translation import Translation, asked
 from hybridgw.providers import Exchange, provider_named
@@ -21,11 +21,6 @@ from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, Upstr
 _BOUNDARIES = tuple(Boundary)
 _ERROR_BODY_LIMIT = 1024 * 1024
 _LEAST = 0.001
-
-
-_FEATURE = rb"[A-Za-z][\w.:-]{0,63}"
-_PLAIN_HEADER = re.compile(rb"%b(?:, ?%b){0,63}|\d{4}-\d\d-\d\d" % (_FEATURE, _FEATURE)).fullmatch
-"""Names of features, or a date. Anything else in a header might be text, which nobody has scanned."""
 
 
 def exchange_of(call: Call, upstream: Upstream) -> Exchange:
@@ -105,12 +100,14 @@ async def open_exchange(
             timeouts, total=min(timeouts.total, left), connect=min(timeouts.connect, left)
         )
     call.leave(now)
-    response = call.response = await call.worker.transport.send(
+    sent = await call.worker.transport.send(
         _BOUNDARIES[decision.ceiling],
         upstream.deployment,
         UpstreamRequest("POST", target, (STREAM_REQUEST if stream else JSON_REQUEST) + headers, body),
         timeouts,
     )
+    call.response = sent
+    response = call.response = await decoded(sent)
     if response.status != 200:
         answer = await response.read_all(_ERROR_BODY_LIMIT)
         raise _with_window(
@@ -153,8 +150,7 @@ def _check_name(upstream: Upstream, name: str) -> None:
 
 def _forwarded(call: Call, upstream: Upstream) -> Headers:
     """The headers of the client that this backend is to see, the values of its own where it sent none."""
-    said = {name: value for name, value in call.forwarded.items() if _PLAIN_HEADER(value)}
-    values = ((name, said.get(name, unsaid)) for name, unsaid in upstream.forwards.items())
+    values = ((name, call.forwarded.get(name, unsaid)) for name, unsaid in upstream.forwards.items())
     return tuple((name, value) for name, value in values if value is not None)
 
 

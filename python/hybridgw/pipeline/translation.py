@@ -96,6 +96,7 @@ class _Through:
         if call.decision is not None:
             # The body asks for usage because the journal wants it, whether the client did or not.
             ask.include_usage = call.decision.include_usage
+            ask.prompt_tokens = call.decision.prompt_tokens
         direct_results(ask.messages)
         if self._upstream.inline_images:
             await inline_images(call, ask, self._upstream.own_media)

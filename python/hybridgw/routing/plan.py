@@ -48,6 +48,7 @@ _MODES = {
     "chat": CONVERSATIONS | {Route.COMPLETIONS},
     "completion": CONVERSATIONS | {Route.COMPLETIONS},
     "embedding": frozenset({Route.EMBEDDINGS, Route.OLLAMA_EMBED}),
+    "any": CONVERSATIONS | {Route.COMPLETIONS, Route.EMBEDDINGS, Route.OLLAMA_EMBED},
 }
 
 
@@ -294,6 +295,10 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
                 "groups": model.groups,
                 "fallbacks": model.fallbacks,
                 "context_fallbacks": model.context_fallbacks,
+                # A model that only another gateway could serve is not silently another vendor's.
+                "default_fallbacks": not all(
+                    settings.deployments[index].lacking for group in model.groups for index in group
+                ),
                 "retries": model.retries,
                 "hidden": model.hidden or name in model.hidden_aliases,
             }
@@ -342,7 +347,12 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "weight": entry.weight,
         "order": entry.order,
         "max_parallel": _most(entry, provider),
-        "routes": [int(route) for route, exchange in zip(Route, upstream.exchanges, strict=True) if exchange],
+        # What nobody here can serve might be meant for any route: its reason is told on all of them.
+        "routes": [
+            int(route)
+            for route, exchange in zip(Route, upstream.exchanges, strict=True)
+            if exchange or entry.lacking
+        ],
         "defaults": {name: value for name, value in entry.defaults.items() if name != "stream"},
         "renames": provider.renames if provider else {},
         "drops": [*(provider.drops if provider else ()), *entry.drop_params],

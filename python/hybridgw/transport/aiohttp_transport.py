@@ -236,7 +236,7 @@ class AiohttpResponse(UpstreamResponse):
 
     async def read(self) -> bytes:
         if self._failure is not None:
-            raise self._failure.with_traceback(None)
+            raise self._failure.anew()
         attempt = self._attempt
         if attempt.waiting:
             raise RuntimeError("two tasks read one response")
@@ -281,7 +281,7 @@ class AiohttpResponse(UpstreamResponse):
             self._attempt.finished()
 
     def _fail(self, failure: UpstreamError) -> UpstreamError:
-        self._failure = failure
+        self._failure = failure.anew()
         self._attempt.abort()
         self._answer.close()
         self._finish()

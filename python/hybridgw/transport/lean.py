@@ -11,7 +11,7 @@ connected, and the peer of the socket before anything is written, for kept conne
 import asyncio
 
 from hybridgw.core import Boundary, Deployment, Outcome, Timeouts
-from hybridgw.errors import BoundaryRefused, UpstreamError
+from hybridgw.errors import UpstreamError
 from hybridgw.transport.boundary import BoundaryNetworks
 from hybridgw.transport.failures import OURS, Phase, failed, refused, translate
 from hybridgw.transport.heads import render
@@ -154,7 +154,7 @@ class LeanTransport:
         began = loop.time()
         found = await self._resolver.resolve(host.host)
         addresses = [address for address in found if self._networks.classify(address) <= ceiling]
-        failure: Exception = refused(deployment.name)
+        failure: Exception | None = None
         for index, address in enumerate(addresses):
             # An address that swallows packets must leave time for the ones after it.
             share = (began + seconds - loop.time()) / (len(addresses) - index)
@@ -168,6 +168,11 @@ class LeanTransport:
                 failure = error
                 if error.errno in OURS:
                     break
-        if isinstance(failure, BoundaryRefused) and not found:
+        if not found:
             raise failed(Outcome.CONNECT_FAILED, deployment.name, "the name has no address")
-        raise failure
+        if failure is None:
+            raise refused(deployment.name)
+        try:
+            raise failure
+        finally:
+            del failure  # the error knows this frame, which must not know the error

@@ -157,6 +157,8 @@ class Ask(msgspec.Struct, kw_only=True):
     stream: bool = False
     include_usage: bool = False
     """Whether a Chat client asked for the usage of a stream."""
+    prompt_tokens: int = 0
+    """Of the request, as the gateway counted or estimated them; 0 when nobody did."""
     n: int = 1
     seed: Raw | None = None
     presence_penalty: Raw | None = None

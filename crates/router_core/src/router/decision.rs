@@ -75,7 +75,7 @@ impl Decision {
         prepared: Prepared,
     ) -> Result<Self, DecideError> {
         if prepared.steps.is_empty() {
-            return Err(nobody(&prepared.facts, prepared.refusals));
+            return Err(nobody(core, &prepared.facts, prepared.refusals));
         }
         let now = ask.now;
         let mut draws = Draws::new(ask.draw);

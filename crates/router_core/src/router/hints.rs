@@ -92,6 +92,11 @@ impl Hints {
         Ok(hints)
     }
 
+    /// Whether a header is one of these vocabularies, which no backend is sent.
+    pub(super) fn owns(name: &str) -> bool {
+        name.starts_with("x-hybridgw-") || name.starts_with("x-litellm-")
+    }
+
     fn header(&mut self, plan: &Plan, name: &str, value: &str) -> Result<(), DecideError> {
         if let Some(word) = name.strip_prefix("x-hybridgw-") {
             return self.word(plan, name, word, value);

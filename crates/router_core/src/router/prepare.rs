@@ -139,7 +139,7 @@ pub(super) fn prepare_with(
     counted: bool,
     mut refused: impl FnMut(&Step, Reason),
 ) -> Result<Prepared, DecideError> {
-    read(ask.body, &core.limits, |body, text| {
+    read(ask.body, ask.headers, &core.limits, |body, text| {
         body.require(ask.route)?;
         if let Some(reference) = text.local_reference() {
             return Err(not_fetched(ask.route, reference));
@@ -269,13 +269,24 @@ fn first_upstream(core: &Core, model: u32) -> &str {
 
 /// Why nothing at all may serve the request.
 ///
-/// What could be mended by waiting is said first: a deployment that is allowed but cannot be called
-/// is an outage, not a policy. Then what the client can mend: a shorter prompt would be served.
-pub(super) fn nobody(facts: &Facts, refusals: Refusals) -> DecideError {
+/// What the operator has to mend is said first: a deployment that is allowed but cannot be called as
+/// it is configured is no policy, and no waiting helps. Then what the client can mend: a shorter
+/// prompt would be served.
+pub(super) fn nobody(core: &Core, facts: &Facts, refusals: Refusals) -> DecideError {
     if refusals.unusable > 0 {
-        let message = "No deployment of this model can be called at present.";
-        return DecideError::new("all_unavailable", "", message)
-            .retry_after(super::admit::LONGEST_WAIT_MS);
+        let demand = facts.demand();
+        let why = facts.lineup.steps.iter().find_map(|step| {
+            let deployment = &core.plan.deployments[step.deployment as usize];
+            let meant = deployment.serves(demand.route)
+                && demand.tier.is_none_or(|tier| tier == deployment.tier)
+                && deployment.boundary <= demand.ceiling;
+            deployment.unusable.as_deref().filter(|_| meant)
+        });
+        let message = format!(
+            "The model is configured, but cannot be called: {}",
+            why.unwrap_or("no deployment of it is usable"),
+        );
+        return DecideError::new("misconfigured", "model", message);
     }
     if refusals.too_long > 0 {
         let message = format!(
