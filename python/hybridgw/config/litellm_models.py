@@ -23,6 +23,8 @@ from hybridgw.config.litellm_keys import (
     UNTHINKING,
     Fate,
 )
+from hybridgw.config.litellm_ollama import VENDORS as VENDORS_OF_OLLAMA
+from hybridgw.config.litellm_ollama import as_ollama
 from hybridgw.config.litellm_read import Reader, Values
 from hybridgw.config.providers import VENDORS, vendor_of_name
 from hybridgw.config.schema import ApiName
@@ -182,6 +184,8 @@ def _build(
             "api_version": reader.text(params, "api_version") or credential.get("api_version"),
         },
     )
+    if vendor in VENDORS_OF_OLLAMA:
+        as_ollama(draft.rest, params, reader)
     order = reader.integer(params, "order", -1000, 999_999)
     if order is None:
         order = reader.integer(info, "order", -1000, 999_999)

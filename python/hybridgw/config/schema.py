@@ -327,6 +327,8 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Anthropic: the model still takes temperature and top_p."""
     thinking: bool | None = None
     """Whether the model thinks; None when nobody said."""
+    thinking_words: bool = False
+    """Ollama: whether it is told in words how much to think; learnt from the engine."""
     vision: bool | None = None
     """Whether the model sees images; None when nobody said."""
     thoughts: ThoughtsName | None = None
@@ -354,6 +356,24 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         state = f", unusable: {self.unusable}" if self.unusable else ""
         return f"DeploymentSettings({self.name}, {self.provider}, {self.base_url}{state})"
+
+
+class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine says of the model of one deployment. None: it did not say."""
+
+    window: int | None = None
+    """Tokens of the window that it runs with now."""
+    trained: int | None = None
+    """Tokens of the largest window that the model can be run with."""
+    chosen: int | None = None
+    """Ollama: the window that the model's own file sets."""
+    thinking: bool | None = None
+    thinking_words: bool = False
+    vision: bool | None = None
+    embeds: bool | None = None
+    """Whether it makes embeddings and nothing else."""
+    digest: str = ""
+    """Ollama: of the model's file. While it stays, the rest of its page does."""
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -437,6 +457,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         TierSettings(name="cloud", boundary="external", order=2),
     )
     deployments: tuple[DeploymentSettings, ...] = ()
+    engines: dict[str, EngineFacts] = {}
+    """What was learnt from engines, by identity of the deployment. What the file says counts more."""
     models: tuple[ModelSettings, ...] = ()
     default_fallbacks: tuple[str, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -112,6 +112,8 @@ class Call:
     """Writes the answer where it is translated through the hub."""
     dropped: tuple[str, ...] = ()
     """Parameters that the backend was not told."""
+    warning: bytes = b""
+    """What the client should know of an answer that is none of an error's business."""
     images: Mapping[str, Fetched] = {}
     """Remote images that were fetched for an attempt, by URL: the next one needs them again."""
     memory: Memory | None = None

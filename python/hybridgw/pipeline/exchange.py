@@ -100,6 +100,8 @@ def _begun(call: Call) -> bool:
     return call.writer is not None and call.head_sent and call.route in _BEGUN_BY_HEARTBEATS
 
 
+_CUTS = b'"truncate":true'
+"""In a body of Ollama's, as it is written here: rather cut than refused, said the client."""
 _MESSAGES = frozenset({Route.CHAT, Route.OLLAMA_CHAT})
 """Routes with the `messages` of Chat, whose bytes may pass to an engine."""
 _BEGUN_BY_HEARTBEATS = frozenset({Route.RESPONSES, Route.MESSAGES})
@@ -149,7 +151,7 @@ async def _ask(
                 response.close()
                 request = again
                 continue
-        error = _refusal(upstream, response, answer)
+        error = _refusal(decision, upstream, response, answer)
         wait = call.patience() if error.outcome == Outcome.LOADING else 0.0
         if wait and not 0 < call.deadline_ns <= time.monotonic_ns():
             # Nobody else may answer, and the engine says that it only takes time.
@@ -184,7 +186,7 @@ async def with_rest(call: Call, decision: Decision, upstream: Upstream, first: b
         response = await _send(call, decision, upstream, request)
         if response.status != 200:
             answer = await response.read_all(_ERROR_BODY_LIMIT)
-            raise _refusal(upstream, response, answer)
+            raise _refusal(decision, upstream, response, answer)
         answers.append(await response.read_all(limit))
     try:
         return joined(answers)
@@ -230,16 +232,20 @@ async def _request(
         target, headers, body = await translation.request(body)
     else:
         target, headers = exchange.target, ()
+        call.dropped = ()
         if upstream.inline_images and decision.remote_media:
             body = await inlined_body(call, body)
         if upstream.forwards:
             headers = _forwarded(call, upstream)
             target += call.query
+        if exchange.configure is not None:
+            body, call.dropped = exchange.configure(body, upstream.backend)
+            if upstream.window and decision.prompt_tokens > upstream.window and _CUTS in body:
+                call.warning = b"context-truncated"
         if exchange.edit is not None:
             body = exchange.edit(body)
         if untold and call.plan.settings.translation.unsupported == "error":
             raise unsupported(untold[0])
-        call.dropped = ()
     if untold or decision.unheeded:
         call.dropped = tuple(dict.fromkeys((*decision.unheeded, *untold, *call.dropped)))
     kind = STREAM_REQUEST if decision.stream else JSON_REQUEST
@@ -273,12 +279,28 @@ async def _send(
     return response
 
 
-def _refusal(upstream: Upstream, response: UpstreamResponse, answer: bytes) -> UpstreamError:
+def _refusal(
+    decision: Decision, upstream: Upstream, response: UpstreamResponse, answer: bytes
+) -> UpstreamError:
     """The failure that an answer other than 200 is."""
     error = failures.failure(response.status, response.headers, answer, secrets=upstream.secrets)
     if error.outcome == Outcome.NOT_SERVED and "*" in upstream.deployment.model:
         # The client itself chose the name; the deployment serves others.
         error.outcome, error.code = Outcome.REQUEST_REJECTED, "upstream_rejected"
+    return _with_window(error, decision, upstream)
+
+
+def _with_window(error: UpstreamError, decision: Decision, upstream: Upstream) -> UpstreamError:
+    """The error; of a prompt that an engine finds too long, with what would allow it: engines name neither
+    their window nor the setting that makes it larger."""
+    if error.outcome is not Outcome.CONTEXT_EXCEEDED or not upstream.window_setting:
+        return error
+    window = f"{upstream.window} tokens" if upstream.window else "unknown size"
+    error.message += (
+        f" (the prompt has about {decision.prompt_tokens} tokens, {upstream.deployment.name} runs with a "
+        f"window of {window}; a larger one: {upstream.window_setting})"
+    )
+    error.args = (error.message,)
     return error
 
 

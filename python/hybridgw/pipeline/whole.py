@@ -12,6 +12,8 @@ from hybridgw.pipeline.exchange import failure_inside, opened, with_rest
 from hybridgw.pipeline.head import whole_head
 
 _SUCCESS = int(Outcome.SUCCESS)
+_FAR_BELOW = 0.75
+"""Of the tokens that we counted: less than this is no other way of counting."""
 _ANSWER_LIMIT = 256 * 1024 * 1024
 
 
@@ -32,6 +34,8 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
         answer = translation.whole(answer)
     elif exchange.shape is Shape.RESPONSES:
         _check_kind(answer)
+    if upstream.window_setting and upstream.window:
+        call.warning = call.warning or _window_filled(relay, upstream.window, decision.prompt_tokens)
     call.content_sent = True
     # Settled before the last byte leaves: what a client has seen complete is never missing from
     # the journal.
@@ -64,6 +68,18 @@ def _check_kind(answer: bytes) -> None:
         ) from None
     except msgspec.MsgspecError:
         pass  # half a surrogate pair, which passes
+
+
+def _window_filled(relay: Relay, window: int, expected: int) -> bytes:
+    """What an engine does not say: that it left out a part of the prompt to make it fit, or that the answer
+    ends where the window does. Empty when neither is so."""
+    usage = relay.usage
+    if usage is None:
+        return b""
+    prompt, completion = usage[0], usage[1]
+    if expected > window and prompt <= window and prompt < expected * _FAR_BELOW:
+        return b"context-truncated"
+    return b"context-full" if prompt + completion >= window else b""
 
 
 def observed(relay: Relay, body: bytes) -> bytes:

@@ -45,6 +45,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """Anthropic: the model still takes temperature and top_p."""
     thinking: bool | None = None
     """Whether the model thinks; None when nobody said."""
+    thinking_words: bool = False
+    """Ollama: whether it is told in words how much to think; others take yes and no."""
     vision: bool | None = None
     """Whether the model sees images; None when nobody said."""
     ask_usage: bool = True
@@ -96,6 +98,9 @@ class Exchange(msgspec.Struct, frozen=True):
     """Makes the translator of one exchange; None where the bytes pass through."""
     outbound: Callable[[Backend], Outbound] | None = None
     """Makes the far half of a translation through the hub."""
+    configure: Callable[[bytes, Backend], tuple[bytes, tuple[str, ...]]] | None = None
+    """Puts the deployment's configuration into a body that passes through and has other names than Chat's.
+    Returns the body, and the client's names of what is not sent."""
     edit: Callable[[bytes], bytes] | None = None
     """Takes out of a body that passes through what this backend alone must not see."""
     limit: Callable[[Backend, str], int] | None = None
@@ -138,6 +143,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """The same by Responses, where the backend has that beside Chat."""
     shape: Shape = Shape.CHAT
     """Of what `outbound` reads."""
+    configures: Mapping[Route, Callable[[bytes, Backend], tuple[bytes, tuple[str, ...]]]] = {}
+    """See `Exchange.configure`; by native route."""
     edits: Mapping[Route, Callable[[bytes], bytes]] = {}
     """See `Exchange.edit`; by native route."""
     paths: Mapping[Route, str] = {}
@@ -183,6 +190,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     templated: bool | Literal["inside"] = False
     """Whether it puts conversations through its model's template, which may take a system message only at
     the front. `inside`: unless it is external, because whoever speaks this dialect there is an engine."""
+    window_setting: str = ""
+    """What makes the window of its models larger, for people who run it."""
     own_media: tuple[str, ...] = ()
     """Beginnings of URLs of what the backend itself keeps; never fetched for it."""
     probe: str | None = "{base}/models"
@@ -201,8 +210,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         behind every path; an `outbound` has it from its `Backend`."""
         if route in self.routes:
             target = self._base(route, base_path) + self._path(route) + query
-            edit, limit = self.edits.get(route), self.limits.get(route)
-            return Exchange(target, SHAPES[route], edit=edit, limit=limit)
+            configure, edit, limit = self.configures.get(route), self.edits.get(route), self.limits.get(route)
+            return Exchange(target, SHAPES[route], configure=configure, edit=edit, limit=limit)
         if route in self.translated:
             through, translator = self.translated[route]
             return Exchange(base_path + self._path(through) + query, SHAPES[through], translator)

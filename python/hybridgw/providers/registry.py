@@ -20,6 +20,7 @@ from hybridgw.providers.gemini_request import HOSTED
 from hybridgw.providers.litert_lm import LiteRT
 from hybridgw.providers.ollama import Ollama
 from hybridgw.providers.ollama_embed import OllamaEmbed
+from hybridgw.providers.ollama_native import with_configuration
 from hybridgw.providers.responses_wire import ResponsesOutbound
 from hybridgw.providers.tgi import StopList
 from hybridgw.providers.vllm import engine_load
@@ -122,19 +123,28 @@ _ROWS = (
     ),
     _engine(
         "ollama",
-        routes=_OLLAMA | {Route.COMPLETIONS},
+        routes=_OLLAMA,
+        configures={
+            Route.OLLAMA_CHAT: with_configuration,
+            Route.OLLAMA_GENERATE: with_configuration,
+        },
         outbound=Ollama,
-        unknown={Route.COMPLETIONS: ("best_of", "echo", "logit_bias", "n", "user")},
         shape=Shape.OLLAMA,
         beside_v1=True,
         relays=is_hosted_ollama,
+        window_setting="`num_ctx` of the deployment",
         inline_images=True,
         renames=_OLD_LIMIT,
         probe="/api/version",
     ),
-    _engine("llama_server", probe="/health"),
-    _engine("llama_cpp_python", renames=_OLD_LIMIT),
-    _engine("vllm", probe="/health", load=LoadPage("/metrics", engine_load)),
+    _engine("llama_server", probe="/health", window_setting="`--ctx-size` of llama-server"),
+    _engine("llama_cpp_python", renames=_OLD_LIMIT, window_setting="`n_ctx` of the server"),
+    _engine(
+        "vllm",
+        probe="/health",
+        load=LoadPage("/metrics", engine_load),
+        window_setting="`--max-model-len` of vLLM",
+    ),
     _engine(
         "tgi",
         routes=frozenset(),

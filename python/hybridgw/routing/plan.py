@@ -17,6 +17,7 @@ from typing import Any, Literal
 import msgspec
 import orjson
 
+from hybridgw.config.informed import informed
 from hybridgw.config.privacy import scan_config
 from hybridgw.config.relays import bare_name
 from hybridgw.config.schema import DeploymentSettings, Settings
@@ -61,6 +62,10 @@ class Upstream(msgspec.Struct, frozen=True):
     """Judges such names, where they may tell somebody what he must not know."""
     secrets: tuple[str, ...]
     """Never to appear in what a client reads."""
+    window: int | None
+    """Tokens that it takes, prompt and answer."""
+    window_setting: str
+    """What makes that more, for people; empty where nothing does."""
     inline_images: bool
     """Whether remote images are fetched for it."""
     own_media: tuple[str, ...]
@@ -84,6 +89,7 @@ class Plan:
     )  # fmt: skip
 
     def __init__(self, settings: Settings, generation: int) -> None:
+        settings = informed(settings)
         self.settings = settings
         self.generation = generation
         names = _names(settings)
@@ -178,6 +184,8 @@ def _upstream(
         relays=_relays(provider, entry, boundary),
         names=names if "*" in entry.model and boundary > Boundary.DEVICE else None,
         secrets=_secrets(entry),
+        window=entry.context_window,
+        window_setting=provider.window_setting if provider else "",
         inline_images=_inlines(provider, boundary),
         own_media=provider.own_media if provider else (),
         max_inputs=entry.max_inputs or (provider.max_inputs if provider else 0),
@@ -229,6 +237,7 @@ def _backend(provider: Provider | None, entry: DeploymentSettings, boundary: Bou
         num_ctx=entry.num_ctx,
         sampling=entry.sampling,
         thinking=entry.thinking,
+        thinking_words=entry.thinking_words,
         vision=entry.vision,
         ask_usage=provider.ask_usage if provider else False,
         renames=provider.renames if provider else {},
