@@ -6,6 +6,7 @@
 //! anything start over, which is what keeps hostile text linear.
 
 use super::bytes::{after_escape, before, digits_end, get, is_mixed, is_separator};
+use super::columns;
 use super::entity::Entity;
 use super::findings::{Collector, Found, NO_PATTERN};
 use super::groups::Groups;
@@ -37,6 +38,10 @@ pub(super) struct Pass<'p, 'l> {
     pub(super) token_end: usize,
     /// Where the last token of hexadecimal digits and colons ends that was read.
     pub(super) colons: usize,
+    /// How far lines were read as headings and rows of tables.
+    pub(super) headed: usize,
+    /// Where the cells begin that were reported, in order.
+    cells: Vec<usize>,
     /// The last medical word that does not count alone: its tag and where it ends.
     pub(super) weak: (u8, usize),
 }
@@ -56,6 +61,8 @@ impl<'p, 'l> Pass<'p, 'l> {
             searched: 0,
             token_end: 0,
             colons: 0,
+            headed: 0,
+            cells: Vec::new(),
             weak: (0, 0),
         }
     }
@@ -65,8 +72,25 @@ impl<'p, 'l> Pass<'p, 'l> {
         &mut self.out.work
     }
 
+    /// Whether nothing that follows can change the answer.
+    pub(super) fn ended(&self) -> bool {
+        self.out.ended()
+    }
+
+    /// Reports what stands in a cell of a table, perhaps far behind the place at which the pass is:
+    /// when it comes there it does not count again.
+    pub(super) fn report_cell(&mut self, entity: Entity, start: usize, end: usize) {
+        if self.cells.last().is_none_or(|last| *last < start) {
+            self.report(entity, start, end);
+            self.cells.push(start);
+        }
+    }
+
     /// Reports a finding at a place of this pass's text.
     pub(super) fn report(&mut self, entity: Entity, start: usize, end: usize) {
+        if !self.cells.is_empty() && self.cells.binary_search(&start).is_ok() {
+            return;
+        }
         let (start, end) = match self.layer {
             Some(layer) => layer.original(start, end),
             None => (start, end),
@@ -250,11 +274,21 @@ impl<'p, 'l> Pass<'p, 'l> {
 
     fn word(&mut self, hit: &Hit) {
         match hit.entity {
-            Entity::Passport => recognizers::passport::find(self, hit),
+            Entity::Passport => {
+                columns::find(self, hit);
+                recognizers::passport::find(self, hit);
+            }
             Entity::Medical => recognizers::medical::find(self, hit),
             Entity::Confidential => recognizers::confidential::find(self, hit),
             Entity::ApiKey => recognizers::api_key::find(self, hit),
             Entity::PrivateKey => recognizers::private_key::find(self, hit),
+            Entity::Credential => {
+                if recognizers::credential::is_name(hit) {
+                    columns::find(self, hit);
+                }
+                recognizers::credential::find(self, hit);
+            }
+            Entity::Ssn => columns::find(self, hit),
             _ => {}
         }
     }
@@ -271,6 +305,7 @@ impl<'p, 'l> Pass<'p, 'l> {
         let next = get(text, end);
         match next {
             b'.' if length <= 3 && recognizers::ip::find_v4(self, start) => return,
+            b':' if recognizers::credential::find_bot(self, start, end) => return,
             b':' | b'a'..=b'f' | b'A'..=b'F' if recognizers::ip::find_v6(self, start) => return,
             _ if get(text, start.wrapping_sub(1)) == b':'
                 && recognizers::ip::find_v6(self, start) =>

@@ -109,7 +109,7 @@ fn token(text: &[u8], at: usize) -> (usize, usize, usize) {
     (end, digits, letters)
 }
 
-fn is_number(token: &[u8], digits: usize, letters: usize) -> bool {
+pub(in crate::sensitivity) fn is_number(token: &[u8], digits: usize, letters: usize) -> bool {
     let capitals = token.iter().filter(|it| it.is_ascii_uppercase()).count();
     let first = token.first().copied().unwrap_or(0);
     match letters {
