@@ -81,7 +81,6 @@ static PASSPORTS: List = List::new(&[
 ]);
 static PASSWORDS: List = List::new(&[
     "kennwort",
-    "pass",
     "passcode",
     "passphrase",
     "passwd",
@@ -110,7 +109,12 @@ impl Columns {
 
     /// Adds a name; answers whether it may be one.
     fn add(&mut self, name: &[u8]) -> bool {
-        if name.len() > NAME || self.count == MOST {
+        let plain = |byte: &u8| {
+            byte.is_ascii_alphanumeric()
+                || !byte.is_ascii()
+                || matches!(byte, b' ' | b'_' | b'-' | b'.' | b'/' | b'#')
+        };
+        if name.len() > NAME || self.count == MOST || !name.iter().all(plain) {
             return false;
         }
         let kind = kind_of(name);
@@ -184,7 +188,9 @@ fn lines(pass: &mut Pass<'_, '_>, begin: usize, end: usize) {
             return;
         }
     }
-    if !columns.any || columns.count < 2 {
+    // A line of a program ends with the mark.
+    let open = matches!(mark, b',' | b';') && line.trim_ascii_end().ends_with(&[mark]);
+    if !columns.any || columns.count < 2 || open {
         return;
     }
     let mut at = end + 1;
@@ -455,9 +461,7 @@ fn cell(pass: &mut Pass<'_, '_>, kind: Entity, from: usize, to: usize) {
             (digits + letters == value.len() && passport::is_number(value, digits, letters))
                 .then_some(kind)
         }
-        Entity::Credential => {
-            (!value.contains(&b' ') && credential::is_secret(value)).then_some(kind)
-        }
+        Entity::Credential => credential::is_cell(value).then_some(kind),
         _ => number(kind, value),
     };
     if let Some(kind) = found {

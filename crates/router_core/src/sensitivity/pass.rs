@@ -5,7 +5,7 @@
 //! the order of the text, and where a number was recognised the next cue is behind it; no cue makes
 //! anything start over, which is what keeps hostile text linear.
 
-use super::bytes::{after_escape, before, digits_end, get, is_mixed, is_separator};
+use super::bytes::{after_escape, before, digits_end, get, is_control, is_mixed, is_separator};
 use super::columns;
 use super::entity::Entity;
 use super::findings::{Collector, Found, NO_PATTERN};
@@ -38,6 +38,8 @@ pub(super) struct Pass<'p, 'l> {
     pub(super) token_end: usize,
     /// Where the last token of hexadecimal digits and colons ends that was read.
     pub(super) colons: usize,
+    /// How far objects were read as keys.
+    pub(super) object: usize,
     /// How far lines were read as headings and rows of tables.
     pub(super) headed: usize,
     /// Where the cells begin that were reported, in order.
@@ -61,6 +63,7 @@ impl<'p, 'l> Pass<'p, 'l> {
             searched: 0,
             token_end: 0,
             colons: 0,
+            object: 0,
             headed: 0,
             cells: Vec::new(),
             weak: (0, 0),
@@ -169,7 +172,7 @@ impl<'p, 'l> Pass<'p, 'l> {
             let at = runs.trailing_zeros() as usize;
             runs &= runs - 1;
             if base + at >= self.consumed {
-                self.digits(base + at);
+                self.digits(base + at, plan);
             }
         }
         carry.digit = found.digit >> 63 == 1;
@@ -211,6 +214,11 @@ impl<'p, 'l> Pass<'p, 'l> {
             marks &= marks - 1;
             match get(text, base + at) {
                 b'@' => recognizers::email::find(self, base + at),
+                byte if is_control(byte) => {
+                    if plan.folds && shadow::is_hidden(text, base + at) {
+                        plan.region(text, base + at);
+                    }
+                }
                 byte => {
                     if byte == b'\\' {
                         match at {
@@ -294,7 +302,7 @@ impl<'p, 'l> Pass<'p, 'l> {
     }
 
     /// A group of digits begins at `start`.
-    fn digits(&mut self, start: usize) {
+    fn digits(&mut self, start: usize, plan: &mut Plan) {
         let text = self.text;
         let end = digits_end(text, start, 40);
         self.out.work += (end - start) as u64;
@@ -313,6 +321,9 @@ impl<'p, 'l> Pass<'p, 'l> {
                 return
             }
             _ => {}
+        }
+        if length == 2 && plan.decodes {
+            plan.pairs(text, start, &mut self.out.work);
         }
         if length == 4 && recognizers::spread::find(self, start) {
             return;

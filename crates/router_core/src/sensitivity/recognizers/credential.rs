@@ -260,13 +260,25 @@ pub(in crate::sensitivity) fn is_secret(value: &[u8]) -> bool {
     let format = marks == 1
         && digits == 0
         && (value.contains(&b'%') || matches!(small[small.len() - 1], b'!' | b'?' | b'*'));
-    let named = small.starts_with(b"test") && value.len() < 10
-        || small.starts_with(b"sha") && value.len() < 10;
+    let types: [&[u8]; 7] = [b"test", b"sha", b"uint", b"int", b"float", b"base", b"utf"];
+    let manual = small.strip_prefix(b"password".as_slice());
+    let numbered = |it: &&[u8]| {
+        small
+            .strip_prefix(*it)
+            .is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit))
+    };
+    let named = value.len() < 11 && types.iter().any(|it| numbered(it))
+        || manual.is_some_and(|it| it.len() < 4 && it.iter().all(u8::is_ascii_digit));
     !format
         && !named
         && !PLACEHOLDERS
             .iter()
             .any(|it| memchr::memmem::find(small, it).is_some())
+}
+
+/// Whether a cell of a column of passwords could be one.
+pub(in crate::sensitivity) fn is_cell(value: &[u8]) -> bool {
+    !value.contains(&b' ') && is_secret(value) && !is_expression(value, 0, false)
 }
 
 /// Whether a value without quotation marks is a piece of a program: a call, a path of names, a number, a
@@ -299,7 +311,7 @@ fn is_expression(value: &[u8], next: u8, code: bool) -> bool {
             || value.contains(&b'_') && !mixed
             || !value.iter().any(u8::is_ascii_digit))
         || value.iter().all(|it| is_word(*it) || *it == b'-') && digits == 0
-        || value[0] == b'/'
+        || matches!(value[0], b'/' | b'*' | b'-' | b'!')
         || value.starts_with(b"./")
 }
 
