@@ -274,6 +274,9 @@ impl<'p, 'l> Pass<'p, 'l> {
         if !is_mixed(self.text, start) {
             return;
         }
+        if recognizers::passport::find_zone(self, start) {
+            return;
+        }
         recognizers::api_key::find_token(self, start);
         if plan.decodes {
             plan.token(self.text, start, &mut self.out.work);

@@ -467,6 +467,8 @@ const HOSTILE: &[&str] = &[
     "аа",
     "pаа",
     "NAA3ADEA",
+    "L898902C36UTO7408122F1204159ZE184226B<<<<<10",
+    "AB1<<<<<<",
     "H4sIAAAA",
     "IBAN",
     " ",

@@ -34,12 +34,7 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize) -> boo
     let mut apart = false;
     while have < digits.len() {
         let stop = digits_end(text, at, 7);
-        let fits = match (have, stop - at) {
-            (0 | 4 | 8 | 12, SIZE) => true,
-            (4, 6) => true,
-            (10, 5) => true,
-            _ => false,
-        };
+        let fits = matches!((have, stop - at), (0 | 4 | 8 | 12, SIZE) | (4, 6) | (10, 5));
         if !fits {
             return false;
         }
