@@ -174,9 +174,6 @@ FORMATS: dict[str, Writer] = {
     "code": _code,
 }
 
-NEED_HEADING = ("ssn", "passport", "credential")
-"""Kinds that are told by their heading; a format without one carries it in each row."""
-
 
 def files(kind: str, form: str, count: int, seed: int) -> Iterator[tuple[Sample, Sample]]:
     """`count` files of a format with a value of `kind`, and each without it."""
@@ -236,7 +233,8 @@ def page(document: dict[str, Any]) -> list[str]:
     rows = document["rows"]
     forms = list(dict.fromkeys(it["format"] for it in rows))
     lines = [
-        f"\nFiles, {document['each']} of each kind and format, seed {document['seed']}: recall / precision.\n",
+        f"\nFiles, {document['each']} of each kind and format, seed {document['seed']}: "
+        "recall / precision.\n",
         "| kind | " + " | ".join(forms) + " |",
         "| --- |" + " --: |" * len(forms),
     ]

@@ -163,8 +163,9 @@ pub(super) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
     if let Some(tag) = cell_of(line, hit.start - begin) {
         return html(pass, begin + tag);
     }
-    if let Some(open) = opening(line, hit.start - begin) {
-        if bracketed(pass, begin + open) {
+    *pass.work() += (hit.start - least) as u64;
+    if let Some(open) = opening(&text[least..hit.start]) {
+        if bracketed(pass, least + open) {
             return;
         }
     }
@@ -269,7 +270,7 @@ fn trimmed(text: &[u8], mut from: usize, mut to: usize) -> (usize, usize) {
     let outside = |byte: u8| {
         matches!(
             byte,
-            b' ' | b'\t' | b'\r' | b'"' | b'\'' | b'`' | b'*' | b'|'
+            b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'*' | b'|'
         )
     };
     while from < to && outside(text[from]) {
@@ -281,13 +282,16 @@ fn trimmed(text: &[u8], mut from: usize, mut to: usize) -> (usize, usize) {
     (from, to)
 }
 
-/// Where the list in brackets begins that the word at `at` of `line` is a member of.
-fn opening(line: &[u8], at: usize) -> Option<usize> {
+/// Where the list in brackets begins that goes on to the end of `line`.
+fn opening(line: &[u8]) -> Option<usize> {
     let inside = |byte: u8| {
         byte.is_ascii_alphanumeric()
-            || matches!(byte, b'_' | b',' | b' ' | b'"' | b'\'' | b'`' | b'.' | b'-')
+            || matches!(
+                byte,
+                b'_' | b',' | b' ' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'.' | b'-'
+            )
     };
-    let open = line[..at].iter().rposition(|byte| !inside(*byte))?;
+    let open = line.iter().rposition(|byte| !inside(*byte))?;
     matches!(line[open], b'(' | b'[').then_some(open + 1)
 }
 

@@ -267,7 +267,7 @@ pub(in crate::sensitivity) fn is_secret(value: &[u8]) -> bool {
             .strip_prefix(*it)
             .is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit))
     };
-    let named = value.len() < 11 && types.iter().any(|it| numbered(it))
+    let named = value.len() < 11 && types.iter().any(numbered)
         || manual.is_some_and(|it| it.len() < 4 && it.iter().all(u8::is_ascii_digit));
     !format
         && !named
