@@ -62,7 +62,7 @@ FILES = {
     "list": "4716, 2938, 5501, 7768",
     "iban with tabs": "DE84\t7125\t0834\t9065\t1382\t74",
     "iban with wide spaces": "DE84  7125  0834  9065  1382  74",
-    "machine readable zone": "P<UTOERIKSSON<<ANNA<MARIA" + "<" * 19 + "\nL898902C36UTO7408122F1204159ZE184226B<<<<<10",
+    "machine readable zone": "P<UTOERIKSSON<<ANNA<MARIA\nL898902C36UTO7408122F1204159ZE184226B<<<<<10",
     "pgp": "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQOYBGVx8a0BCACq2mPz7Kd0vJ3sY1wQnR5t",
     "jwk": f'{{"kty":"OKP","crv":"Ed25519","d":"{"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"}}',
     "database address": f"postgres://app:{WORD}@db.internal:5432/main",
