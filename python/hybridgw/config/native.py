@@ -32,6 +32,7 @@ from hybridgw.config.common import (
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.models import generated, grouped
 from hybridgw.config.schema import (
+    ApiName,
     BoundaryName,
     DeploymentSettings,
     ModelSettings,
@@ -101,6 +102,10 @@ class NativeDeployment(Section, frozen=True, kw_only=True):
         msgspec.field(default_factory=dict)
     )
     drop_params: Annotated[tuple[str, ...], Meta(description="Parameters that are removed.")] = ()
+    drop_refused: Annotated[
+        bool | None, Meta(description="Whether a refused parameter is left out; as translation.drop_refused.")
+    ] = None
+    max_inputs: Annotated[Count, Meta(description="Inputs of one embeddings call; 0 = as known.")] = 0
     timeouts: NativeTimeouts = NativeTimeouts()
     proxy: Annotated[str | None, Meta(description="HTTP proxy; only for boundary external.")] = None
     tls_verify: Annotated[bool, Meta(description="Whether the server's certificate is checked.")] = True
@@ -109,6 +114,7 @@ class NativeDeployment(Section, frozen=True, kw_only=True):
     max_output_tokens: Annotated[Tokens | None, Meta(description="Limit sent where one is demanded.")] = None
     num_ctx: Annotated[Tokens | None, Meta(description="Ollama: the window the model runs with.")] = None
     api_version: Annotated[str | None, Meta(description="Azure: the version of its API.")] = None
+    api: Annotated[ApiName, Meta(description="OpenAI: the protocol that its server is asked by.")] = "auto"
     sampling: Annotated[bool, Meta(description="Anthropic: it still takes temperature and top_p.")] = False
     thinking: Annotated[bool | None, Meta(description="Whether the model thinks, if known.")] = None
     vision: Annotated[bool | None, Meta(description="Whether the model sees images, if known.")] = None
@@ -236,6 +242,8 @@ def _draft(
             "extra_headers": entry.headers,
             "extra_body": entry.extra_body,
             "drop_params": entry.drop_params,
+            "drop_refused": entry.drop_refused,
+            "max_inputs": entry.max_inputs,
             "timeouts": limits,
             "answer_timeout": limits.total,
             "proxy": entry.proxy,
@@ -246,6 +254,7 @@ def _draft(
             "max_output_tokens": entry.max_output_tokens,
             "num_ctx": entry.num_ctx,
             "api_version": entry.api_version,
+            "api": entry.api,
             "sampling": entry.sampling,
             "thinking": entry.thinking,
             "vision": entry.vision,

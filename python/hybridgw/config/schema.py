@@ -26,6 +26,7 @@ LevelName = Literal["public", "internal", "regulated"]
 StrategyName = Literal["weighted", "priority", "least_busy", "latency", "usage", "cost"]
 ModeName = Literal["chat", "completion", "embedding", "any"]
 ThoughtsName = Literal["reasoning_content", "reasoning"]
+ApiName = Literal["auto", "chat", "responses"]
 SourceKind = Literal["native", "litellm", "agent", "discovery", "demo"]
 
 
@@ -43,6 +44,10 @@ class ServerSettings(Section, frozen=True, kw_only=True):
         Literal["fork", "spawn"], Meta(description="How worker processes are started.")
     ] = "fork"
     max_body: Annotated[Size, Meta(description="Largest request body.")] = 20 * 1024 * 1024
+    max_bodies: Annotated[
+        Size,
+        Meta(description="Bytes of request bodies per worker; 0 = an eighth of the memory over all workers."),
+    ] = 0
     drain: Annotated[Seconds, Meta(description="Time for running requests after SIGTERM.")] = 30.0
     header_timeout: Annotated[Interval, Meta(description="Time for a client to send its headers.")] = 30.0
     body_timeout: Annotated[Interval, Meta(description="Time for a client to send its whole body.")] = 60.0
@@ -198,8 +203,12 @@ class TransportSettings(Section, frozen=True, kw_only=True):
     """Connections to upstreams."""
 
     max_connections: Annotated[
-        int, Meta(ge=1, le=65536, description="Open connections per deployment and worker.")
-    ] = 512
+        int,
+        Meta(ge=0, le=65536, description="Connections per upstream host and worker; 0 = no own limit."),
+    ] = 0
+    connection_wait: Annotated[
+        Seconds, Meta(description="How long a request waits for one of them when all are in use.")
+    ] = 1.0
     idle_expiry: Annotated[Seconds, Meta(description="An idle connection is closed after this.")] = 30.0
     dns_ttl: Annotated[Seconds, Meta(description="How long a resolved address is used.")] = 10.0
 
@@ -211,6 +220,10 @@ class TranslationSettings(Section, frozen=True, kw_only=True):
         Literal["drop", "error"],
         Meta(description="What becomes of a parameter that a backend does not know."),
     ] = "drop"
+    drop_refused: Annotated[
+        bool,
+        Meta(description="Whether a request is sent once more without a parameter that its backend refused."),
+    ] = False
     fetch_images: Annotated[
         bool, Meta(description="Whether remote images are fetched for backends that cannot.")
     ] = True
@@ -279,10 +292,15 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Request parameters that replace the client's."""
     drop_params: tuple[str, ...] = ()
     """Top-level request members that are removed."""
+    drop_refused: bool | None = None
+    """Whether a request is sent once more without a parameter of the client's that the backend refused by
+    name; None: as `translation.drop_refused` says."""
     timeouts: Timeouts = Timeouts()
     """Limits of a stream, already merged."""
     answer_timeout: float = 600.0
     """Seconds for a whole answer that is not a stream; it has no first token to wait for."""
+    max_inputs: int = 0
+    """Inputs of one request for embeddings that it takes; more are asked in several. 0: what is known."""
     retries: int | None = None
     proxy: str | None = None
     tls_verify: bool = True
@@ -296,6 +314,9 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Ollama: the one window that the model is run with. Another one would reload it."""
     api_version: str | None = None
     """Azure: asked for behind every path."""
+    api: ApiName = "auto"
+    """OpenAI: by which of its two protocols the model is asked. `auto`: in the client's own; clients of
+    other dialects by Responses where OpenAI itself serves a model that thinks, else by Chat."""
     sampling: bool = False
     """Anthropic: the model still takes temperature and top_p."""
     thinking: bool | None = None
@@ -306,6 +327,8 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the model sees images; None when nobody said."""
     thoughts: ThoughtsName | None = None
     """The member in which it wants thoughts of earlier turns back; None: what its kind takes."""
+    mock: str | None = None
+    """An answer given instead of asking the upstream: nothing is ever sent there."""
     relayed: tuple[str, ...] = ()
     """Ollama, where clients choose the model: the names that it would pass on to a cloud."""
     mode: ModeName = "chat"
@@ -377,6 +400,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     where: str
     key: str
     message: str
+    about: Literal["security", "money"] | None = None
+    """A function of this kind is asked for and not there: to be said where nobody overlooks it."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -431,5 +456,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[ModelSettings, ...] = ()
     default_fallbacks: tuple[str, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    accept_ignored: tuple[str, ...] = ()
+    """Security functions of the file that are known to be ignored, by their keys."""
     notices: tuple[Notice, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -62,6 +62,28 @@ def check_reload(before: Settings, after: Settings) -> None:
         )
 
 
+def check_ignored(settings: Settings, host: str) -> None:
+    """ConfigError where others than this machine can call and the file asks for a lock that is not here.
+    `accept_ignored` names the keys of those that may be missing."""
+    if _is_loopback(host):
+        return
+    for notice in settings.notices:
+        if notice.about != "security" or accepted(settings, notice.key):
+            continue
+        name = notice.key.rpartition(".")[2]
+        raise ConfigError(
+            notice.where,
+            notice.key,
+            f"is a security function that this gateway does not have, and {host} is open to others",
+            f"listen on 127.0.0.1, or write below `hybridgw:`  accept_ignored: [{name}]",
+        )
+
+
+def accepted(settings: Settings, key: str) -> bool:
+    """Whether the file says that this key may be ignored: by its whole path, or by its last part."""
+    return key in settings.accept_ignored or key.rpartition(".")[2] in settings.accept_ignored
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -86,6 +108,7 @@ def again(info: RuntimeInfo, current: Settings) -> Settings:
         settings = resolve(info.config_path, before=current)
         check_exposure(settings, info.host)
         check_reload(current, settings)
+        check_ignored(settings, info.host)
         return settings
     settings = discovered(info.allow_cloud, current)
     if settings.deployments:

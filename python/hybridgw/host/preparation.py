@@ -19,7 +19,7 @@ from hybridgw.config.errors import ConfigError
 from hybridgw.config.schema import Settings
 from hybridgw.host import listener, publication, runtime
 from hybridgw.host.admission import admit, slots_for
-from hybridgw.host.configure import check_exposure, discovered, resolve, state_folder
+from hybridgw.host.configure import check_exposure, check_ignored, discovered, resolve, state_folder
 from hybridgw.host.console import say
 from hybridgw.host.demo import DemoUpstreams, demo_settings
 from hybridgw.host.limits import raise_descriptor_limit
@@ -63,6 +63,7 @@ def prepare(
     try:
         settings = resolve(config_path)
         check_exposure(settings, host or settings.server.host)
+        check_ignored(settings, host or settings.server.host)
         admit(settings)
         folder = state_folder(settings)
     except ConfigError as error:

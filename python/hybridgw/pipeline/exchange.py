@@ -4,17 +4,21 @@ import time
 
 import msgspec
 
-from hybridgw.core import Boundary, Outcome, Route
+from hybridgw.core import Boundary, Outcome, Route, Shape
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.decoded import decoded
+from hybridgw.pipeline.divided import joined, most_of, pieces
 from hybridgw.pipeline.images import inlined_body
-from hybridgw.pipeline.translation import Translation, asked
+from hybridgw.pipeline.translation import Translation, asked, translation_of, unsupported
 from hybridgw.providers import Exchange, provider_named
 from hybridgw.providers.failures import failure, hide
+from hybridgw.providers.openai_models import thinks
+from hybridgw.providers.refusals import Without, refused
 from hybridgw.providers.templated import edited
 from hybridgw.routing.plan import Upstream
+from hybridgw.routing.protocols import FOREIGN
 from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, UpstreamRequest, UpstreamResponse
 
 # Looking a member up by number costs more in the enumeration itself.
@@ -23,12 +27,53 @@ _ERROR_BODY_LIMIT = 1024 * 1024
 _LEAST = 0.001
 
 
-def exchange_of(call: Call, upstream: Upstream) -> Exchange:
+async def opened(
+    call: Call, decision: Decision, permit: Permit, upstream: Upstream
+) -> tuple[Exchange, Translation | None, UpstreamResponse]:
+    """Ask the deployment of this permit; how it was asked, and its answer, of which the head says 200.
+
+    A server that imitates OpenAI without its Responses is asked once more, by Chat, and if it answers
+    always so from then on: nothing was sent to the client, and nothing was done upstream."""
+    exchange = exchange_of(call, upstream, permit)
+    translation = translation_of(call, upstream, exchange)
+    try:
+        return exchange, translation, await _ask(call, decision, permit, upstream, exchange, translation)
+    except UpstreamError as error:
+        chat = _apart(upstream) if _lacks_responses(call, upstream, exchange, error) else None
+        if chat is None:
+            raise
+    call.back(time.monotonic_ns())
+    response, call.response = call.response, None
+    if response is not None:
+        response.close()
+    translation = translation_of(call, upstream, chat)
+    answer = await _ask(call, decision, permit, upstream, chat, translation)
+    call.worker.chat_only.add(upstream.deployment.id)
+    return chat, translation, answer
+
+
+_NO_SUCH_ROUTE = frozenset({404, 405, 501})
+
+
+def _lacks_responses(call: Call, upstream: Upstream, exchange: Exchange, error: UpstreamError) -> bool:
+    return (
+        upstream.may_lack_responses
+        and call.route is Route.RESPONSES
+        and exchange.outbound is None
+        and error.status in _NO_SUCH_ROUTE
+    )
+
+
+def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
     """How this deployment serves the route. The native side permits no other deployment."""
     exchange = upstream.exchanges[call.route]
     if exchange is None:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
-    if exchange.outbound is None and (call.astray or _begun(call)):
+    if upstream.thinking is not None and call.route in FOREIGN and thinks(permit.model):
+        return upstream.thinking
+    if upstream.may_lack_responses and _known_without(call, upstream):
+        return _apart(upstream) or exchange
+    if exchange.outbound is None and (call.astray or _begun(call) or _converted(call)):
         apart = _apart(upstream)
         if apart is not None:
             return apart
@@ -36,6 +81,15 @@ def exchange_of(call: Call, upstream: Upstream) -> Exchange:
             message = "the backend of this model takes `messages` here; send `input` to /v1/responses"
             raise RequestError("unsupported_parameter", message, field="input")
     return exchange
+
+
+def _converted(call: Call) -> bool:
+    """Whether the request says something that this backend understands in other words only."""
+    return call.permit is not None and call.permit.converted
+
+
+def _known_without(call: Call, upstream: Upstream) -> bool:
+    return call.route is Route.RESPONSES and upstream.deployment.id in call.worker.chat_only
 
 
 def _begun(call: Call) -> bool:
@@ -56,10 +110,10 @@ def _apart(upstream: Upstream) -> Exchange | None:
     provider = provider_named(upstream.deployment.provider)
     if provider is None or provider.outbound is None:
         return None
-    return Exchange(upstream.deployment.target.path, provider.shape, outbound=provider.outbound)
+    return provider.by_chat(upstream.deployment.target.path)
 
 
-async def open_exchange(
+async def _ask(
     call: Call,
     decision: Decision,
     permit: Permit,
@@ -67,14 +121,108 @@ async def open_exchange(
     exchange: Exchange,
     translation: Translation | None,
 ) -> UpstreamResponse:
-    """Send the request of this permit. A status other than 200 is read and raised."""
+    """Send the request of this permit. A status other than 200 is read and raised; but where it refuses a
+    member that need not be sent (`providers.refusals`), the request is sent once more without it."""
     if upstream.relays is not None or upstream.names is not None:
         _check_name(upstream, permit.model)
-    body = permit.body()
+    said = decision.drop_refused
+    may_leave = upstream.drop_refused if said is None else said
+    known = permit.refused(time.monotonic_ns())
+    learnt = 0
+    request = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
+    if exchange.shape is Shape.EMBEDDINGS:
+        request = _first_piece(call, upstream, request)
+    while True:
+        response = await _send(call, decision, upstream, request)
+        if response.status == 200:
+            if learnt:
+                permit.refuse(learnt, time.monotonic_ns())
+            return response
+        answer = await response.read_all(_ERROR_BODY_LIMIT)
+        bit = refused(response.status, answer) & ~(known | learnt)
+        if bit:
+            learnt |= bit
+            less = known | learnt
+            again = await _request(call, decision, permit, upstream, exchange, translation, less, may_leave)
+            if again.body != request.body:
+                response.close()
+                request = again
+                continue
+        error = _with_window(
+            failure(response.status, response.headers, answer, secrets=upstream.secrets), decision, upstream
+        )
+        most = most_of(error) if exchange.shape is Shape.EMBEDDINGS else 0
+        if not most or upstream.deployment.id in call.worker.most_inputs:
+            raise error
+        call.worker.most_inputs[upstream.deployment.id] = most
+        request = _first_piece(call, upstream, request)
+        if not call.rest:
+            raise error
+        response.close()
+
+
+def _first_piece(call: Call, upstream: Upstream, request: UpstreamRequest) -> UpstreamRequest:
+    """What is to be sent first of a request for embeddings; `call.rest` is the rest of it."""
+    most = call.worker.most_inputs.get(upstream.deployment.id) or upstream.max_inputs
+    first, *rest = [_with(request, body) for body in pieces(request.body, most)]
+    call.rest = tuple(rest)
+    return first
+
+
+def _with(request: UpstreamRequest, body: bytes) -> UpstreamRequest:
+    return UpstreamRequest(request.method, request.target, request.headers, body)
+
+
+async def with_rest(call: Call, decision: Decision, upstream: Upstream, first: bytes, limit: int) -> bytes:
+    """The whole answer to a request that was divided, of which `first` is the first piece's."""
+    answers = [first]
+    for request in call.rest:
+        response = await _send(call, decision, upstream, request)
+        if response.status != 200:
+            answer = await response.read_all(_ERROR_BODY_LIMIT)
+            raise failure(response.status, response.headers, answer, secrets=upstream.secrets)
+        answers.append(await response.read_all(limit))
+    try:
+        return joined(answers)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise UpstreamError(
+            Outcome.MALFORMED, "the upstream's answer holds no embeddings", status=200
+        ) from None
+
+
+async def _request(
+    call: Call,
+    decision: Decision,
+    permit: Permit,
+    upstream: Upstream,
+    exchange: Exchange,
+    translation: Translation | None,
+    refuses: int,
+    may_leave: bool,
+) -> UpstreamRequest:
+    """The request for a backend that `refuses` some members."""
+    less = Without.of(refuses, may_leave)
+    untold = permit.untold() or []
+    limit = exchange.limit
+    if limit is not None and permit.says("max_tokens"):
+        limit = None
+    if less is not None:
+        untold += [name for name in less.leave if permit.says(name)]
+    if less is None and limit is None:
+        body = permit.body()
+    else:
+        leave, withhold, renames = (less.leave, less.withhold, less.renames) if less else ([], [], [])
+        # A limit of null is none.
+        body = permit.body(leave if limit is None else [*leave, "max_tokens"], withhold, renames)
+    if limit is not None:
+        # A body is an object, and never empty: it names a model.
+        body = body.rstrip()[:-1] + b',"max_tokens":%d}' % limit(upstream.backend, permit.model)
     if decision.late_system and exchange.outbound is None and _needs_one_system(call, upstream):
         body = asked(edited, body)
     headers: Headers
     if translation is not None:
+        if less is not None:
+            translation.less(less.backend(upstream.backend, permit.says))
         target, headers, body = await translation.request(body)
     else:
         target, headers = exchange.target, ()
@@ -83,12 +231,24 @@ async def open_exchange(
         if upstream.forwards:
             headers = _forwarded(call, upstream)
             target += call.query
+        call.dropped = ()
         if exchange.configure is not None:
             body, call.dropped = exchange.configure(body, upstream.backend)
             if upstream.window and decision.prompt_tokens > upstream.window and _CUTS in body:
                 call.warning = b"context-truncated"
         if exchange.edit is not None:
             body = exchange.edit(body)
+        if untold and call.plan.settings.translation.unsupported == "error":
+            raise unsupported(untold[0])
+    if untold or decision.unheeded:
+        call.dropped = tuple(dict.fromkeys((*decision.unheeded, *untold, *call.dropped)))
+    kind = STREAM_REQUEST if decision.stream else JSON_REQUEST
+    return UpstreamRequest("POST", target, kind + headers, body)
+
+
+async def _send(
+    call: Call, decision: Decision, upstream: Upstream, request: UpstreamRequest
+) -> UpstreamResponse:
     stream = decision.stream
     timeouts = upstream.stream_timeouts if stream else upstream.whole_timeouts
     patience = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms
@@ -101,18 +261,10 @@ async def open_exchange(
         )
     call.leave(now)
     sent = await call.worker.transport.send(
-        _BOUNDARIES[decision.ceiling],
-        upstream.deployment,
-        UpstreamRequest("POST", target, (STREAM_REQUEST if stream else JSON_REQUEST) + headers, body),
-        timeouts,
+        _BOUNDARIES[decision.ceiling], upstream.deployment, request, timeouts
     )
     call.response = sent
     response = call.response = await decoded(sent)
-    if response.status != 200:
-        answer = await response.read_all(_ERROR_BODY_LIMIT)
-        raise _with_window(
-            failure(response.status, response.headers, answer, secrets=upstream.secrets), decision, upstream
-        )
     return response
 
 

@@ -24,20 +24,9 @@ from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal, catalogue
 from hybridgw.providers import CONVERSATIONS, Backend, Exchange, Provider, provider_named
+from hybridgw.routing.owned import owned_keys, unheeded_keys
+from hybridgw.routing.protocols import exchanges_of, may_lack_responses
 from hybridgw.routing.wildcards import ChosenNames
-
-# Members of a request body that belong to the gateway and never travel upstream. `hybridgw` is
-# ours; the others are what clients of a LiteLLM Proxy put at the top level through `extra_body`.
-OWNED_KEYS = (
-    "hybridgw", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks",
-    "disable_fallbacks", "num_retries", "max_retries", "timeout", "stream_timeout", "tags",
-    "guardrails", "cache", "drop_params", "allowed_openai_params", "litellm_session_id",
-    "litellm_trace_id", "litellm_call_id", "include_fallback_errors", "mock_response",
-    "mock_timeout", "mock_testing_fallbacks", "mock_testing_context_fallbacks",
-    "mock_testing_context_window_fallbacks", "mock_testing_content_policy_fallbacks",
-    "mock_testing_rate_limit_error", "api_base", "base_url", "api_key", "api_version",
-    "custom_llm_provider", "extra_headers",
-)  # fmt: skip
 
 _BOUNDARIES = {
     "device": Boundary.DEVICE,
@@ -81,13 +70,22 @@ class Upstream(msgspec.Struct, frozen=True):
     """Whether remote images are fetched for it."""
     own_media: tuple[str, ...]
     """Beginnings of URLs that are not."""
+    max_inputs: int
+    """Inputs of one request for embeddings that it takes; 0: any number, as far as is known."""
+    drop_refused: bool
+    """Whether parameters of the client's are left out once the backend has refused them by name."""
+    thinking: Exchange | None = None
+    """For models that clients choose by name: how one that thinks is asked by other dialects."""
+    may_lack_responses: bool = False
+    """It is asked by Responses because its provider has that, but nobody knows whether this server does."""
 
 
 class Plan:
     """One generation. Immutable once built."""
 
     __slots__ = (
-        "generation", "key_digests", "listed", "native", "observing", "queues", "settings", "upstreams",
+        "generation", "key_digests", "listed", "litellm", "native", "observing", "queues", "settings",
+        "upstreams",
     )  # fmt: skip
 
     def __init__(self, settings: Settings, generation: int) -> None:
@@ -96,11 +94,13 @@ class Plan:
         self.generation = generation
         names = _names(settings)
         self.upstreams = tuple(
-            _upstream(index, entry, names) for index, entry in enumerate(settings.deployments)
+            _upstream(index, entry, names, settings) for index, entry in enumerate(settings.deployments)
         )
         self.native = orjson.dumps(_native(settings, self.upstreams, generation))
         self.observing = settings.privacy.mode == "observe"
         """Whether levels are only reported."""
+        self.litellm = settings.source.kind == "litellm"
+        """Whether clients expect a LiteLLM Proxy, and read its headers."""
         self.listed = _listed(settings)
         self.queues = _queues(settings)
         self.key_digests = _principals(settings)
@@ -134,7 +134,9 @@ def _names(settings: Settings) -> ChosenNames | None:
     return ChosenNames(settings.privacy)
 
 
-def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) -> Upstream:
+def _upstream(
+    index: int, entry: DeploymentSettings, names: ChosenNames | None, settings: Settings
+) -> Upstream:
     provider = provider_named(entry.provider)
     try:
         target = Target.parse(entry.base_url)
@@ -162,15 +164,14 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
         proxy=entry.proxy,
         tls_verify=entry.tls_verify,
         timeouts=entry.timeouts,
+        mock=entry.mock,
         repairs=_repairs(provider),
     )
     times = entry.timeouts
+    exchanges, thinking = exchanges_of(provider, entry, target, routes, _query(entry))
     return Upstream(
         deployment=deployment,
-        exchanges=tuple(
-            provider.exchange(route, target.path, _query(entry)) if provider and route in routes else None
-            for route in Route
-        ),
+        exchanges=exchanges,
         stream_timeouts=times,
         whole_timeouts=Timeouts(
             connect=times.connect,
@@ -182,6 +183,7 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
             (b"x-hybridgw-deployment", entry.name.encode("utf-8", "replace")),
             (b"x-hybridgw-tier", entry.tier.encode("utf-8", "replace")),
             (b"x-hybridgw-boundary", boundary.name.lower().encode()),
+            *(_litellm_headers(entry) if settings.source.kind == "litellm" else ()),
         ),
         backend=_backend(provider, entry, boundary),
         forwards=provider.forwards if provider else {},
@@ -192,6 +194,22 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
         window_setting=provider.window_setting if provider else "",
         inline_images=_inlines(provider, boundary),
         own_media=provider.own_media if provider else (),
+        max_inputs=entry.max_inputs or (provider.max_inputs if provider else 0),
+        drop_refused=settings.translation.drop_refused if entry.drop_refused is None else entry.drop_refused,
+        thinking=thinking,
+        may_lack_responses=may_lack_responses(provider, entry, target),
+    )
+
+
+def _header_text(text: str) -> bytes:
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:200]).encode()
+
+
+def _litellm_headers(entry: DeploymentSettings) -> tuple[tuple[bytes, bytes], ...]:
+    """What clients of a LiteLLM Proxy read of a deployment."""
+    return (
+        (b"x-litellm-model-id", _header_text(entry.id or entry.identity)),
+        (b"x-litellm-timeout", b"%g" % entry.answer_timeout),
     )
 
 
@@ -282,7 +300,8 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
     breaker, retry = settings.breaker, settings.retry
     return {
         "generation": generation,
-        "owned_keys": OWNED_KEYS,
+        "owned_keys": sorted(owned_keys(settings)),
+        "unheeded_keys": sorted(unheeded_keys(settings)),
         "tiers": [tier.name for tier in settings.tiers],
         "deployments": [
             _native_deployment(entry, upstream)
@@ -356,6 +375,9 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "defaults": {name: value for name, value in entry.defaults.items() if name != "stream"},
         "renames": provider.renames if provider else {},
         "drops": [*(provider.drops if provider else ()), *entry.drop_params],
+        "unknown": _by_route(provider.unknown, upstream) if provider else {},
+        "convert": _by_route(provider.convert, upstream) if provider else {},
+        "user_metadata": provider.user_metadata if provider else False,
         "force": entry.extra_body,
         "ask_usage": provider.ask_usage if provider else False,
         "splice": True,
@@ -363,6 +385,16 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "output_price": entry.output_price,
         "context_window": entry.context_window,
         "unusable": entry.unusable,
+    }
+
+
+def _by_route(names: Mapping[Route, tuple[str, ...]], upstream: Upstream) -> dict[str, tuple[str, ...]]:
+    """Only where bytes pass through: a translation tells itself what it leaves out."""
+    passed = {route: upstream.exchanges[route] for route in names}
+    return {
+        str(int(route)): names[route]
+        for route, exchange in passed.items()
+        if exchange is not None and exchange.outbound is None
     }
 
 

@@ -14,7 +14,7 @@ from hybridgw.dialects import DIALECTS, Dialect
 from hybridgw.errors import GatewayError, RequestError
 from hybridgw.native import warm_tokens
 from hybridgw.pipeline.call import Message, Receive, Send
-from hybridgw.server import cors, ollama_pages, pages, stored_responses, token_counter
+from hybridgw.server import cors, model_pages, ollama_pages, pages, stored_responses, token_counter
 from hybridgw.server.body import discard_body
 from hybridgw.server.inference import infer
 from hybridgw.server.lifecycle import Lifecycle
@@ -45,6 +45,10 @@ PAGES: dict[str, Page] = {
     "/health/liveliness": pages.liveliness,
     "/health/liveness": pages.liveliness,
     "/health/readiness": pages.readiness,
+    "/health/readiness/details": pages.readiness_details,
+    "/model/info": model_pages.model_info,
+    "/model_group/info": model_pages.group_info,
+    "/routes": model_pages.routes,
     "/metrics": pages.metrics,
     "/api/tags": ollama_pages.tags,
     "/api/ps": ollama_pages.ps,
@@ -75,9 +79,11 @@ class Application:
 
     def __init__(self) -> None:
         self.lifecycle = Lifecycle()
-        self.lifecycle.endpoints = tuple(
-            public(path) for path in (*INFERENCE, *POSTS, *DELETES, *PAGES) if path != "/"
-        )
+        tables = (
+            (INFERENCE, ("POST",)), (POSTS, ("POST",)), (DELETES, ("DELETE",)), (PAGES, ("GET", "HEAD")),
+        )  # fmt: skip
+        self.lifecycle.endpoints = tuple(public(path) for table, _ in tables for path in table if path != "/")
+        self.lifecycle.methods = tuple((public(path), methods) for table, methods in tables for path in table)
         self._inference = {
             prefix + path: route for path, route in INFERENCE.items() for prefix in ("", "/v1")
         }

@@ -65,5 +65,9 @@ def rescue(error: BaseException, catalogue: str = "native", request_id: str | No
         retry_after=retry_after,
         should_retry=should_retry,
         request_id=request_id,
-        headers=error.headers,
+        headers=(*error.headers, *_called(litellm, request_id)),
     )
+
+
+def _called(litellm: bool, request_id: str | None) -> tuple[tuple[bytes, bytes], ...]:
+    return ((b"x-litellm-call-id", request_id.encode()),) if litellm and request_id else ()

@@ -212,6 +212,17 @@ impl Decision {
         self.request.facts.hints.stream_timeout_ms
     }
 
+    /// Members of the gateway's own, by their names, that it takes no notice of or honours in part.
+    pub fn unheeded(&self) -> &[String] {
+        &self.request.facts.hints.unheeded
+    }
+
+    /// Whether the client's parameters may be left out once a backend has refused them by name; `None`
+    /// when it did not say.
+    pub fn drop_refused(&self) -> Option<bool> {
+        self.request.facts.hints.drop_refused
+    }
+
     /// The farthest boundary that the request may reach.
     pub fn ceiling(&self) -> Boundary {
         self.request.facts.ceiling

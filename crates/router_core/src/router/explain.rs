@@ -215,7 +215,13 @@ fn asked_name<'a>(facts: &'a Facts, step: &Step) -> &'a str {
 
 /// Which members differ in what this deployment would get.
 fn edits(core: &Core, facts: &Facts, ask: &Ask<'_>, step: &Step) -> Value {
-    let Some(after) = facts.splice(core, &facts.lineup, step, ask.body) else {
+    let Some(after) = facts.splice(
+        core,
+        &facts.lineup,
+        step,
+        ask.body,
+        &crate::body::Less::default(),
+    ) else {
         return json!("translated by the provider");
     };
     let (Ok(before), Ok(after)) = (
