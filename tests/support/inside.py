@@ -19,6 +19,7 @@ from hybridgw.core import Route
 from hybridgw.native import Router, StateFile
 from hybridgw.pipeline import Worker
 from hybridgw.pipeline.call import Call, Message
+from hybridgw.pipeline.room import Room
 from hybridgw.pipeline.watchdog import Watchdog
 from hybridgw.routing.plan import Plan
 from hybridgw.server.inference import infer
@@ -60,7 +61,8 @@ class Inside:
         boundaries = self._settings.boundaries
         networks.relist(boundaries.device.networks, boundaries.organization.networks)
         transport = Transports(networks)
-        self.worker = Worker(plan, Router(plan.native, state, slot, None), state, slot, transport, transport)
+        router = Router(plan.native, state, slot, None)
+        self.worker = Worker(plan, router, state, slot, transport, transport, Room(1 << 30))
         if self._begins is not None:
             self.worker.active = _Active(self._begins)
         self._watchdog = Watchdog(self.worker)

@@ -33,6 +33,7 @@ from hybridgw.config.errors import ConfigError
 from hybridgw.config.limits import Written
 from hybridgw.config.models import generated, grouped
 from hybridgw.config.schema import (
+    ApiName,
     BoundaryName,
     DeploymentSettings,
     ModelSettings,
@@ -42,6 +43,7 @@ from hybridgw.config.schema import (
     Settings,
     Source,
     StrategyName,
+    ThoughtsName,
     TierSettings,
     TimeoutSettings,
 )
@@ -101,6 +103,10 @@ class NativeDeployment(Section, frozen=True, kw_only=True):
         msgspec.field(default_factory=dict)
     )
     drop_params: Annotated[tuple[str, ...], Meta(description="Parameters that are removed.")] = ()
+    drop_refused: Annotated[
+        bool | None, Meta(description="Whether a refused parameter is left out; as translation.drop_refused.")
+    ] = None
+    max_inputs: Annotated[Count, Meta(description="Inputs of one embeddings call; 0 = as known.")] = 0
     timeouts: NativeTimeouts = NativeTimeouts()
     proxy: Annotated[str | None, Meta(description="HTTP proxy; only for boundary external.")] = None
     tls_verify: Annotated[bool, Meta(description="Whether the server's certificate is checked.")] = True
@@ -109,9 +115,13 @@ class NativeDeployment(Section, frozen=True, kw_only=True):
     max_output_tokens: Annotated[Tokens | None, Meta(description="Limit sent where one is demanded.")] = None
     num_ctx: Annotated[Tokens | None, Meta(description="Ollama: the window the model runs with.")] = None
     api_version: Annotated[str | None, Meta(description="Azure: the version of its API.")] = None
+    api: Annotated[ApiName, Meta(description="OpenAI: the protocol that its server is asked by.")] = "auto"
     sampling: Annotated[bool, Meta(description="Anthropic: it still takes temperature and top_p.")] = False
     thinking: Annotated[bool | None, Meta(description="Whether the model thinks, if known.")] = None
     vision: Annotated[bool | None, Meta(description="Whether the model sees images, if known.")] = None
+    thoughts: Annotated[
+        ThoughtsName | None, Meta(description="Member in which it wants thoughts of earlier turns back.")
+    ] = None
     mode: Annotated[ModeName, Meta(description="What it serves.")] = "chat"
     tags: Annotated[tuple[str, ...], Meta(description="Labels for routing.")] = ()
     description: Annotated[str, Meta(description="Shown to people.")] = ""
@@ -235,6 +245,8 @@ def _draft(
             "extra_headers": entry.headers,
             "extra_body": entry.extra_body,
             "drop_params": entry.drop_params,
+            "drop_refused": entry.drop_refused,
+            "max_inputs": entry.max_inputs,
             "proxy": entry.proxy,
             "tls_verify": entry.tls_verify,
             "input_price": None if entry.price.input is None else entry.price.input / 1e6,
@@ -243,9 +255,11 @@ def _draft(
             "max_output_tokens": entry.max_output_tokens,
             "num_ctx": entry.num_ctx,
             "api_version": entry.api_version,
+            "api": entry.api,
             "sampling": entry.sampling,
             "thinking": entry.thinking,
             "vision": entry.vision,
+            "thoughts": entry.thoughts,
             "mode": entry.mode,
             "tags": entry.tags,
             "description": entry.description,
@@ -329,15 +343,16 @@ def _members(
     where: str,
     key: str,
 ) -> list[int]:
+    talking = [i for i, d in enumerate(deployments) if d.mode in ("chat", "any")]
     if not entry.deployments:
-        return [i for i, d in enumerate(deployments) if d.mode == "chat"]
+        return talking
     chosen: dict[int, None] = {}
     tier_names = {t.name for t in tiers}
     for name in entry.deployments:
         if name in by_name:
             chosen[by_name[name]] = None
         elif name in tier_names:
-            chosen.update((i, None) for i, d in enumerate(deployments) if d.tier == name and d.mode == "chat")
+            chosen.update((i, None) for i in talking if deployments[i].tier == name)
         else:
             raise ConfigError(
                 where,

@@ -15,12 +15,12 @@ import msgspec
 from hybridgw.dialects.carried import Carried, pack
 from hybridgw.dialects.custom_input import CustomInput
 from hybridgw.wire import TextDelta
+from hybridgw.wire.arguments import are_whole
 
 Emit = Callable[[bytes, bytes], None]
 """Kind of an event and its members behind `sequence_number`."""
 
 _json = msgspec.json.encode
-_valid = msgspec.json.Decoder(msgspec.Raw)
 
 
 class _Logprobs(msgspec.Struct):
@@ -166,9 +166,13 @@ class Thought(Item):
 class Call(Item):
     """A call of a function."""
 
-    def __init__(self, emit: Emit, index: int, id_: str, call_id: str, name: str) -> None:
+    def __init__(
+        self, emit: Emit, index: int, id_: str, call_id: str, name: str, namespace: str | None = None
+    ) -> None:
         super().__init__(emit, index, id_)
         self._named = b',"call_id":%b,"name":%b' % (_json(call_id), _json(name))
+        if namespace is not None:
+            self._named += b',"namespace":' + _json(namespace)
         self._delta = self._where + b',"delta":'
         self._said: list[str] = []
         self._begin(self._form(b"in_progress", b'""'))
@@ -181,14 +185,13 @@ class Call(Item):
 
     @property
     def complete(self) -> bool:
-        """Whether nothing can follow: the arguments are a JSON document."""
-        if not self._said or not self._said[-1].rstrip().endswith("}"):
-            return False
-        try:
-            _valid.decode("".join(self._said))
-        except msgspec.MsgspecError:
-            return False
-        return True
+        """Whether nothing can follow: the arguments are an object."""
+        return bool(self._said) and self._said[-1].rstrip().endswith("}") and are_whole(self._said)
+
+    @property
+    def cut(self) -> bool:
+        """Whether something must follow: they have begun, and are none."""
+        return not are_whole(self._said)
 
     def close(self, status: bytes) -> bytes:
         if status == b"completed" and not "".join(self._said).strip():
@@ -206,9 +209,11 @@ class Call(Item):
 class CustomCall(Call):
     """A call of a tool that takes text, which the backend knows as a function."""
 
-    def __init__(self, emit: Emit, index: int, id_: str, call_id: str, name: str) -> None:
+    def __init__(
+        self, emit: Emit, index: int, id_: str, call_id: str, name: str, namespace: str | None = None
+    ) -> None:
         self._input = CustomInput()
-        super().__init__(emit, index, id_, call_id, name)
+        super().__init__(emit, index, id_, call_id, name, namespace)
 
     def arguments(self, text: str) -> None:
         self._tell(self._input.feed(text))
@@ -216,6 +221,10 @@ class CustomCall(Call):
     @property
     def complete(self) -> bool:
         return self._input.complete
+
+    @property
+    def cut(self) -> bool:
+        return self._input.cut
 
     def close(self, status: bytes) -> bytes:
         self._tell(self._input.close())

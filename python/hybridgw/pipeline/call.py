@@ -18,8 +18,9 @@ from hybridgw.ledger.response_store import ResponseStore
 from hybridgw.native import Decision, Permit, Principal, Router, StateFile
 from hybridgw.pipeline.line import Lines
 from hybridgw.pipeline.memory import Memory
+from hybridgw.pipeline.room import Room
 from hybridgw.routing.plan import Plan
-from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamResponse
+from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamRequest, UpstreamResponse
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -30,8 +31,8 @@ class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "draining", "draw", "images", "lines", "loop", "plan", "responses", "router", "slot",
-        "state", "transport",
+        "active", "chat_only", "draining", "draw", "images", "lines", "loop", "most_inputs", "plan",
+        "responses", "room", "router", "slot", "state", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +43,7 @@ class Worker:
         slot: int,
         transport: Transport,
         images: Images,
+        room: Room,
     ) -> None:
         self.plan = plan
         self.router = router
@@ -49,12 +51,18 @@ class Worker:
         self.slot = slot
         self.transport = transport
         self.images = images
+        self.room = room
         self.responses: ResponseStore | None = None
         """Where responses are stored that clients may refer to; None where none are."""
         self.loop = asyncio.get_running_loop()
+        self.most_inputs: dict[str, int] = {}
+        """Inputs that a backend takes at once, by its deployment's id: learnt from refusals."""
         self.active: set[Call] = set()
         self.draining = False
         self.lines = Lines()
+        self.chat_only: set[str] = set()
+        """Deployments (by id, which outlives a reload) whose server turned out to have no Responses. Each
+        worker learns it by itself, at the price of one request."""
         # Spreads load; guards nothing, so the fast generator is the right one.
         self.draw: Callable[[int], int] = random.Random().getrandbits
 
@@ -76,6 +84,8 @@ class Call:
     """It is too large, and what still arrives is thrown away within limits of its own."""
     received = 0
     """Bytes of the body so far."""
+    held = 0
+    """Bytes that its body takes of the worker's room."""
     decision: Decision | None = None
     permit: Permit | None = None
     response: UpstreamResponse | None = None
@@ -102,12 +112,18 @@ class Call:
     """Writes the answer where it is translated through the hub."""
     dropped: tuple[str, ...] = ()
     """Parameters that the backend was not told."""
+    warning: bytes = b""
+    """What the client should know of an answer that is none of an error's business."""
     images: Mapping[str, Fetched] = {}
     """Remote images that were fetched for an attempt, by URL: the next one needs them again."""
     memory: Memory | None = None
     """What a stored response leans on and becomes; None for a request that leaves nothing behind."""
+    rest: tuple[UpstreamRequest, ...] = ()
+    """Where a request is divided: what follows the piece that was sent."""
     forwarded: Mapping[bytes, bytes] = {}
     """Headers of the client that some backends are to see, by name."""
+    fallbacks = 0
+    """Failed attempts at another model than the one asked for."""
     query = ""
     """With its question mark; empty when there is none, or nobody is to see it."""
     bytes_sent = 0
@@ -200,6 +216,13 @@ class Call:
         if beat is not None:
             beat.cancel()
         self.task = None
+        if self.held:
+            self.hold(0)
+
+    def hold(self, size: int) -> None:
+        """The body takes `size` bytes from now on. Refused where the worker has no room for them."""
+        self.worker.room.resize(self.held, size)
+        self.held = size
 
     def resumed(self) -> None:
         """The task has seen the CancelledError of `abort` and goes on: to answer, or to end well."""

@@ -20,6 +20,7 @@ from hybridgw.dialects import RESPONSES_AS_CHAT
 from hybridgw.errors import GatewayError, Refused, RequestError, UpstreamError
 from hybridgw.native import DecideError, Decision, Permit
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.head import count_fallback
 from hybridgw.pipeline.line import FULL, worth_waiting_for
 from hybridgw.pipeline.streaming import attempt_stream
 from hybridgw.pipeline.whole import attempt_whole
@@ -30,8 +31,8 @@ other requests of this worker go on meanwhile. Below it, handing over costs more
 
 _REFUSALS = frozenset(
     {
-        "policy_denied", "all_unavailable", "upstream_auth", "upstream_quota", "journal_full", "overloaded",
-        "draining",
+        "policy_denied", "all_unavailable", "misconfigured", "upstream_auth", "upstream_quota",
+        "journal_full", "overloaded", "draining",
     }
 )  # fmt: skip
 
@@ -88,6 +89,7 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
                 # The first failure is told: it belongs to the deployment that was asked for, and
                 # what went wrong with a stand-in afterwards explains less.
                 first = first or error.anew()
+                count_fallback(call, permit)
                 following = _after(call, decision, permit, error)
                 if following is None:
                     # Not everybody was asked: this host had too many retries under way.

@@ -37,6 +37,7 @@ CATALOGUE: dict[str, Row] = {
     "invalid_json": _bad_request("The body is not one JSON object."),
     "invalid_utf8": _bad_request("The body is not UTF-8.", "invalid_json"),
     "duplicate_key": _bad_request("A top-level member occurs twice."),
+    "ambiguous_key": _bad_request("A top-level member differs from a known one in case only."),
     "too_deep": _bad_request("The body nests deeper than 64 levels.", "invalid_json"),
     "too_many_members": _bad_request("The body has too many top-level members.", "invalid_json"),
     "wrong_type": _bad_request("A member has the wrong type.", "invalid_type"),
@@ -122,6 +123,10 @@ CATALOGUE: dict[str, Row] = {
     "all_unavailable": Row(
         "Deployments exist but none can be tried now.",
         "upstream", 503, _SERVER, 429, "all_deployments_in_cooldown", code="overloaded",
+    ),
+    "misconfigured": Row(
+        "The model is configured, but no deployment of it can be called; the message says what is missing.",
+        "gateway", 500, _SERVER, 500, _INTERNAL, retry=False,
     ),
     "overloaded": Row("The gateway is at its limits.", "gateway", 503, _SERVER, 503, _INTERNAL),
     "journal_full": Row(

@@ -84,16 +84,17 @@ class LeanTransport:
             head = b"%bcontent-length: %d\r\n\r\n" % (head, len(body))
         else:
             head += b"\r\n"
-        connection = endpoint.host.take(ceiling)
+        host = endpoint.host
+        connection = None if host.turns else host.take(ceiling)
         if connection is None:
-            connection = await self._connect(endpoint.host, ceiling, deployment, timeouts)
+            connection = await self._obtain(host, ceiling, deployment, timeouts)
         try:
             return await connection.exchange(deployment.name, request.method, head, body, timeouts, patience)
         except StaleConnection:
             # The server closed the kept connection while our request was on its way. It cannot have
             # begun to work on it, so one more try on a connection of its own is safe.
             self._pool.retried += 1
-        connection = await self._connect(endpoint.host, ceiling, deployment, timeouts)
+        connection = await self._connect(host, ceiling, deployment, timeouts)
         return await connection.exchange(deployment.name, request.method, head, body, timeouts, patience)
 
     async def aclose(self) -> None:
@@ -122,6 +123,18 @@ class LeanTransport:
         endpoint = _Endpoint(deployment, self._pool.host(target.host, target.port))
         self._endpoints[id(deployment)] = endpoint
         return endpoint
+
+    async def _obtain(
+        self, host: HostPool, ceiling: Boundary, deployment: Deployment, timeouts: Timeouts
+    ) -> LeanConnection:
+        """A connection when its turn has come: one that somebody else is done with, or a new one."""
+        if host.turns or not host.is_free():
+            limits = self._pool.limits
+            await host.turns.turn(host.is_free, limits.wait_seconds, deployment.name, limits.per_host)
+            kept = host.take(ceiling)
+            if kept is not None:
+                return kept
+        return await self._connect(host, ceiling, deployment, timeouts)
 
     async def _connect(
         self, host: HostPool, ceiling: Boundary, deployment: Deployment, timeouts: Timeouts

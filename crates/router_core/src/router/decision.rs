@@ -98,7 +98,7 @@ impl Decision {
         prepared: Prepared,
     ) -> Result<Self, DecideError> {
         if prepared.steps.is_empty() {
-            return Err(nobody(&prepared.facts, prepared.refusals));
+            return Err(nobody(core, &prepared.facts, prepared.refusals));
         }
         let now = ask.now;
         let mut draws = Draws::new(ask.draw);
@@ -270,6 +270,17 @@ impl Decision {
         self.request.facts.hints.stream_timeout_ms
     }
 
+    /// Members of the gateway's own, by their names, that it takes no notice of or honours in part.
+    pub fn unheeded(&self) -> &[String] {
+        &self.request.facts.hints.unheeded
+    }
+
+    /// Whether the client's parameters may be left out once a backend has refused them by name; `None`
+    /// when it did not say.
+    pub fn drop_refused(&self) -> Option<bool> {
+        self.request.facts.hints.drop_refused
+    }
+
     /// The farthest boundary that the request may reach.
     pub fn ceiling(&self) -> Boundary {
         self.request.facts.ceiling
@@ -283,6 +294,11 @@ impl Decision {
     /// Whether the request refers to media that have to be fetched from somewhere.
     pub fn remote_media(&self) -> bool {
         self.request.facts.remote_media
+    }
+
+    /// Whether a system message stands behind the first message, where many templates refuse it.
+    pub fn late_system(&self) -> bool {
+        self.request.facts.late_system
     }
 
     /// Tokens of the prompt, counted or sampled before anything was sent.

@@ -34,7 +34,7 @@ pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError>
     let chosen = choose(facts, &ranked);
     let error = match chosen {
         Some(_) => None,
-        None if ranked.is_empty() => Some(nobody(facts, prepared.refusals)),
+        None if ranked.is_empty() => Some(nobody(core, facts, prepared.refusals)),
         None => Some(all_down(
             ranked.iter().filter_map(|ranked| ranked.block.as_ref()),
             ask.now,
@@ -202,7 +202,13 @@ fn asked_name<'a>(facts: &'a Facts, step: &Step) -> &'a str {
 
 /// Which members differ in what this deployment would get.
 fn edits(core: &Core, facts: &Facts, ask: &Ask<'_>, step: &Step) -> Value {
-    let Some(after) = facts.splice(core, &facts.lineup, step, ask.body) else {
+    let Some(after) = facts.splice(
+        core,
+        &facts.lineup,
+        step,
+        ask.body,
+        &crate::body::Less::default(),
+    ) else {
         return json!("translated by the provider");
     };
     let (Ok(before), Ok(after)) = (
