@@ -135,7 +135,7 @@ def main() -> int:
     found = Promises()
     for case in CASES:
         result, upstream = _case(case, options)
-        share = 100 * result.errors / max(1, result.ok + result.errors)
+        share = 100 * _failed(result) / max(1, result.ok + _failed(result))
         found.figure(f"{case.name}: failed, %", round(share, 3))
         found.figure(f"{case.name}: causes; refused by the upstream", [dict(result.causes), upstream.refused])
         found.promise(f"{case.name}: at most {_MOST_FAILED} % fail", result.ok > 0 and share <= _MOST_FAILED)
@@ -144,9 +144,9 @@ def main() -> int:
         ("client timeouts", {"timeout": 0.001}, {504}, _IMPATIENT),
     ):
         result, statuses = _among_others(fields, times, options)
-        found.figure(f"{name}: status; others failed", [statuses, result.errors])
+        found.figure(f"{name}: status; others failed", [statuses, _failed(result)])
         found.promise(f"{name}: told to that client alone", set(statuses) == expected)
-        found.promise(f"{name}: no other is affected", result.ok > 0 and result.errors == 0)
+        found.promise(f"{name}: no other is affected", result.ok > 0 and _failed(result) == 0)
     return found.finish("faults-blame", write=options.write)
 
 
@@ -179,6 +179,11 @@ def _among_others(
 
 def _gateway(upstream: Scripted, retries: int) -> Gateway:
     return Gateway(urls={"a": upstream.url}, retries=retries)
+
+
+def _failed(result: LoadResult) -> int:
+    """Requests without an answer, refused ones included."""
+    return sum(count for cause, count in result.causes.items() if cause != "ok")
 
 
 def _measured(gateway: Gateway, options: argparse.Namespace) -> LoadResult:

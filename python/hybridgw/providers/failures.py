@@ -167,6 +167,14 @@ def failure(
     return built
 
 
+def by_name(error: UpstreamError) -> UpstreamError:
+    """The same failure where the client itself chose the name of the model: that none has this name is
+    the request's fault, and the deployment serves others."""
+    if error.outcome == Outcome.NOT_SERVED:
+        error.outcome, error.code = Outcome.REQUEST_REJECTED, "upstream_rejected"
+    return error
+
+
 def failure_inside(message: str, kind: str, code: str, *, secrets: Iterable[str] = ()) -> UpstreamError:
     """The failure that an error object inside a 200 answer stands for. Resellers put the whole of an
     upstream's refusal there, with its status as the code; what it means is judged as if it had come so."""
