@@ -37,6 +37,10 @@ pub(super) struct Pass<'p, 'l> {
     pub(super) colons: usize,
     /// The last medical word that does not count alone: its tag and where it ends.
     pub(super) weak: (u8, usize),
+    /// The people that the text speaks of, as far as it was read for them.
+    pub(super) people: recognizers::medical::People,
+    /// Whether words count whatever stands around them.
+    pub(super) literal: bool,
 }
 
 impl<'p, 'l> Pass<'p, 'l> {
@@ -44,6 +48,7 @@ impl<'p, 'l> Pass<'p, 'l> {
         text: &'p [u8],
         layer: Option<&'p Layer<'p>>,
         out: &'p mut Collector<'l>,
+        literal: bool,
     ) -> Self {
         Self {
             text,
@@ -54,6 +59,8 @@ impl<'p, 'l> Pass<'p, 'l> {
             token_end: 0,
             colons: 0,
             weak: (0, 0),
+            people: recognizers::medical::People::default(),
+            literal,
         }
     }
 
