@@ -165,6 +165,10 @@ class Decision:
         References to anything but http(s), `gs:` and inline data are refused by `decide`."""
 
     @property
+    def late_system(self) -> bool:
+        """Whether a system message stands behind the first message, where many templates refuse it."""
+
+    @property
     def level(self) -> int:
         """The Level of the content, as far as it is known."""
 

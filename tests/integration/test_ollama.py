@@ -120,7 +120,7 @@ def test_what_ollama_would_pass_on_is_not_sent_to_it(
     ollama: Gateway, player: Player, model: str, path: str
 ) -> None:
     before = len(player.requests)
-    body = {"model": model, "messages": USER, "prompt": "my card is 4111 1111 1111 1111", "stream": False}
+    body = {"model": model, "messages": USER, "prompt": "my card is 4716 2938 5501 7768", "stream": False}
     told = ollama.post(path, body)
     assert told.status == 403
     assert len(player.requests) == before

@@ -19,7 +19,7 @@ from tests.support.gateway import Gateway
 from tests.support.player import Player, whole
 from tests.support.waiting import until
 
-CARD = "4111 1111 1111 1111"
+CARD = "4716 2938 5501 7768"
 PLAIN = "the weather in Lisbon"
 DISGUISES = {
     "plain": CARD,

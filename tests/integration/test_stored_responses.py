@@ -20,7 +20,7 @@ from tests.support.waiting import until
 
 PATH = "/v1/responses"
 KEY, OTHER = "sk-anna-0123456789", "sk-bert-0123456789"
-CARD = "4111 1111 1111 1111"
+CARD = "4716 2938 5501 7768"
 TOOLS: Any = [
     {
         "type": "function",

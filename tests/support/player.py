@@ -52,6 +52,10 @@ class Player:
         """The answer to the next request that has none yet."""
         self._scripts.append(script)
 
+    def forget(self) -> None:
+        """Scripts that nobody has asked for yet are not played."""
+        self._scripts.clear()
+
     def deployment(self, name: str = "local/m", **more: Any) -> dict[str, Any]:
         """A deployment of the native configuration for this upstream."""
         return {

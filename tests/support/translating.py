@@ -31,7 +31,7 @@ class Talk:
         settings = SimpleNamespace(translation=SimpleNamespace(unsupported="drop"))
         self.call: Any = SimpleNamespace(
             dialect=DIALECTS[route],
-            decision=SimpleNamespace(include_usage=True),
+            decision=SimpleNamespace(include_usage=True, prompt_tokens=7),
             plan=SimpleNamespace(settings=settings),
             writer=None,
             memory=None,

@@ -83,6 +83,7 @@ pub const DECIDE_ERRORS: &[&str] = &[
     "policy_denied",
     "context_length_exceeded",
     "all_unavailable",
+    "misconfigured",
     "journal_full",
 ];
 

@@ -122,9 +122,11 @@ class Assembler:
         base_url, url_fault = self._base_url(draft, vendor)
         api_key, key_fault = self._api_key(draft, vendor, base_url)
         reason = reason or url_fault or key_fault
+        draft.rest.setdefault("lacking", vendor.provider is None)
         place = self._place(draft, vendor, base_url)
         tier, boundary = self._tier(draft, place, base_url)
         provider = vendor.provider or draft.vendor
+        thoughts = draft.rest.pop("thoughts", None) or vendor.thoughts
         name = self._name(draft, tier)
         same = (provider, draft.model, api_key, base_url)
         occurrence = sum((d.provider, d.model, d.api_key, d.base_url) == same for d in self.deployments)
@@ -139,6 +141,7 @@ class Assembler:
                 boundary=boundary,
                 identity=deployment_identity(*same, occurrence),
                 api_key=api_key,
+                thoughts=thoughts,
                 unusable=reason,
                 where=draft.where,
                 **draft.rest,
@@ -212,8 +215,9 @@ class Assembler:
             self.notice(
                 draft.where,
                 draft.key,
-                f"{host} looks like a host of the organization; boundaries.organization.networks must list "
-                "its network, or requests limited to the organization are refused when connecting",
+                f"{host} looks like a host of the organization, or of this device's containers; its network "
+                "must stand in boundaries.organization.networks, or boundaries.device.networks, or what is "
+                "sensitive is refused when connecting; where the name resolves, the line to write is named",
                 warning=True,
             )
         return place

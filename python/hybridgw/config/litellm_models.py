@@ -12,7 +12,16 @@ import msgspec
 from hybridgw.config.assemble import Draft
 from hybridgw.config.common import header_fault
 from hybridgw.config.errors import ConfigError
-from hybridgw.config.litellm_keys import ENTRY, MODEL_INFO, MODES, PARAM_PREFIXES, PARAMS, Fate
+from hybridgw.config.litellm_keys import (
+    ENTRY,
+    MODEL_INFO,
+    MODES,
+    PARAM_PREFIXES,
+    PARAMS,
+    THINKS,
+    UNTHINKING,
+    Fate,
+)
 from hybridgw.config.litellm_read import Reader, Values
 from hybridgw.config.providers import VENDORS, vendor_of_name
 from hybridgw.config.tree import Mapping, Node, Sequence
@@ -30,6 +39,8 @@ class Limits(msgspec.Struct, frozen=True):
     by_group: dict[str, float]
     max_parallel: int
     tls_verify: bool
+    drop_params: bool
+    """What an entry that does not say it does with parameters that its model refuses."""
 
 
 class Entry(msgspec.Struct):
@@ -88,13 +99,16 @@ def _entry(item: Node, key: str, reader: Reader, limits: Limits, credentials: di
         )
     params = reader.section(params_node, f"{key}.litellm_params")
     for name in params_node.items:
+        if name.startswith("supports_"):
+            continue
         if name in PARAMS or name.startswith(PARAM_PREFIXES) or "cost_per" in name:
             table = PARAMS if name in PARAMS else {**PARAMS, name: Fate.LATER}
             reader.fate(params_node, "model_list[].litellm_params", name, table)
     info = reader.section(item.items.get("model_info"), f"{key}.model_info")
     if isinstance(info.node, Mapping):
+        # Whatever else stands there is shown to clients that ask, and means nothing here.
         for name in info.node.items:
-            if not name.startswith("supports_"):
+            if name in MODEL_INFO:
                 reader.fate(info.node, "model_list[].model_info", name, MODEL_INFO)
     lost = reader.take_missing(f"{key}.")
     model_name = reader.text(top, "model_name") or ""
@@ -132,13 +146,19 @@ def _build(
         unusable = f"the variable {lost[0].variable} is not set (needed by {lost[0].key})"
     if info.get("blocked") is True:
         unusable = unusable or "it is paused by model_info.blocked"
-    mode = reader.text(info, "mode") or "chat"
-    if mode not in MODES:
+    mode = reader.text(info, "mode")
+    if mode and mode not in MODES:
         unusable = unusable or f"mode {mode[:40]!r} is not supported yet"
     credential = _credential(params, reader, credentials)
     url = reader.text(params, "api_base") or reader.text(params, "base_url") or credential.get("api_base")
     vendor, model, fault = _vendor(params, reader, url)
     where = item.where
+    mock = params.get("mock_response")
+    if mock is not None:
+        # Nothing is sent anywhere, so neither key nor address nor provider is needed.
+        vendor, url, credential, fault = "openai_compatible", "http://127.0.0.1:9/v1", {}, None
+        unusable = None if isinstance(mock, str) else "mock_response is no text"
+        params.data.pop("api_key", None)
     draft = Draft(
         where=where,
         key=key,
@@ -150,7 +170,11 @@ def _build(
         tier=reader.text(info, "tier"),
         unusable=unusable or fault,
         rest={
-            **_rest(params, info, model_name, MODES.get(mode, "chat"), reader, limits),
+            **_rest(params, info, model_name, MODES.get(mode or "", "any"), reader, limits),
+            **({"mock": mock, "mode": "chat"} if isinstance(mock, str) else {}),
+            "vision": _flag("supports_vision", info, params),
+            "thinking": _flag("supports_reasoning", info, params),
+            **({"lacking": True} if mode and mode not in MODES else {}),
             "api_version": reader.text(params, "api_version") or credential.get("api_version"),
         },
     )
@@ -218,7 +242,6 @@ def _rest(
         window = reader.integer(info, "max_tokens", 1)
     budget = reader.number(params, "max_budget")
     parallel = reader.integer(params, "max_parallel_requests", 0)
-    drop = params.get("additional_drop_params")
     return {
         "id": reader.text(info, "id"),
         "mode": mode,
@@ -226,7 +249,7 @@ def _rest(
         "defaults": _defaults(params),
         "extra_headers": _headers(params, reader),
         "extra_body": params.get("extra_body") if isinstance(params.get("extra_body"), dict) else {},
-        "drop_params": tuple(d for d in drop if isinstance(d, str)) if isinstance(drop, list) else (),
+        "drop_params": _drops(params, limits),
         "timeouts": Timeouts(
             connect=min(3.0, stream), first_token=stream, idle=stream, total=max(600.0, stream, timeout)
         ),
@@ -245,6 +268,23 @@ def _rest(
     }
 
 
+def _drops(params: Values, limits: Limits) -> tuple[str, ...]:
+    """Members that are not sent: those that the entry names, and with `drop_params` those that the
+    model is known to refuse. What a translation cannot carry is dropped without being asked for."""
+    named = params.get("additional_drop_params")
+    names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    said = params.get("drop_params")
+    drop = limits.drop_params if said is None else said is True
+    model = str(params.get("model") or "").rpartition("/")[2]
+    if drop and THINKS.match(model):
+        names += UNTHINKING
+    return tuple(dict.fromkeys(names))
+
+
+def _flag(name: str, *sections: Values) -> bool | None:
+    return next((value for s in sections if isinstance(value := s.get(name), bool)), None)
+
+
 def _first(reader: Reader, name: str, *sections: Values) -> float | None:
     found = [n for s in sections if (n := reader.number(s, name)) is not None]
     return found[0] if found else None
@@ -255,7 +295,7 @@ def _defaults(params: Values) -> dict[str, Any]:
         name: value
         for name, value in params.data.items()
         if name not in PARAMS
-        and not name.startswith(PARAM_PREFIXES)
+        and not name.startswith((*PARAM_PREFIXES, "supports_"))
         and "cost_per" not in name
         and value is not None
     }

@@ -43,7 +43,7 @@ def generated(
                 )
             )
 
-    chat = [i for i, d in enumerate(deployments) if d.mode == "chat"]
+    chat = [i for i, d in enumerate(deployments) if d.mode in ("chat", "any")]
     add("auto", chat, "the nearest tier that can answer")
     for tier in tiers:
         add(tier.name, [i for i in chat if deployments[i].tier == tier.name], f"tier {tier.name}")

@@ -41,6 +41,7 @@ from hybridgw.config.schema import (
     Settings,
     Source,
     StrategyName,
+    ThoughtsName,
     TierSettings,
     TimeoutSettings,
 )
@@ -111,6 +112,9 @@ class NativeDeployment(Section, frozen=True, kw_only=True):
     sampling: Annotated[bool, Meta(description="Anthropic: it still takes temperature and top_p.")] = False
     thinking: Annotated[bool | None, Meta(description="Whether the model thinks, if known.")] = None
     vision: Annotated[bool | None, Meta(description="Whether the model sees images, if known.")] = None
+    thoughts: Annotated[
+        ThoughtsName | None, Meta(description="Member in which it wants thoughts of earlier turns back.")
+    ] = None
     mode: Annotated[ModeName, Meta(description="What it serves.")] = "chat"
     tags: Annotated[tuple[str, ...], Meta(description="Labels for routing.")] = ()
     description: Annotated[str, Meta(description="Shown to people.")] = ""
@@ -245,6 +249,7 @@ def _draft(
             "sampling": entry.sampling,
             "thinking": entry.thinking,
             "vision": entry.vision,
+            "thoughts": entry.thoughts,
             "mode": entry.mode,
             "tags": entry.tags,
             "description": entry.description,
@@ -328,15 +333,16 @@ def _members(
     where: str,
     key: str,
 ) -> list[int]:
+    talking = [i for i, d in enumerate(deployments) if d.mode in ("chat", "any")]
     if not entry.deployments:
-        return [i for i, d in enumerate(deployments) if d.mode == "chat"]
+        return talking
     chosen: dict[int, None] = {}
     tier_names = {t.name for t in tiers}
     for name in entry.deployments:
         if name in by_name:
             chosen[by_name[name]] = None
         elif name in tier_names:
-            chosen.update((i, None) for i, d in enumerate(deployments) if d.tier == name and d.mode == "chat")
+            chosen.update((i, None) for i in talking if deployments[i].tier == name)
         else:
             raise ConfigError(
                 where,

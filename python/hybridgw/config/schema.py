@@ -24,7 +24,8 @@ from hybridgw.core import Timeouts
 BoundaryName = Literal["device", "organization", "external"]
 LevelName = Literal["public", "internal", "regulated"]
 StrategyName = Literal["weighted", "priority", "least_busy", "latency", "usage", "cost"]
-ModeName = Literal["chat", "completion", "embedding"]
+ModeName = Literal["chat", "completion", "embedding", "any"]
+ThoughtsName = Literal["reasoning_content", "reasoning"]
 SourceKind = Literal["native", "litellm", "agent", "discovery", "demo"]
 
 
@@ -42,6 +43,10 @@ class ServerSettings(Section, frozen=True, kw_only=True):
         Literal["fork", "spawn"], Meta(description="How worker processes are started.")
     ] = "fork"
     max_body: Annotated[Size, Meta(description="Largest request body.")] = 20 * 1024 * 1024
+    max_bodies: Annotated[
+        Size,
+        Meta(description="Bytes of request bodies per worker; 0 = an eighth of the memory over all workers."),
+    ] = 0
     drain: Annotated[Seconds, Meta(description="Time for running requests after SIGTERM.")] = 30.0
     header_timeout: Annotated[Interval, Meta(description="Time for a client to send its headers.")] = 30.0
     body_timeout: Annotated[Interval, Meta(description="Time for a client to send its whole body.")] = 60.0
@@ -86,7 +91,7 @@ class StateSettings(Section, frozen=True, kw_only=True):
     journal_max: Annotated[Size, Meta(description="Journal bytes kept per instance.")] = 1024 * 1024 * 1024
     journal_sync: Annotated[Interval, Meta(description="Interval at which the journal is fsynced.")] = 0.05
     deployment_slots: Annotated[
-        int, Meta(ge=1, le=65536, description="Deployments that the state file has room for.")
+        int, Meta(ge=1, le=4096, description="Deployments that the state file has room for, at least.")
     ] = 256
 
 
@@ -201,8 +206,12 @@ class TransportSettings(Section, frozen=True, kw_only=True):
     """Connections to upstreams."""
 
     max_connections: Annotated[
-        int, Meta(ge=1, le=65536, description="Open connections per deployment and worker.")
-    ] = 512
+        int,
+        Meta(ge=0, le=65536, description="Connections per upstream host and worker; 0 = no own limit."),
+    ] = 0
+    connection_wait: Annotated[
+        Seconds, Meta(description="How long a request waits for one of them when all are in use.")
+    ] = 1.0
     idle_expiry: Annotated[Seconds, Meta(description="An idle connection is closed after this.")] = 30.0
     dns_ttl: Annotated[Seconds, Meta(description="How long a resolved address is used.")] = 10.0
 
@@ -305,6 +314,10 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the model thinks; None when nobody said."""
     vision: bool | None = None
     """Whether the model sees images; None when nobody said."""
+    thoughts: ThoughtsName | None = None
+    """The member in which it wants thoughts of earlier turns back; None: what its kind takes."""
+    mock: str | None = None
+    """An answer given instead of asking the upstream: nothing is ever sent there."""
     relayed: tuple[str, ...] = ()
     """Ollama, where clients choose the model: the names that it would pass on to a cloud."""
     mode: ModeName = "chat"
@@ -318,6 +331,8 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     unusable: str | None = None
     """Why no request may be sent there: it is listed and never tried. None when it is usable."""
+    lacking: bool = False
+    """Unusable because this gateway does not know its provider or mode, whatever is set outside."""
     where: str = ""
     """file:line of its entry."""
 
@@ -356,6 +371,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     where: str
     key: str
     message: str
+    about: Literal["security", "money"] | None = None
+    """A function of this kind is asked for and not there: to be said where nobody overlooks it."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -408,5 +425,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[ModelSettings, ...] = ()
     default_fallbacks: tuple[str, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    accept_ignored: tuple[str, ...] = ()
+    """Security functions of the file that are known to be ignored, by their keys."""
     notices: tuple[Notice, ...] = ()
     problems: tuple[Problem, ...] = ()

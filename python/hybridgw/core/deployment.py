@@ -70,6 +70,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     proxy: str | None = None
     tls_verify: bool = True
     timeouts: Timeouts = Timeouts()
+    mock: str | None = None
+    """Its answer, instead of asking anybody."""
     repairs: int = 0
     """Response repairs of this backend, as bits of the native relay."""
 

@@ -29,6 +29,7 @@ from hybridgw.wire import (
     ToolStart,
     Usage,
 )
+from hybridgw.wire.arguments import are_whole
 
 Raw = msgspec.Raw
 _encode = msgspec.json.Encoder().encode
@@ -65,7 +66,7 @@ class _Call:
         self.name = start.name
         self.custom = custom
         self.arguments: list[str] = []
-        """All of them in a whole answer; those of a custom tool in a stream, too."""
+        """All of them: whether they are whole decides how the answer ends."""
 
     def input(self) -> str:
         """What a custom tool is given: the backend knows the tool as a function with one text."""
@@ -226,8 +227,8 @@ class ChatWriter:
         call = choice.calls.get(event.index) if choice is not None else None
         if choice is None or call is None:
             return
+        call.arguments.append(event.arguments)
         if call.custom:
-            call.arguments.append(event.arguments)
             return
         text = _encode(event.arguments)
         if not self._functions:
@@ -253,6 +254,9 @@ class ChatWriter:
         reason = reason if reason in _REASONS else "stop"
         if choice.calls and reason == "stop":
             reason = "tool_calls"
+        if reason == "tool_calls" and not all(are_whole(call.arguments) for call in choice.calls.values()):
+            # The call cannot be made: it was cut off, whatever the backend says.
+            reason = "length"
         return "function_call" if self._functions and reason == "tool_calls" else reason
 
     # Whole.

@@ -35,6 +35,11 @@ class CustomInput:
         self.complete = False
         """Whether the string has ended: what follows can only close the object."""
 
+    @property
+    def cut(self) -> bool:
+        """Whether it is a string that has not ended."""
+        return self._inside and not self.complete
+
     def feed(self, fragment: str) -> str:
         """The next text of the input; often the fragment itself."""
         if self.complete:

@@ -28,6 +28,8 @@ _TYPES = {
 }
 _STATUSES = {502: 500, 503: 529}
 _TOO_LONG = "prompt is too long"
+_KNOWN = (_TOO_LONG, "input length and `max_tokens` exceed context limit")
+"""The second says that the prompt fits, but not the limit of the answer beside it."""
 
 
 class Messages:
@@ -41,9 +43,11 @@ class Messages:
         """`{"type": "error", "error": {type, message}, "request_id"}`"""
         status = self.status(fault)
         kind = _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
+        if fault.why == "upstream_timeout":
+            kind = "timeout_error"
         message = fault.message
-        if fault.code == "context_length_exceeded":
-            message = message if message.startswith(_TOO_LONG) else f"{_TOO_LONG}: {message}"
+        if fault.why == "context_length_exceeded":
+            message = message if message.startswith(_KNOWN) else f"{_TOO_LONG}: {message}"
         elif fault.param and fault.param not in message:
             message = f"{fault.param}: {message}"
         body: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": message}}
@@ -53,7 +57,7 @@ class Messages:
 
     def status(self, fault: Fault) -> int:
         """The catalogue's status in this dialect's words."""
-        if fault.status == 429 and fault.code == "insufficient_quota":
+        if fault.status == 429 and fault.why == "insufficient_quota":
             return 402
         return _STATUSES.get(fault.status, fault.status)
 

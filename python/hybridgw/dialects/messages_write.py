@@ -33,6 +33,7 @@ from hybridgw.wire import (
     ToolStart,
     Usage,
 )
+from hybridgw.wire.arguments import are_whole
 
 Raw = msgspec.Raw
 
@@ -52,14 +53,8 @@ _object = msgspec.json.Decoder(dict[str, Raw])
 
 
 def _is_complete(arguments: list[str]) -> bool:
-    """Whether these fragments are a whole JSON object."""
-    if not arguments or not arguments[-1].rstrip().endswith("}"):
-        return False
-    try:
-        _object.decode("".join(arguments))
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return True
+    """Whether these fragments are a whole object: nothing can follow."""
+    return bool(arguments) and arguments[-1].rstrip().endswith("}") and are_whole(arguments)
 
 
 class MessagesWriter:
@@ -89,6 +84,8 @@ class MessagesWriter:
         self._waiting: list[Event] = []
         """What came before it was complete, and belongs behind it."""
         self._called = False
+        self._cut = False
+        """A call ended before its arguments did."""
         self._refusal = ""
         self._finish: Finish | None = None
         self._usage: Usage | None = None
@@ -122,9 +119,8 @@ class MessagesWriter:
             self._begin(out, [])
         while self._waiting:
             self._flush(out)
-        whole = self._open != "tool" or not self._arguments or _is_complete(self._arguments)
         self._end(out)
-        delta, usage = self._reason(whole), self._spent()
+        delta, usage = self._reason(), self._spent()
         data = _encode({"type": "message_delta", "delta": delta, "usage": usage})
         out.append(b"event: message_delta\ndata: %b\n\n" % data)
         out.append(_MESSAGE_STOP)
@@ -157,9 +153,8 @@ class MessagesWriter:
         for block in content:
             if block["type"] == "thinking" and not block["signature"]:
                 block["signature"] = self._own_signature()
-        cut = False
         for block, arguments in calls.values():
-            cut = not self._put_input(block, "".join(arguments)) or cut
+            self._put_input(block, arguments)
         return _encode(
             {
                 "id": self._name,
@@ -167,7 +162,7 @@ class MessagesWriter:
                 "role": "assistant",
                 "model": model or self._ask.model,
                 "content": content,
-                **self._reason(not cut),
+                **self._reason(),
                 "usage": self._spent(),
             }
         )
@@ -175,9 +170,10 @@ class MessagesWriter:
     # A stream, event by event.
 
     def _begin(self, out: list[bytes], events: list[Event]) -> None:
-        """`message_start`. The length of the prompt is most often told at the end only, and counts there."""
+        """`message_start`. The length of the prompt is most often told at the end only, and counts there;
+        here it is what the gateway counted."""
         self._begun = True
-        model, usage = "", Usage()
+        model, usage = "", Usage(prompt=self._ask.prompt_tokens)
         for event in events:
             if isinstance(event, Start):
                 model = event.model
@@ -270,6 +266,8 @@ class MessagesWriter:
         """End the open block, if any."""
         if self._open == "thinking":
             out.append(_SIGNED % (self._index, _encode(self._own_signature())))
+        elif self._open == "tool":
+            self._cut = self._cut or not are_whole(self._arguments)
         if self._open:
             out.append(_STOP % self._index)
         self._open = ""
@@ -316,36 +314,38 @@ class MessagesWriter:
         elif not self._omits:
             content[-1]["thinking"] += event.text
 
-    def _put_input(self, block: dict[str, Any], arguments: str) -> bool:
-        """Give a call its input; False if it was cut off by the limit of the answer. Anything else that
-        is no object is nothing that the client could call a tool with."""
-        text = arguments.strip()
+    def _put_input(self, block: dict[str, Any], arguments: list[str]) -> None:
+        """Give a call its input; none if it was cut off. A document that is no object is nothing that the
+        client could call a tool with."""
+        text = "".join(arguments).strip()
         block["input"] = {}
         if not text:
-            return True
+            return
+        if not are_whole(arguments):
+            self._cut = True
+            return
         try:
             _object.decode(text)
-        except (msgspec.DecodeError, RecursionError):
-            if self._finish is not None and self._finish.reason == "length":
-                return False
+        except msgspec.DecodeError:
             raise UpstreamError(
                 Outcome.MALFORMED, "the model called a tool with an input that is no object", status=200
             ) from None
         block["input"] = Raw(text.encode())
-        return True
 
     # Both.
 
     def _own_signature(self) -> str:
         return OWN_SIGNATURE + self._token(16)
 
-    def _reason(self, whole: bool) -> dict[str, Any]:
+    def _reason(self) -> dict[str, Any]:
         """Why the answer ends. Tools that were called are to be answered, whatever the backend says;
-        unless the last call was cut off."""
+        unless a call was cut off, and then it is the limit that ended it, whatever the backend says."""
         finish = self._finish
         said = finish.reason if finish is not None else "stop"
         sequence = finish.stop_sequence if finish is not None else None
-        if self._called and (whole or said != "length"):
+        if self._cut:
+            reason = "max_tokens"
+        elif self._called:
             reason, sequence = "tool_use", None
         elif self._refusal or said == "content_filter":
             reason = "refusal"

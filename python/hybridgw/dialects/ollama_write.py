@@ -27,6 +27,7 @@ from hybridgw.wire import (
     ToolStart,
     Usage,
 )
+from hybridgw.wire.arguments import are_whole
 
 Raw = msgspec.Raw
 
@@ -150,12 +151,13 @@ class OllamaWriter:
         """The list of calls, or nothing."""
         written = []
         for index, call in sorted(self._calls.items()):
-            arguments = "".join(call.arguments) or "{}"
+            arguments = "".join(call.arguments).strip() or "{}"
+            if not are_whole(call.arguments):
+                self._reason = "length"
+                continue  # cut off: an Ollama does not report it either
             try:
                 _object.decode(arguments)
             except msgspec.DecodeError:
-                if self._reason == "length":
-                    continue  # cut off by the limit: an Ollama does not report it either
                 raise UpstreamError(
                     Outcome.MALFORMED, "the arguments of the model's call are no JSON object", status=200
                 ) from None
@@ -211,9 +213,9 @@ class OllamaWriter:
 def error_line(fault: Fault) -> bytes:
     """`{"error": text}`: all that Ollama's clients read of an error beside its status."""
     message = fault.message
-    if fault.code == "overloaded":
+    if fault.why == "overloaded":
         message = f"{BUSY} ({message})"
-    elif fault.code == "model_not_found" and fault.param == "model":
+    elif fault.why == "model_not_found" and fault.param == "model":
         # Clients look for these words; the name that was asked for stands in our own between marks.
         name = message.partition("`")[2].rpartition("`")[0]
         message = f'model "{name}" not found, try pulling it first' if name else message

@@ -15,12 +15,12 @@ import msgspec
 from hybridgw.dialects.carried import Carried, pack
 from hybridgw.dialects.custom_input import CustomInput
 from hybridgw.wire import TextDelta
+from hybridgw.wire.arguments import are_whole
 
 Emit = Callable[[bytes, bytes], None]
 """Kind of an event and its members behind `sequence_number`."""
 
 _json = msgspec.json.encode
-_valid = msgspec.json.Decoder(msgspec.Raw)
 
 
 class _Logprobs(msgspec.Struct):
@@ -181,14 +181,13 @@ class Call(Item):
 
     @property
     def complete(self) -> bool:
-        """Whether nothing can follow: the arguments are a JSON document."""
-        if not self._said or not self._said[-1].rstrip().endswith("}"):
-            return False
-        try:
-            _valid.decode("".join(self._said))
-        except msgspec.MsgspecError:
-            return False
-        return True
+        """Whether nothing can follow: the arguments are an object."""
+        return bool(self._said) and self._said[-1].rstrip().endswith("}") and are_whole(self._said)
+
+    @property
+    def cut(self) -> bool:
+        """Whether something must follow: they have begun, and are none."""
+        return not are_whole(self._said)
 
     def close(self, status: bytes) -> bytes:
         if status == b"completed" and not "".join(self._said).strip():
@@ -216,6 +215,10 @@ class CustomCall(Call):
     @property
     def complete(self) -> bool:
         return self._input.complete
+
+    @property
+    def cut(self) -> bool:
+        return self._input.cut
 
     def close(self, status: bytes) -> bytes:
         self._tell(self._input.close())

@@ -99,7 +99,7 @@ class ResponsesWriter:
     def error_event(self, fault: Fault) -> bytes:
         """`response.failed`; what was not complete is not in it."""
         self._begin()
-        error = _json({"code": fault.code or fault.type, "message": failed_message(fault)})
+        error = _json({"code": fault.why, "message": failed_message(fault)})
         self._tell(b"response.failed", b"failed", error)
         return self._taken()
 
@@ -158,9 +158,7 @@ class ResponsesWriter:
     def _finish(self, event: Finish) -> None:
         reason = _REASONS.get(event.reason)
         if reason is not None:
-            self._status = b"incomplete"
-            self._details = b'{"reason":"%b"}' % reason
-        self._close_all()
+            self._cut_by(reason)
 
     def _words(self) -> Words:
         if not isinstance(self._open, Words):
@@ -184,8 +182,15 @@ class ResponsesWriter:
         if item is not None:
             self._done[item.index] = item.close(b"completed")
 
+    def _cut_by(self, reason: bytes) -> None:
+        self._status = b"incomplete"
+        self._details = b'{"reason":"%b"}' % reason
+
     def _close_all(self) -> None:
-        """Close what is open, with the status of the whole: an answer that was cut off was cut off there."""
+        """Close what is open, with the status of the whole: an answer that was cut off was cut off there.
+        Arguments that are no whole document were, whatever the backend says."""
+        if self._status == b"completed" and any(call.cut for call in self._calls.values()):
+            self._cut_by(_REASONS["length"])
         item, self._open = self._open, None
         last: list[Item] = [] if item is None else [item]
         last += self._calls.values()
@@ -252,6 +257,6 @@ _HANDLERS: dict[type, Callable[[ResponsesWriter, Any], None]] = {
 
 def failed_message(fault: Fault) -> str:
     """The message; with the time to wait where clients read it out of the text."""
-    if fault.code == "rate_limit_exceeded" and fault.retry_after:
+    if fault.why == "rate_limit_exceeded" and fault.retry_after:
         return f"{fault.message} Please try again in {fault.retry_after:g}s."
     return fault.message

@@ -38,6 +38,50 @@ def check_exposure(settings: Settings, host: str) -> None:
     )
 
 
+def check_reload(before: Settings, after: Settings) -> None:
+    """ConfigError for a change that would be an accident far more often than an intention: one after
+    which everybody may call, or nobody answers. A file is cut off while it is written, a merge loses a
+    section; whoever means it restarts. What the file says otherwise is taken as it is."""
+    path = after.source.path or "the configuration"
+    guarded = before.auth.master_key is not None or before.auth_unavailable is not None
+    if guarded and after.auth.master_key is None and after.auth_unavailable is None:
+        raise ConfigError(
+            path,
+            "auth.master_key",
+            "is gone: a reload would open the gateway to callers without a key",
+            "put it back, or restart the gateway if that is meant",
+        )
+    if before.deployments and not after.deployments:
+        raise ConfigError(
+            path,
+            "deployments",
+            "are gone: a reload would leave nobody who answers",
+            "put them back, or restart the gateway if that is meant",
+        )
+
+
+def check_ignored(settings: Settings, host: str) -> None:
+    """ConfigError where others than this machine can call and the file asks for a lock that is not here.
+    `accept_ignored` names the keys of those that may be missing."""
+    if _is_loopback(host):
+        return
+    for notice in settings.notices:
+        if notice.about != "security" or accepted(settings, notice.key):
+            continue
+        name = notice.key.rpartition(".")[2]
+        raise ConfigError(
+            notice.where,
+            notice.key,
+            f"is a security function that this gateway does not have, and {host} is open to others",
+            f"listen on 127.0.0.1, or write below `hybridgw:`  accept_ignored: [{name}]",
+        )
+
+
+def accepted(settings: Settings, key: str) -> bool:
+    """Whether the file says that this key may be ignored: by its whole path, or by its last part."""
+    return key in settings.accept_ignored or key.rpartition(".")[2] in settings.accept_ignored
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -60,6 +104,8 @@ def again(info: RuntimeInfo, current: Settings) -> Settings:
     if info.config_path is not None:
         settings = resolve(info.config_path, before=current)
         check_exposure(settings, info.host)
+        check_reload(current, settings)
+        check_ignored(settings, info.host)
         return settings
     settings = discovered(info.allow_cloud)
     if settings.deployments:

@@ -17,6 +17,7 @@ from hybridgw.ledger.response_store import ResponseStore
 from hybridgw.native import Decision, Permit, Principal, Router, StateFile
 from hybridgw.pipeline.line import Lines
 from hybridgw.pipeline.memory import Memory
+from hybridgw.pipeline.room import Room
 from hybridgw.routing.plan import Plan
 from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamResponse
 
@@ -29,8 +30,8 @@ class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "draining", "draw", "images", "lines", "loop", "plan", "responses", "router", "slot",
-        "state", "transport",
+        "active", "draining", "draw", "images", "lines", "loop", "plan", "responses", "room", "router",
+        "slot", "state", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -41,6 +42,7 @@ class Worker:
         slot: int,
         transport: Transport,
         images: Images,
+        room: Room,
     ) -> None:
         self.plan = plan
         self.router = router
@@ -48,6 +50,7 @@ class Worker:
         self.slot = slot
         self.transport = transport
         self.images = images
+        self.room = room
         self.responses: ResponseStore | None = None
         """Where responses are stored that clients may refer to; None where none are."""
         self.loop = asyncio.get_running_loop()
@@ -71,6 +74,8 @@ class Call:
     """It is too large, and what still arrives is thrown away within limits of its own."""
     received = 0
     """Bytes of the body so far."""
+    held = 0
+    """Bytes that its body takes of the worker's room."""
     decision: Decision | None = None
     permit: Permit | None = None
     response: UpstreamResponse | None = None
@@ -99,6 +104,8 @@ class Call:
     """What a stored response leans on and becomes; None for a request that leaves nothing behind."""
     forwarded: Mapping[bytes, bytes] = {}
     """Headers of the client that some backends are to see, by name."""
+    fallbacks = 0
+    """Failed attempts at another model than the one asked for."""
     query = ""
     """With its question mark; empty when there is none, or nobody is to see it."""
     bytes_sent = 0
@@ -166,6 +173,25 @@ class Call:
         if self.cause is None and self.task is not None and not self.task.done():
             self.cause = cause
             self.task.cancel()
+
+    def dismiss(self) -> None:
+        """The request is over: nobody watches it any more, and it knows none of its tasks. A task that was
+        cancelled keeps its error, the error its frames and these the call: with the task in the call that
+        would be a ring, in which the body stays until the garbage collector finds it."""
+        watch, self.watch = self.watch, None
+        if watch is not None:
+            watch.cancel()
+        beat, self.beat = self.beat, None
+        if beat is not None:
+            beat.cancel()
+        self.task = None
+        if self.held:
+            self.hold(0)
+
+    def hold(self, size: int) -> None:
+        """The body takes `size` bytes from now on. Refused where the worker has no room for them."""
+        self.worker.room.resize(self.held, size)
+        self.held = size
 
     def resumed(self) -> None:
         """The task has seen the CancelledError of `abort` and goes on: to answer, or to end well."""

@@ -8,10 +8,12 @@ from hybridgw.core import Boundary, Outcome, Route
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.decoded import decoded
 from hybridgw.pipeline.images import inlined_body
-from hybridgw.pipeline.translation import Translation
+from hybridgw.pipeline.translation import Translation, asked
 from hybridgw.providers import Exchange, provider_named
 from hybridgw.providers.failures import failure, hide
+from hybridgw.providers.templated import edited
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, UpstreamRequest, UpstreamResponse
 
@@ -42,6 +44,8 @@ def _begun(call: Call) -> bool:
     return call.writer is not None and call.head_sent and call.route in _BEGUN_BY_HEARTBEATS
 
 
+_MESSAGES = frozenset({Route.CHAT, Route.OLLAMA_CHAT})
+"""Routes with the `messages` of Chat, whose bytes may pass to an engine."""
 _BEGUN_BY_HEARTBEATS = frozenset({Route.RESPONSES, Route.MESSAGES})
 
 
@@ -65,6 +69,8 @@ async def open_exchange(
     if upstream.relays is not None or upstream.names is not None:
         _check_name(upstream, permit.model)
     body = permit.body()
+    if decision.late_system and exchange.outbound is None and _needs_one_system(call, upstream):
+        body = asked(edited, body)
     headers: Headers
     if translation is not None:
         target, headers, body = await translation.request(body)
@@ -79,25 +85,31 @@ async def open_exchange(
             body = exchange.edit(body)
     stream = decision.stream
     timeouts = upstream.stream_timeouts if stream else upstream.whole_timeouts
-    asked = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms
+    patience = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms
     now = time.monotonic_ns()
-    if asked:
+    if patience:
         # The client's own patience began with its request, not with this attempt.
-        left = max(_LEAST, asked / 1000 - (now - call.begun_ns) / 1e9)
+        left = max(_LEAST, patience / 1000 - (now - call.begun_ns) / 1e9)
         timeouts = msgspec.structs.replace(
             timeouts, total=min(timeouts.total, left), connect=min(timeouts.connect, left)
         )
     call.leave(now)
-    response = call.response = await call.worker.transport.send(
+    sent = await call.worker.transport.send(
         _BOUNDARIES[decision.ceiling],
         upstream.deployment,
         UpstreamRequest("POST", target, (STREAM_REQUEST if stream else JSON_REQUEST) + headers, body),
         timeouts,
     )
+    call.response = sent
+    response = call.response = await decoded(sent)
     if response.status != 200:
         answer = await response.read_all(_ERROR_BODY_LIMIT)
         raise failure(response.status, response.headers, answer, secrets=upstream.secrets)
     return response
+
+
+def _needs_one_system(call: Call, upstream: Upstream) -> bool:
+    return upstream.backend.templated and call.route in _MESSAGES
 
 
 def _check_name(upstream: Upstream, name: str) -> None:

@@ -20,6 +20,7 @@ from hybridgw.dialects import RESPONSES_AS_CHAT
 from hybridgw.errors import GatewayError, Refused, RequestError, UpstreamError
 from hybridgw.native import DecideError, Decision, Permit
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.head import count_fallback
 from hybridgw.pipeline.line import FULL, worth_waiting_for
 from hybridgw.pipeline.streaming import attempt_stream
 from hybridgw.pipeline.whole import attempt_whole
@@ -28,7 +29,9 @@ _OFF_THE_LOOP = 64 * 1024
 """Bytes. Above it a body is decided in the executor, where the native side releases the GIL: the
 other requests of this worker go on meanwhile. Below it, handing over costs more than deciding."""
 
-_REFUSALS = frozenset({"policy_denied", "all_unavailable", "journal_full", "overloaded", "draining"})
+_REFUSALS = frozenset(
+    {"policy_denied", "all_unavailable", "misconfigured", "journal_full", "overloaded", "draining"}
+)
 
 
 _DOWN = frozenset({Outcome.CONNECT_FAILED, Outcome.RESET, Outcome.SERVER_ERROR, Outcome.FIRST_TOKEN_TIMEOUT})
@@ -65,7 +68,8 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
                 call.back(time.monotonic_ns())
                 # The first failure is told: it belongs to the deployment that was asked for, and
                 # what went wrong with a stand-in afterwards explains less.
-                first = first or error
+                first = first or error.anew()
+                count_fallback(call, permit)
                 following = _after(call, decision, permit, error)
                 if following is None:
                     # Not everybody was asked: this host had too many retries under way.
@@ -110,7 +114,7 @@ def _told(call: Call, decision: Decision, first: UpstreamError) -> GatewayError:
     """What the client hears of a failure. Where the content's level is why nobody else may be asked,
     that is an outage of those who may, to be waited out, and not just somebody's error."""
     if decision.level == Level.PUBLIC or call.content_sent or first.outcome not in _DOWN:
-        return first
+        return first.anew()
     wait = max(1.0, decision.retry_after_ms / 1000)
     message = "the deployments that may see this request are down; it was not sent anywhere else"
     return Refused("all_unavailable", message, retry_after=wait)
@@ -178,7 +182,7 @@ async def _in_line(call: Call, body: bytes, hints: dict[str, str] | None, refuse
     run = call.worker.loop.run_in_executor
     full = worth_waiting_for(call, await run(None, _explained, call, body, hints))
     if not full:
-        raise refused
+        raise refused.anew()
     return await call.worker.lines.wait(call, full, lambda: run(None, _decide, call, body, hints), refused)
 
 

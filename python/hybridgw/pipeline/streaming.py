@@ -161,10 +161,9 @@ async def _failed_inside(
     """The upstream told of its failure inside its stream. Where its bytes pass through, its own words
     are the last ones; elsewhere the dialect has words for it."""
     assert relay.error is not None
-    failure = failure_inside(call.plan.upstreams[permit.deployment], relay.error)
     if translation is None:
         await _end_body(call, _last_words(call, permit, events))
-    raise failure
+    raise failure_inside(call.plan.upstreams[permit.deployment], relay.error)
 
 
 def _last_words(call: Call, permit: Permit, events: bytes) -> bytes:

@@ -25,6 +25,7 @@ from hybridgw.providers.failures import hide
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import Headers
 from hybridgw.wire import Ask, Event, Failure
+from hybridgw.wire.ask import direct_results
 
 T = TypeVar("T")
 
@@ -95,6 +96,8 @@ class _Through:
         if call.decision is not None:
             # The body asks for usage because the journal wants it, whether the client did or not.
             ask.include_usage = call.decision.include_usage
+            ask.prompt_tokens = call.decision.prompt_tokens
+        direct_results(ask.messages)
         if self._upstream.inline_images:
             await inline_images(call, ask, self._upstream.own_media)
         target = self._exchange.target + self._outbound.path(ask)

@@ -56,6 +56,10 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """Members that replace the client's."""
     query: str = ""
     """Behind every path: `?api-version=…`."""
+    templated: bool = False
+    """Puts conversations through its model's template: one system message, at the front."""
+    thoughts: Literal["reasoning_content", "reasoning"] | None = None
+    """The member in which it wants thoughts of earlier turns back; None: what its kind takes."""
 
 
 class Outbound(Protocol):
@@ -160,6 +164,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     inline_images: bool | Literal["inside"] = False
     """Whether the gateway fetches remote images for it: the backend cannot, or must not (it stands
     inside the network, and would fetch whatever a client names). `inside`: unless it is external."""
+    templated: bool | Literal["inside"] = False
+    """Whether it puts conversations through its model's template, which may take a system message only at
+    the front. `inside`: unless it is external, because whoever speaks this dialect there is an engine."""
     own_media: tuple[str, ...] = ()
     """Beginnings of URLs of what the backend itself keeps; never fetched for it."""
     probe: str | None = "{base}/models"

@@ -4,6 +4,9 @@ Backends differ where the protocol says nothing or where they do not follow it: 
 names, calls without an index or an id, one index for all calls, arguments as an object, finish reasons
 of their own. All of it is understood here, whichever backend it is; what a particular one does beyond
 that stands in its own module.
+
+A reason to finish ends nothing by itself: some backends put an empty one, or `stop`, into every chunk. It
+is held until the stream has ended.
 """
 
 import secrets
@@ -159,6 +162,8 @@ class ChatAnswer:
         self._ids = ids
         self._started = False
         self._tools: dict[int, _Tools] = {}
+        self._ends: dict[int, _Choice] = {}
+        """Of each choice that was said to end, the chunk that said how."""
 
     def whole(self, body: bytes) -> list[Event]:
         """A complete answer."""
@@ -167,14 +172,27 @@ class ChatAnswer:
         if not answer.choices and bytes(answer.error) in _NOTHING:
             raise msgspec.ValidationError("an answer without any choice")
         self._read(answer, events)
+        if not (events and type(events[-1]) is Failure):
+            events += self.close()
         return events
 
     def feed(self, events: bytes) -> list[Event]:
         """Complete events of a stream."""
         told: list[Event] = []
         for payload in sse.split(events):
-            if not payload.startswith(b"[DONE]"):
+            if payload.startswith(b"[DONE]"):
+                told += self.close()
+            else:
                 self._read(_answer.decode(payload), told)
+        return told
+
+    def close(self) -> list[Event]:
+        """How each choice ended, once nothing can follow any more."""
+        told: list[Event] = []
+        for at, tools in self._tools.items():
+            _complete(tools, at, told)
+        told += [self._finish(choice, choice.finish_reason or "") for choice in self._ends.values()]
+        self._ends, self._tools = {}, {}
         return told
 
     def _read(self, answer: _Answer, out: list[Event]) -> None:
@@ -188,8 +206,11 @@ class ChatAnswer:
             said = choice.delta if choice.delta is not None else choice.message
             if said is not None:
                 self._said(choice, said, out)
-            if choice.finish_reason is not None:
-                self._finished(choice, choice.finish_reason, out)
+            if choice.finish_reason == "error":
+                out.append(Failure("the upstream ended its answer with an error"))
+                return
+            if choice.finish_reason and (choice.finish_reason != "stop" or choice.index not in self._ends):
+                self._ends[choice.index] = choice
         if answer.usage is not None:
             out.append(Usage.from_chat(answer.usage))
 
@@ -256,24 +277,21 @@ class ChatAnswer:
             tools.by_index[call.index] = known
         return known
 
-    def _finished(self, choice: _Choice, said: str, out: list[Event]) -> None:
-        at = choice.index
-        if said == "error":
-            out.append(Failure("the upstream ended its answer with an error"))
-            return
-        tools = self._tools.get(at)
-        if tools is not None:
-            for tool in tools.all:
-                if tool.waiting is not None:
-                    _announce(tool, at, out)
-                if tool.custom:
-                    out.append(ToolDelta(tool.index, '"}', at))
+    def _finish(self, choice: _Choice, said: str) -> Finish:
         reason = _STOPS.get(said, "stop")
-        if tools is not None and reason == "stop":
+        if choice.index in self._tools and reason == "stop":
             # Who was told which tool to call often says `stop`.
             reason = "tool_calls"
         matched = _string.decode(choice.stop_reason) if bytes(choice.stop_reason)[:1] == b'"' else None
-        out.append(Finish(reason, at, matched))
+        return Finish(reason, choice.index, matched)
+
+
+def _complete(tools: _Tools, choice: int, out: list[Event]) -> None:
+    for tool in tools.all:
+        if tool.waiting is not None:
+            _announce(tool, choice, out)
+        if tool.custom:
+            out.append(ToolDelta(tool.index, '"}', choice))
 
 
 def _announce(tool: _Tool, choice: int, out: list[Event]) -> None:

@@ -42,8 +42,8 @@ class ChatOutbound:
         return self._answer.feed(events)
 
     def close(self) -> list[Event]:
-        """Nothing is held back."""
-        return []
+        """How each choice ended."""
+        return self._answer.close()
 
 
 def over_chat(provider: str) -> Callable[[Backend], Outbound]:

@@ -6,6 +6,7 @@ lists of codes and phrases that backends are known to use.
 """
 
 import email.utils
+import re
 import time
 from collections.abc import Iterable
 from datetime import UTC
@@ -45,6 +46,18 @@ _CONTEXT_PHRASES = (
     "`inputs` must have less than",
     "`inputs` tokens + `max_new_tokens` must be",
 )
+_TOO_MUCH_ASKED = tuple(
+    re.compile(pattern, re.DOTALL).search
+    for pattern in (
+        r"max_(?:completion_)?tokens.{0,60}too large: (?P<asked>\d+).{0,60}context length is (?P<window>\d+)"
+        r".{0,60}has (?P<prompt>\d+) input",
+        r"context length (?:is|of) (?P<window>\d+) tokens.{0,80}requested.{0,60}?(?P<prompt>\d+) (?:tokens )?"
+        r"(?:in|from) the (?:input )?messages.{0,20}?(?P<asked>\d+) (?:tokens )?(?:in|for) the completion",
+        r"`inputs` tokens \+ `max_new_tokens` must be <= (?P<window>\d+).{0,20}Given: (?P<prompt>\d+) "
+        r"`inputs` tokens and (?P<asked>\d+) `max_new_tokens`",
+    )
+)
+"""How engines say that a prompt fits, and the answer that was asked for does not fit beside it."""
 _BUSY_PHRASE = "maximum pending requests exceeded"
 """Ollama's queue is full: nothing is broken, and somebody else may have room."""
 _TGI_REFUSALS = frozenset({"validation", "template_error", "tool_error"})
@@ -73,6 +86,8 @@ def failure(
     error = _read(body)
     outcome, code = _judge(status, error)
     message = error.message or f"the upstream answered {status}"
+    if outcome is Outcome.CONTEXT_EXCEEDED:
+        message = _limit_of_answer(message)
     if outcome is Outcome.CREDENTIAL_REJECTED:
         # Its text tends to quote the key.
         message = "the upstream rejected the gateway's credential"
@@ -157,6 +172,17 @@ def _read(body: bytes) -> _Error:
         param=param if isinstance(param, str) else None,
         retry_after=wait,
     )
+
+
+def _limit_of_answer(message: str) -> str:
+    """The message; where only the limit of the answer is too large, in Anthropic's words before it: its
+    clients lower the limit then, and shorten their conversation else."""
+    for search in _TOO_MUCH_ASKED:
+        found = search(message[:_LONGEST_MESSAGE])
+        if found is not None and int(found["prompt"]) < int(found["window"]):
+            sizes = f"{found['prompt']} + {found['asked']} > {found['window']}"
+            return f"input length and `max_tokens` exceed context limit: {sizes}: {message}"
+    return message
 
 
 def _google(details: object) -> tuple[str, float | None]:

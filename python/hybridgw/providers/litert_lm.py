@@ -46,7 +46,7 @@ class LiteRT(ChatOutbound):
 
     def close(self) -> list[Event]:
         """How each choice ended."""
-        told: list[Event] = []
+        told = self._hold(super().close())
         cut = self._limit is not None and self._written >= self._limit
         for finish in self._held:
             if cut and finish.reason == "stop":

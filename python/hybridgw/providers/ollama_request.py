@@ -16,6 +16,7 @@ import msgspec
 from hybridgw.errors import RequestError
 from hybridgw.providers import configured
 from hybridgw.providers.base import Backend
+from hybridgw.providers.templated import one_system
 from hybridgw.wire import (
     Ask,
     File,
@@ -50,11 +51,10 @@ def chat_request(ask: Ask, backend: Backend) -> bytes:
     """The body for `ask`; notes in it what is not told."""
     configured.apply(ask, backend)
     named_results(ask.messages)
+    messages = one_system(ask.messages)
     body: dict[str, Any] = {
         "model": ask.model,
-        "messages": [
-            turn for at, message in enumerate(ask.messages) for turn in _turns(message, at, backend)
-        ],
+        "messages": [turn for at, message in enumerate(messages) for turn in _turns(message, at, backend)],
         "stream": ask.stream,
         "truncate": False,
     }

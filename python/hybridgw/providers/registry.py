@@ -48,6 +48,7 @@ def _engine(name: str, **differs: Any) -> Provider:
         "translated": _EMBEDDINGS,
         "repairs": _HABITS,
         "inline_images": True,
+        "templated": True,
     }
     if "outbound" not in differs:
         row["outbound"] = over_chat(name)
@@ -63,6 +64,7 @@ _ROWS = (
         routes=_OPENAI | {Route.RESPONSES},
         translated=_OLLAMA_EMBED,
         outbound=over_chat("openai"),
+        templated="inside",
     ),
     # Its streams begin with an event that holds no choice. Addresses and versions: `config.azure`.
     Provider(
@@ -136,7 +138,7 @@ _ROWS = (
         inline_images=True,
         own_media=(HOSTED,),
     ),
-    _engine("openai_compatible", inline_images="inside"),
+    _engine("openai_compatible", inline_images="inside", templated="inside"),
     Provider(name="demo", routes=_OPENAI, translated=_OLLAMA_EMBED, outbound=over_chat("demo")),
 )
 

@@ -12,7 +12,7 @@ with its reason, listed, and never tried.
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import orjson
@@ -47,6 +47,7 @@ _MODES = {
     "chat": CONVERSATIONS | {Route.COMPLETIONS},
     "completion": CONVERSATIONS | {Route.COMPLETIONS},
     "embedding": frozenset({Route.EMBEDDINGS, Route.OLLAMA_EMBED}),
+    "any": CONVERSATIONS | {Route.COMPLETIONS, Route.EMBEDDINGS, Route.OLLAMA_EMBED},
 }
 
 
@@ -81,7 +82,8 @@ class Plan:
     """One generation. Immutable once built."""
 
     __slots__ = (
-        "generation", "key_digests", "listed", "native", "observing", "queues", "settings", "upstreams",
+        "generation", "key_digests", "listed", "litellm", "native", "observing", "queues", "settings",
+        "upstreams",
     )  # fmt: skip
 
     def __init__(self, settings: Settings, generation: int) -> None:
@@ -89,11 +91,14 @@ class Plan:
         self.generation = generation
         names = _names(settings)
         self.upstreams = tuple(
-            _upstream(index, entry, names) for index, entry in enumerate(settings.deployments)
+            _upstream(index, entry, names, settings.source.kind == "litellm")
+            for index, entry in enumerate(settings.deployments)
         )
         self.native = orjson.dumps(_native(settings, self.upstreams, generation))
         self.observing = settings.privacy.mode == "observe"
         """Whether levels are only reported."""
+        self.litellm = settings.source.kind == "litellm"
+        """Whether clients expect a LiteLLM Proxy, and read its headers."""
         self.listed = _listed(settings)
         self.queues = _queues(settings)
         self.key_digests = _principals(settings)
@@ -127,7 +132,7 @@ def _names(settings: Settings) -> ChosenNames | None:
     return ChosenNames(settings.privacy)
 
 
-def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) -> Upstream:
+def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None, litellm: bool) -> Upstream:
     provider = provider_named(entry.provider)
     try:
         target = Target.parse(entry.base_url)
@@ -155,6 +160,7 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
         proxy=entry.proxy,
         tls_verify=entry.tls_verify,
         timeouts=entry.timeouts,
+        mock=entry.mock,
         repairs=_repairs(provider),
     )
     times = entry.timeouts
@@ -175,14 +181,27 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
             (b"x-hybridgw-deployment", entry.name.encode("utf-8", "replace")),
             (b"x-hybridgw-tier", entry.tier.encode("utf-8", "replace")),
             (b"x-hybridgw-boundary", boundary.name.lower().encode()),
+            *(_litellm_headers(entry) if litellm else ()),
         ),
-        backend=_backend(provider, entry),
+        backend=_backend(provider, entry, boundary),
         forwards=provider.forwards if provider else {},
         relays=_relays(provider, entry, boundary),
         names=names if "*" in entry.model and boundary > Boundary.DEVICE else None,
         secrets=_secrets(entry),
         inline_images=_inlines(provider, boundary),
         own_media=provider.own_media if provider else (),
+    )
+
+
+def _header_text(text: str) -> bytes:
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:200]).encode()
+
+
+def _litellm_headers(entry: DeploymentSettings) -> tuple[tuple[bytes, bytes], ...]:
+    """What clients of a LiteLLM Proxy read of a deployment."""
+    return (
+        (b"x-litellm-model-id", _header_text(entry.id or entry.identity)),
+        (b"x-litellm-timeout", b"%g" % entry.answer_timeout),
     )
 
 
@@ -197,9 +216,12 @@ def _relays(
 
 
 def _inlines(provider: Provider | None, boundary: Boundary) -> bool:
-    if provider is None or provider.inline_images != "inside":
-        return bool(provider and provider.inline_images)
-    return boundary < Boundary.EXTERNAL
+    return _holds(provider.inline_images if provider else False, boundary)
+
+
+def _holds(trait: bool | Literal["inside"], boundary: Boundary) -> bool:
+    """Whether a deployment has a trait that some backends have only inside the network."""
+    return boundary < Boundary.EXTERNAL if trait == "inside" else trait
 
 
 def _key_header(provider: Provider | None, key: str) -> tuple[bytes, bytes]:
@@ -207,7 +229,7 @@ def _key_header(provider: Provider | None, key: str) -> tuple[bytes, bytes]:
     return name.encode(), (b"Bearer " if name == "authorization" else b"") + key.encode()
 
 
-def _backend(provider: Provider | None, entry: DeploymentSettings) -> Backend:
+def _backend(provider: Provider | None, entry: DeploymentSettings, boundary: Boundary) -> Backend:
     return Backend(
         max_output_tokens=entry.max_output_tokens,
         num_ctx=entry.num_ctx,
@@ -220,6 +242,8 @@ def _backend(provider: Provider | None, entry: DeploymentSettings) -> Backend:
         defaults={name: value for name, value in entry.defaults.items() if name != "stream"},
         force=entry.extra_body,
         query=_query(entry),
+        templated=_holds(provider.templated if provider else False, boundary),
+        thoughts=entry.thoughts,
     )
 
 
@@ -280,6 +304,10 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
                 "groups": model.groups,
                 "fallbacks": model.fallbacks,
                 "context_fallbacks": model.context_fallbacks,
+                # A model that only another gateway could serve is not silently another vendor's.
+                "default_fallbacks": not all(
+                    settings.deployments[index].lacking for group in model.groups for index in group
+                ),
                 "retries": model.retries,
                 "hidden": model.hidden or name in model.hidden_aliases,
             }
@@ -328,7 +356,12 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "weight": entry.weight,
         "order": entry.order,
         "max_parallel": _most(entry, provider),
-        "routes": [int(route) for route, exchange in zip(Route, upstream.exchanges, strict=True) if exchange],
+        # What nobody here can serve might be meant for any route: its reason is told on all of them.
+        "routes": [
+            int(route)
+            for route, exchange in zip(Route, upstream.exchanges, strict=True)
+            if exchange or entry.lacking
+        ],
         "defaults": {name: value for name, value in entry.defaults.items() if name != "stream"},
         "renames": provider.renames if provider else {},
         "drops": [*(provider.drops if provider else ()), *entry.drop_params],

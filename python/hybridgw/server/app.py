@@ -13,7 +13,7 @@ from hybridgw.dialects import DIALECTS, Dialect
 from hybridgw.errors import GatewayError, RequestError
 from hybridgw.native import warm_tokens
 from hybridgw.pipeline.call import Message, Receive, Send
-from hybridgw.server import cors, ollama_pages, pages, stored_responses, token_counter
+from hybridgw.server import cors, model_pages, ollama_pages, pages, stored_responses, token_counter
 from hybridgw.server.body import discard_body
 from hybridgw.server.inference import infer
 from hybridgw.server.lifecycle import Lifecycle
@@ -43,6 +43,10 @@ PAGES: dict[str, Page] = {
     "/health/liveliness": pages.liveliness,
     "/health/liveness": pages.liveliness,
     "/health/readiness": pages.readiness,
+    "/health/readiness/details": pages.readiness_details,
+    "/model/info": model_pages.model_info,
+    "/model_group/info": model_pages.group_info,
+    "/routes": model_pages.routes,
     "/metrics": pages.metrics,
     "/api/tags": ollama_pages.tags,
     "/api/ps": ollama_pages.ps,
@@ -70,6 +74,11 @@ class Application:
     def __init__(self) -> None:
         self.lifecycle = Lifecycle()
         self.lifecycle.endpoints = tuple(public(path) for path in (*INFERENCE, *POSTS, *PAGES) if path != "/")
+        self.lifecycle.methods = tuple(
+            (public(path), methods)
+            for table, methods in ((INFERENCE, ("POST",)), (POSTS, ("POST",)), (PAGES, ("GET", "HEAD")))
+            for path in table
+        )
         self._inference = {
             prefix + path: route for path, route in INFERENCE.items() for prefix in ("", "/v1")
         }

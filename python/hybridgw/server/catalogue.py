@@ -112,6 +112,10 @@ CATALOGUE: dict[str, Row] = {
         "Deployments exist but none can be tried now.",
         "upstream", 503, _SERVER, 429, "all_deployments_in_cooldown", code="overloaded",
     ),
+    "misconfigured": Row(
+        "The model is configured, but no deployment of it can be called; the message says what is missing.",
+        "gateway", 500, _SERVER, 500, _INTERNAL, retry=False,
+    ),
     "overloaded": Row("The gateway is at its limits.", "gateway", 503, _SERVER, 503, _INTERNAL),
     "journal_full": Row(
         "The journal has no space: nothing is served that cannot be accounted for.",

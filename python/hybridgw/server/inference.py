@@ -75,10 +75,7 @@ async def infer(
         await _tell(call, error)
     finally:
         worker.active.discard(call)
-        if call.watch is not None:
-            call.watch.cancel()
-        if call.beat is not None:
-            call.beat.cancel()
+        call.dismiss()
         call.leave(time.monotonic_ns())
         worker.state.request_finished(worker.slot, route, call.status, call.overhead_ns // 1000)
 
@@ -103,7 +100,7 @@ async def _end_with(call: Call, error: Exception) -> None:
     if call.ended:
         call.status = fault.status
         return
-    if fault.status == 503:
+    if fault.own_status == 503:
         call.worker.state.count_shed(call.worker.slot)
     if call.beat is not None:
         await call.beat

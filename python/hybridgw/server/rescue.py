@@ -1,8 +1,9 @@
 """The only place that turns an error into an HTTP status.
 
 Handlers and the pipeline raise errors that say what happened, whose fault it is and whether a
-retry is safe. Here that becomes a `Fault` in the catalogue that the configuration chose. Nothing
-reads a message to find out what an error means.
+retry is safe. Here that becomes a `Fault` in the catalogue that the configuration chose, with its reason
+beside it: dialects have words of their own for some. Nothing reads a message to find out what an error
+means.
 """
 
 import logging
@@ -34,13 +35,14 @@ def rescue(error: BaseException, catalogue: str = "native", request_id: str | No
         reason = _OUR_OWN.get(error.outcome, reason)
     row = CATALOGUE.get(reason) or CATALOGUE["internal_error"]
     litellm = catalogue == "litellm"
+    own_status = row.status
     status, kind = (row.litellm_status, row.litellm_type) if litellm else (row.status, row.type)
     if (
         isinstance(error, UpstreamError)
         and error.outcome == Outcome.REQUEST_REJECTED
         and error.status in _PASSED_ON
     ):
-        status = error.status
+        status = own_status = error.status
     code: str | None = str(status) if litellm else (row.code or reason)
     retry_after = error.retry_after
     should_retry = row.retry
@@ -49,17 +51,23 @@ def rescue(error: BaseException, catalogue: str = "native", request_id: str | No
     if retry_after is None and status in (429, 503) and should_retry is None:
         retry_after = 1.0
     tried = isinstance(error, UpstreamError) and not error.retry_safe and reason not in _OUR_OWN.values()
-    if tried and should_retry is None and status >= 500:
+    if tried and should_retry is None and own_status >= 500:
         # Every candidate was tried already: gateway x SDK x agent retries would multiply.
         should_retry = False
     return Fault(
         status=status,
         type=kind,
         code=code,
+        reason=row.code or reason,
+        own_status=own_status,
         message=error.message,
         param=error.field,
         retry_after=retry_after,
         should_retry=should_retry,
         request_id=request_id,
-        headers=error.headers,
+        headers=(*error.headers, *_called(litellm, request_id)),
     )
+
+
+def _called(litellm: bool, request_id: str | None) -> tuple[tuple[bytes, bytes], ...]:
+    return ((b"x-litellm-call-id", request_id.encode()),) if litellm and request_id else ()

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from hybridgw.errors import GatewayError, Refused, RequestError
+from hybridgw.errors import Refused, RequestError
 from hybridgw.ledger.response_store import ResponseStore, Stored
 from hybridgw.pipeline import Call, answer
 from hybridgw.pipeline.call import Message, Send
@@ -154,11 +154,13 @@ def _unsupported(name: str) -> RequestError:
 
 def page_of(lifecycle: Lifecycle, path: str, method: str) -> bool:
     """Whether a path below `/v1/responses/` is one of the pages here, for this method."""
-    if lifecycle.worker.responses is None or not path.startswith(_BEGINNINGS):
+    if not path.startswith(_BEGINNINGS):
         return False
     _, _, rest = path.partition("/responses/")
     name, _, what = rest.partition("/")
-    if not name or what not in ("", "input_items") or method == "POST":
+    if name and what == "cancel" and method == "POST":
+        return True
+    if lifecycle.worker.responses is None or not name or what not in ("", "input_items") or method == "POST":
         return False
     takes = ("GET", "HEAD") if what else ("GET", "HEAD", "DELETE")
     if method not in takes:
@@ -174,16 +176,21 @@ async def page(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -
     worker = lifecycle.worker
     store = worker.responses
     principal = authenticate(worker.plan, facts)
-    if store is None:
-        raise GatewayError("response_not_found", "no responses are stored")
     _, _, rest = plain(scope["path"]).partition("/responses/")
     name, _, what = rest.partition("/")
+    if store is None:
+        # Also what a request to cancel meets: nothing runs in the background here.
+        raise RequestError("response_not_found", f"no responses are stored, so there is none {name[:200]!r}")
     run = functools.partial(worker.loop.run_in_executor, store.thread)
     head_only = scope["method"] == "HEAD"
     if scope["method"] == "DELETE":
         if not await run(store.delete, principal.key, name):
             raise _missing(name)
         await send_json(send, {"id": name, "object": "response", "deleted": True})
+    elif what == "cancel":
+        if await run(store.find, principal.key, name) is None:
+            raise _missing(name)
+        raise RequestError("invalid_value", "Cannot cancel a response that was not made in the background.")
     elif what:
         query = parse_qs(scope["query_string"].decode("latin-1"))
         listed = await run(_listed, store, principal.key, name, query)

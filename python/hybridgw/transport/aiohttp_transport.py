@@ -29,6 +29,7 @@ from hybridgw.transport.failures import LOST, Phase, failed, refused, translate
 from hybridgw.transport.heads import authority, check_line, merge
 from hybridgw.transport.resolver import Resolver
 from hybridgw.transport.seam import Headers, TransportLimits, UpstreamRequest, UpstreamResponse
+from hybridgw.transport.turns import Turns
 
 _HEADS = 4096
 
@@ -54,6 +55,7 @@ class AiohttpTransport:
         self._heads: dict[tuple[int, str, str, Headers], tuple[Deployment, URL, dict[str, str]]] = {}
         self._responses: set[AiohttpResponse] = set()
         self._in_use: dict[str, int] = {}
+        self._turns: dict[str, Turns] = {}
         self._sent = 0
         self._retried = 0
         self._closed = False
@@ -73,7 +75,7 @@ class AiohttpTransport:
         except ValueError as error:
             raise failed(Outcome.LOCAL_FAULT, deployment.name, str(error)) from None
         place = deployment.target.authority
-        self._enter(place, deployment.name)
+        await self._enter(place, deployment.name)
         try:
             return await self._try_twice(ceiling, deployment, request, timeouts, url, headers)
         except BaseException:
@@ -192,13 +194,18 @@ class AiohttpTransport:
             self._sessions[ceiling] = known
         return known[0]
 
-    def _enter(self, place: str, name: str) -> None:
+    async def _enter(self, place: str, name: str) -> None:
+        """Count a connection to `place`, when its turn has come."""
         if self._closed:
             raise UpstreamError(Outcome.DRAINING, f"{name}: the gateway is stopping")
-        here = self._in_use.get(place, 0)
-        if here >= self._limits.per_host or sum(self._in_use.values()) >= self._limits.connections:
+        most = self._limits.per_host
+        turns = self._turns.get(place)
+        if turns or self._in_use.get(place, 0) >= most:
+            turns = self._turns.setdefault(place, Turns())
+            await turns.turn(lambda: self._in_use.get(place, 0) < most, self._limits.wait_seconds, name, most)
+        if sum(self._in_use.values()) >= self._limits.connections:
             raise failed(Outcome.LOCAL_FAULT, name, "too many connections")
-        self._in_use[place] = here + 1
+        self._in_use[place] = self._in_use.get(place, 0) + 1
 
     def _leave(self, place: str) -> None:
         left = self._in_use[place] - 1
@@ -206,6 +213,8 @@ class AiohttpTransport:
             self._in_use[place] = left
         else:
             del self._in_use[place]
+        if turns := self._turns.get(place):
+            turns.pass_on()
 
 
 class AiohttpResponse(UpstreamResponse):
@@ -236,7 +245,7 @@ class AiohttpResponse(UpstreamResponse):
 
     async def read(self) -> bytes:
         if self._failure is not None:
-            raise self._failure.with_traceback(None)
+            raise self._failure.anew()
         attempt = self._attempt
         if attempt.waiting:
             raise RuntimeError("two tasks read one response")
@@ -281,7 +290,7 @@ class AiohttpResponse(UpstreamResponse):
             self._attempt.finished()
 
     def _fail(self, failure: UpstreamError) -> UpstreamError:
-        self._failure = failure
+        self._failure = failure.anew()
         self._attempt.abort()
         self._answer.close()
         self._finish()

@@ -124,7 +124,7 @@ class LeanConnection(asyncio.Protocol):
         in_time = self.loop.time() - sent < STALE_WITHIN
         if kept and not self._started and failure.outcome == Outcome.RESET and in_time:
             raise StaleConnection
-        raise failure
+        raise failure.anew()
 
     def give_up(self, response: LeanResponse) -> None:
         """The task that waited for `response` was cancelled."""

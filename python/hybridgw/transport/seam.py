@@ -158,10 +158,12 @@ class Images(Protocol):
 
 
 class TransportLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of one worker's connections. Nothing queues for a connection: beyond a bound we fail."""
+    """Bounds of one worker's connections."""
 
     connections: int = 4096
-    per_host: int = 2048
+    per_host: int = 4096
+    wait_seconds: float = 1.0
+    """How long a request waits while all of a host's are in use."""
     idle_seconds: float = 15.0
     """How long an unused connection is kept. Shorter than the usual 60-75 s of servers, so that we
     are nearly always the side that closes."""

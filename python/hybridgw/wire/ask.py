@@ -157,6 +157,8 @@ class Ask(msgspec.Struct, kw_only=True):
     stream: bool = False
     include_usage: bool = False
     """Whether a Chat client asked for the usage of a stream."""
+    prompt_tokens: int = 0
+    """Of the request, as the gateway counted or estimated them; 0 when nobody did."""
     n: int = 1
     seed: Raw | None = None
     presence_penalty: Raw | None = None
@@ -186,6 +188,26 @@ class Ask(msgspec.Struct, kw_only=True):
         for name in names:
             if len(self.dropped) < MOST_DROPPED and name not in self.dropped:
                 self.dropped.append(name)
+
+
+def direct_results(messages: list[Message]) -> None:
+    """Move what tools answered right behind the turn that called them: whatever a client wrote between
+    (a hook's note, say), most APIs refuse a call whose answers do not follow at once."""
+    made: dict[str, int] = {}
+    """Number of the turn that made a call."""
+    out: list[list[Message]] = []
+    """By turn: it and the answers to its calls."""
+    for message in messages:
+        if message.role == "assistant":
+            made.update({part.id: len(out) for part in message.parts if isinstance(part, ToolCall)})
+        elif message.role == "tool" and out:
+            answered = {made.get(part.call_id) for part in message.parts if isinstance(part, ToolResult)}
+            turn = answered.pop() if len(answered) == 1 else None
+            if turn is not None:
+                out[turn].append(message)
+                continue
+        out.append([message])
+    messages[:] = [message for turn in out for message in turn]
 
 
 def named_results(messages: list[Message]) -> None:

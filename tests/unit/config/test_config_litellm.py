@@ -280,7 +280,13 @@ def test_every_key_of_the_tables_is_reported_or_acted_on(read: Read) -> None:
         "general_settings": keys.GENERAL_SETTINGS,
     }
     for section, table in tables.items():
-        text = BASE + f"{section}:\n" + "".join(f"  {name}: null\n" for name in table)
+        text = (
+            BASE
+            + f"{section}:\n"
+            + "".join(
+                f"  {name}: {'null' if fate is keys.Fate.ACTED_ON else 1}\n" for name, fate in table.items()
+            )
+        )
         said = notes(read(text))
         for name, fate in table.items():
             assert (f"{section}.{name}" in said) == (fate is not keys.Fate.ACTED_ON), name
@@ -310,3 +316,89 @@ def test_includes_may_form_a_circle(tmp_path: Path) -> None:
         "include: [a.yaml]\nmodel_list:\n- {model_name: n, litellm_params: {model: ollama/y}}\n"
     )
     assert [m.name for m in load(tmp_path / "a.yaml", {}).models] == ["m", "n"]
+
+
+def test_ignored_functions_about_security_or_money_are_told_apart(read: Read) -> None:
+    settings = read(
+        BASE
+        + "guardrails: [{guardrail_name: pii}]\n"
+        + "litellm_settings: {max_budget: 10, cache: true, callbacks: [presidio, otel], drop_params: true}\n"
+        + "general_settings: {allowed_ips: [10.0.0.1], custom_auth: a.b, database_url: 'postgresql://x', "
+        + "enable_jwt_auth: false}\n"
+        + "router_settings: {strange: 1, fallbaks: []}\n"
+    )
+    about = {n.key: (n.level, n.about) for n in settings.notices}
+    security, money = ("warning", "security"), ("warning", "money")
+    assert about["guardrails"] == security
+    assert about["litellm_settings.callbacks.presidio"] == security
+    assert about["general_settings.allowed_ips"] == about["general_settings.custom_auth"] == security
+    assert about["litellm_settings.max_budget"] == money
+    assert about["litellm_settings.cache"] == ("warning", None), "a function that is not there"
+    assert about["general_settings.database_url"] == ("info", None), "nothing is lost"
+    assert about["router_settings.strange"] == ("info", None), "LiteLLM ignores it, too"
+    assert about["router_settings.fallbaks"] == ("warning", None), "misspelt"
+    assert "general_settings.enable_jwt_auth" not in about, "it is off"
+    assert "litellm_settings.drop_params" not in about
+
+
+def test_own_model_info_is_no_fault(read: Read) -> None:
+    assert not read(entry("model: ollama/m", "team_colour: red, owner: me")).notices
+
+
+def test_the_last_of_two_equal_keys_counts(read: Read, refused: Refused) -> None:
+    text = BASE + "router_settings:\n  num_retries: 1\n  num_retries: 4\n"
+    settings = read(text)
+    assert settings.models[0].retries == 4
+    assert "first in line 5; the last one counts" in notes(settings)["router_settings.num_retries"]
+    again = "hybridgw:\n  server: {port: 4001}\n  server: {port: 4002}\n"
+    assert "given twice" in refused(BASE + again).message, "our own section is strict"
+
+
+def test_variables_in_foreign_words_are_said(read: Read) -> None:
+    settings = read(entry("model: openai/m, api_key: '${KEY}', api_base: 'http://h:1/v1'"), {"KEY": "sk"})
+    assert settings.deployments[0].api_key == "${KEY}"
+    assert "os.environ/NAME" in notes(settings)["model_list[0].litellm_params.api_key"]
+
+
+def test_drop_params_and_the_parameters_that_thinking_models_refuse(read: Read) -> None:
+    text = "model_list:\n" + "".join(
+        f"- {{model_name: {name}, litellm_params: {{model: {model}, api_key: k{more}}}}}\n"
+        for name, model, more in (
+            ("a", "o3-mini", ""),
+            ("b", "azure/gpt-5-mini", ", api_base: 'https://x.openai.azure.com'"),
+            ("c", "gpt-4o", ", additional_drop_params: [user]"),
+            ("d", "gpt-5", ", drop_params: false"),
+        )
+    )
+    settings = read(text + "litellm_settings: {drop_params: true}\n")
+    drops = {d.model_name: d.drop_params for d in settings.deployments}
+    assert "temperature" in drops["a"] and "temperature" in drops["b"]
+    assert (drops["c"], drops["d"]) == (("user",), ())
+    assert settings.translation.unsupported == "drop"
+    assert read(text + "litellm_settings: {drop_params: false}\n").translation.unsupported == "error"
+
+
+def test_what_an_entry_says_of_its_model_does_not_go_upstream(read: Read) -> None:
+    params = "model: ollama/m, supports_vision: true, supports_function_calling: true"
+    (deployment,) = read(entry(params, "supports_reasoning: false")).deployments
+    assert (deployment.defaults, deployment.vision, deployment.thinking) == ({}, True, False)
+
+
+def test_policies_by_kind_of_failure_become_one_count(read: Read) -> None:
+    settings = read(
+        BASE
+        + "router_settings: {retry_after: 3, num_retries: 1, "
+        + "retry_policy: {TimeoutErrorRetries: 4, BadRequestErrorRetries: 9}, "
+        + "allowed_fails_policy: {InternalServerErrorAllowedFails: 6, RateLimitErrorAllowedFails: 99}}\n"
+    )
+    assert settings.models[0].retries == 4
+    assert settings.breaker.consecutive == 7
+    assert settings.retry.backoff == settings.retry.backoff_max == 3.0
+
+
+def test_a_mock_needs_neither_key_nor_provider(read: Read) -> None:
+    (deployment,) = read(entry("model: bedrock/m, api_key: os.environ/NONE, mock_response: hi")).deployments
+    assert (deployment.mock, deployment.api_key, deployment.unusable) == ("hi", None, None)
+    assert deployment.boundary == "device"
+    (deployment,) = read(entry("model: gpt-4o, api_key: k, mock_response: [1]")).deployments
+    assert "mock_response" in str(deployment.unusable)

@@ -229,3 +229,11 @@ def test_a_failure_is_an_event_without_the_mark_of_success() -> None:
         "message": "m", "type": "server_error", "param": None, "code": "upstream_error",
     }  # fmt: skip
     assert told == OPENAI.error_event(Fault(502, "server_error", "upstream_error", "m"))
+
+
+@pytest.mark.parametrize("reason", ["tool_calls", "stop", "length"])
+def test_arguments_that_were_cut_off_end_by_the_limit(reason: str) -> None:
+    cut: list[Event] = [ToolStart(0, "a", "f"), ToolDelta(0, '{"path": "abc'), Finish(reason)]
+    into = writer()
+    assert b'"finish_reason":"length"' in into.feed(cut) + into.close()
+    assert json.loads(writer().whole(cut))["choices"][0]["finish_reason"] == "length"

@@ -281,7 +281,19 @@ def test_inputs_keep_their_text() -> None:
     assert b'"input":{"n" : 12345678901234567890, "x":1.0}' in writer().whole(events)
 
 
-@pytest.mark.parametrize("arguments", ["[1]", '{"a', "text"])
+@pytest.mark.parametrize("reason", ["tool_calls", "stop", "length"])
+@pytest.mark.parametrize("arguments", ['{"a', "text", '{"a":"b'])
+def test_a_call_that_was_cut_off_ends_by_the_limit(arguments: str, reason: str) -> None:
+    """Whatever the backend says: B015."""
+    events: list[Event] = [
+        ToolStart(0, "t", "f"), ToolDelta(0, arguments), ToolStart(1, "u", "g"), ToolDelta(1, "{}"),
+        Finish(reason),
+    ]  # fmt: skip
+    assert json.loads(writer().whole(events))["stop_reason"] == "max_tokens"
+    assert told(events).message["stop_reason"] == "max_tokens"
+
+
+@pytest.mark.parametrize("arguments", ["[1]", '"x"'])
 def test_a_call_that_nobody_could_make_is_no_answer(arguments: str) -> None:
     with pytest.raises(UpstreamError):
         writer().whole([ToolStart(0, "t", "f"), ToolDelta(0, arguments), Finish("tool_calls")])
@@ -382,3 +394,10 @@ def test_whatever_comes_the_stream_is_well_formed(
     client = told(events, one_by_one, thinking=thinking)
     said = "".join(block["text"] for block in client.message["content"] if block["type"] == "text")
     assert sorted(said) == sorted("".join(e.text for e in events if isinstance(e, TextDelta | Refusal)))
+
+
+def test_the_message_begins_with_what_the_gateway_counted() -> None:
+    """B006: clients show it, and decide by it when to compact."""
+    start = writer(prompt_tokens=1209).feed([Start("c", "m"), TextDelta("Hi")])
+    assert b'"input_tokens":1209,' in start
+    assert b'"input_tokens":5,' in writer(prompt_tokens=1209).feed([Start("c", "m"), Usage(prompt=5)])

@@ -147,15 +147,19 @@ def test_fragments_of_two_calls_become_two_whole_ones() -> None:
     assert json.loads(last)["done_reason"] == "stop"
 
 
-def test_arguments_that_are_no_object_are_a_failure_unless_the_limit_cut_them() -> None:
-    broken: list[Event] = [ToolStart(0, "a", "f"), ToolDelta(0, '{"x":')]
+@pytest.mark.parametrize("reason", ["tool_calls", "stop", "length"])
+def test_arguments_that_were_cut_off_end_by_the_limit(reason: str) -> None:
     to = writer()
-    to.feed([*broken, Finish("tool_calls")])
+    to.feed([ToolStart(0, "a", "f"), ToolDelta(0, '{"x":'), Finish(reason)])
+    (line,) = to.close().splitlines()
+    assert json.loads(line)["done_reason"] == "length"
+
+
+def test_arguments_that_are_no_object_are_a_failure() -> None:
+    to = writer()
+    to.feed([ToolStart(0, "a", "f"), ToolDelta(0, "[1]"), Finish("tool_calls")])
     with pytest.raises(UpstreamError):
         to.close()
-    to = writer()
-    to.feed([*broken, Finish("length")])
-    assert json.loads(to.close())["done_reason"] == "length"
 
 
 @pytest.mark.parametrize("way", [OLLAMA_CHAT, OLLAMA_GENERATE])

@@ -360,3 +360,20 @@ def test_the_sdk_raises_on_a_failure_inside_bytes_that_passed_through(client: An
         pytest.raises(openai.APIError, match="closed the stream early"),
     ):
         list(events)
+
+
+@pytest.mark.parametrize("reason", ["tool_calls", "stop", "length"])
+def test_arguments_that_were_cut_off_make_the_answer_incomplete(reason: str) -> None:
+    """Whatever the backend says: B015."""
+    cut: list[Event] = [ToolStart(0, "a", "f"), ToolDelta(0, '{"path": "abc'), Finish(reason)]
+    last = told(streamed(cut))[-1]
+    assert last["type"] == "response.incomplete"
+    assert last["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
+    assert last["response"]["output"][0]["status"] == "incomplete"
+    assert json.loads(writer().whole(cut))["status"] == "incomplete"
+
+
+def test_a_reason_before_the_end_closes_nothing() -> None:
+    events: list[Event] = [TextDelta("Hel"), Finish("stop"), TextDelta("lo"), Finish("stop")]
+    (item,) = told(streamed(events))[-1]["response"]["output"]
+    assert item["content"][0]["text"] == "Hello"

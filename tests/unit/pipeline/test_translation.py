@@ -41,7 +41,7 @@ def event(delta: dict[str, Any], reason: str | None = None) -> bytes:
     return b"data: " + json.dumps({"id": "x", "choices": [choice], "usage": usage}).encode() + b"\n\n"
 
 
-BROKEN = {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": "[broken"}}]}
+BROKEN = {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": "[1]"}}]}
 FINE = {"content": "fine"}
 
 

@@ -31,6 +31,12 @@ def answer() -> ChatAnswer:
     return ChatAnswer(lambda: f"made_{next(numbers)}")
 
 
+def streamed(events: bytes) -> list[Event]:
+    """A stream of these events and no more."""
+    reader = answer()
+    return reader.feed(events) + reader.close()
+
+
 def chunk(
     *, finish: str | None = None, index: int = 0, more: dict[str, Any] | None = None, **delta: Any
 ) -> bytes:
@@ -60,13 +66,13 @@ EVENTS: list[Event] = [
     ThinkingDelta("r"),
     TextDelta("a\u00e9"),
     TextDelta("\U0001f642"),
-    Finish("stop"),
     Usage(9, 2, 4, 0, 1),
+    Finish("stop"),
 ]
 
 
 def test_a_stream_whole() -> None:
-    assert answer().feed(STREAM) == EVENTS
+    assert streamed(STREAM) == EVENTS
 
 
 def test_a_stream_event_by_event() -> None:
@@ -90,7 +96,7 @@ def tools(*calls: dict[str, Any]) -> list[Event]:
     """Each call in a chunk of its own, then the end."""
     reader = answer()
     data = b"".join(chunk(tool_calls=[one]) for one in calls) + chunk(finish="tool_calls")
-    return reader.feed(data)[1:-1]
+    return (reader.feed(data) + reader.close())[1:-1]
 
 
 TWO = [
@@ -176,13 +182,14 @@ def test_custom_calls_are_json_with_one_text() -> None:
         + chunk(tool_calls=[{"index": 0, "custom": {"input": "b"}}])
         + chunk(finish="tool_calls")
     )
+    told += reader.close()
     assert told[1] == ToolStart(0, "A", "g")
     text = "".join(event.arguments for event in told if isinstance(event, ToolDelta))
     assert json.loads(text) == {"input": 'a\n"b'}
 
 
 def test_a_call_in_the_oldest_shape() -> None:
-    told = answer().feed(
+    told = streamed(
         chunk(function_call={"name": "f", "arguments": ""})
         + chunk(function_call={"arguments": "{}"})
         + chunk(finish="function_call")
@@ -196,25 +203,25 @@ def test_a_call_in_the_oldest_shape() -> None:
         ("stop", "stop"), ("length", "length"), ("tool_calls", "tool_calls"),
         ("content_filter", "content_filter"), ("function_call", "tool_calls"), ("eos_token", "stop"),
         ("stop_sequence", "stop"), ("load", "stop"), ("MAX_TOKENS", "length"), ("model_length", "length"),
-        ("tool_use", "tool_calls"), ("SAFETY", "content_filter"), ("", "stop"),
+        ("tool_use", "tool_calls"), ("SAFETY", "content_filter"),
     ],
 )  # fmt: skip
 def test_finish_reasons(said: str, meant: str) -> None:
-    assert answer().feed(chunk(finish=said))[-1] == Finish(meant)
+    assert streamed(chunk(finish=said))[-1] == Finish(meant)
 
 
 def test_a_stop_after_calls_means_the_calls() -> None:
-    told = answer().feed(chunk(tool_calls=[call(0, "f", "{}", id="A")]) + chunk(finish="stop"))
+    told = streamed(chunk(tool_calls=[call(0, "f", "{}", id="A")]) + chunk(finish="stop"))
     assert told[-1] == Finish("tool_calls")
 
 
 @pytest.mark.parametrize(("matched", "told"), [("END", "END"), (128009, None), (None, None)])
 def test_the_stop_sequence_that_matched(matched: object, told: str | None) -> None:
-    assert answer().feed(chunk(finish="stop", more={"stop_reason": matched}))[-1] == Finish("stop", 0, told)
+    assert streamed(chunk(finish="stop", more={"stop_reason": matched}))[-1] == Finish("stop", 0, told)
 
 
 def test_an_end_by_error_is_a_failure() -> None:
-    assert isinstance(answer().feed(chunk(finish="error"))[-1], Failure)
+    assert isinstance(streamed(chunk(finish="error"))[-1], Failure)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +235,7 @@ def test_an_end_by_error_is_a_failure() -> None:
     ],
 )
 def test_errors_inside(error: object, failure: Failure) -> None:
-    assert answer().feed(b"data: " + json.dumps({"error": error}).encode() + b"\n\n") == [failure]
+    assert streamed(b"data: " + json.dumps({"error": error}).encode() + b"\n\n") == [failure]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +255,7 @@ def test_errors_inside(error: object, failure: Failure) -> None:
     ],
 )  # fmt: skip
 def test_what_a_delta_may_hold(delta: dict[str, Any], events: list[Event]) -> None:
-    assert answer().feed(chunk(**delta))[1:] == events
+    assert streamed(chunk(**delta))[1:] == events
 
 
 @pytest.mark.parametrize(
@@ -256,12 +263,12 @@ def test_what_a_delta_may_hold(delta: dict[str, Any], events: list[Event]) -> No
     [b"{}", b'{"choices":[]}', b'{"choices":null}', b'{"choices":[{"delta":null}]}', b'{"usage":null}'],
 )
 def test_chunks_that_say_nothing(payload: bytes) -> None:
-    assert answer().feed(b"data: " + payload + b"\n\n")[1:] == []
+    assert streamed(b"data: " + payload + b"\n\n")[1:] == []
 
 
 def test_logprobs_keep_their_text() -> None:
     data = b'data: {"choices":[{"delta":{"content":"a"},"logprobs":{"content":[{"logprob":-0.50}]}}]}\n\n'
-    _, told = answer().feed(data)
+    _, told = streamed(data)
     assert isinstance(told, TextDelta) and told.logprobs is not None
     assert bytes(told.logprobs) == b'{"content":[{"logprob":-0.50}]}'
 
@@ -280,13 +287,36 @@ def test_a_whole_answer() -> None:
     assert answer().whole(json.dumps(body).encode()) == [
         Start("c", "m"),
         TextDelta("b", 1),
-        Finish("length", 1),
         ThinkingDelta("r"),
         ToolStart(0, "A", "f"),
         ToolDelta(0, "{}"),
-        Finish("tool_calls"),
         Usage(1, 2),
+        Finish("length", 1),
+        Finish("tool_calls"),
     ]
+
+
+@pytest.mark.parametrize("said", ["", "stop"])
+def test_a_reason_in_every_chunk_ends_nothing(said: str) -> None:
+    """Some backends fill the member in each of them (GenieX, SGLang)."""
+    events = streamed(
+        chunk(role="assistant", content="Hel", finish=said)
+        + chunk(content="lo", finish=said)
+        + chunk(tool_calls=[call(0, "f", '{"a":', id="A")], finish=said)
+        + chunk(tool_calls=[call(0, None, "1}")], finish=said)
+        + chunk(finish="tool_calls")
+        + chunk(finish=said)
+    )
+    assert events == [
+        Start("c", "m"),
+        TextDelta("Hel"),
+        TextDelta("lo"),
+        ToolStart(0, "A", "f"),
+        ToolDelta(0, '{"a":'),
+        ToolDelta(0, "1}"),
+        Finish("tool_calls"),
+    ]
+    assert streamed(chunk(content="x", finish="")) == [Start("c", "m"), TextDelta("x")]
 
 
 @pytest.mark.parametrize(
@@ -299,7 +329,7 @@ def test_what_is_no_answer(body: bytes) -> None:
 
 def test_a_payload_that_is_no_json_ends_the_stream() -> None:
     with pytest.raises(msgspec.MsgspecError):
-        answer().feed(b"data: nonsense\n\n")
+        streamed(b"data: nonsense\n\n")
 
 
 json_values = st.recursive(
@@ -320,7 +350,7 @@ json_values = st.recursive(
 def test_foreign_bytes_are_read_or_refused_and_never_break_the_order(delta: object, calls: object) -> None:
     choice = {"delta": delta if isinstance(delta, dict) else {"tool_calls": calls}, "finish_reason": "stop"}
     try:
-        told = answer().feed(b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n")
+        told = streamed(b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n")
     except msgspec.MsgspecError:
         return
     started = [event.index for event in told if isinstance(event, ToolStart)]

@@ -1,5 +1,6 @@
 """What failed answers mean, as a table: status and body in, outcome and code out."""
 
+import json
 import time
 from email.utils import formatdate
 
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridgw.core import Outcome
+from hybridgw.dialects import Fault
+from hybridgw.dialects.messages import MESSAGES
 from hybridgw.providers.failures import failure, hide, retry_after
 
 CASES = [
@@ -160,3 +163,32 @@ def test_a_date_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("said", "sizes"),
+    [
+        ("'max_tokens' or 'max_completion_tokens' is too large: 32000. This model's maximum context length "
+         "is 32768 tokens and your request has 4096 input tokens (32000 > 32768 - 4096).",
+         "4096 + 32000 > 32768"),
+        ("This model's maximum context length is 32768 tokens. However, you requested 36096 tokens (4096 in "
+         "the messages, 32000 in the completion). Please reduce the length.", "4096 + 32000 > 32768"),
+        ("Requested token count exceeds the model's maximum context length of 32768 tokens. You requested a "
+         "total of 36096 tokens: 4096 tokens from the input messages and 32000 tokens for the completion.",
+         "4096 + 32000 > 32768"),
+        ("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 100 `inputs` "
+         "tokens and 2000 `max_new_tokens`", "100 + 2000 > 2048"),
+        ("This model's maximum context length is 100 tokens. However, you requested 500 tokens (400 in the "
+         "messages, 100 in the completion).", None),
+    ],
+)  # fmt: skip
+def test_a_limit_of_the_answer_that_does_not_fit_is_no_prompt_that_is_too_long(
+    said: str, sizes: str | None
+) -> None:
+    """Anthropic's words for it, on which its clients lower the limit: B018."""
+    error = failure(400, [], json.dumps({"error": {"message": said}}).encode())
+    assert error.outcome == Outcome.CONTEXT_EXCEEDED
+    ours = f"input length and `max_tokens` exceed context limit: {sizes}: "
+    assert error.message == (ours + said if sizes else said)
+    told = json.loads(MESSAGES.error(Fault(400, "x", "context_length_exceeded", error.message)))
+    assert told["error"]["message"] == (ours + said if sizes else f"prompt is too long: {said}")

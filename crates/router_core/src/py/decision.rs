@@ -89,6 +89,11 @@ impl Decision {
     }
 
     #[getter]
+    fn late_system(&self) -> bool {
+        self.decision.late_system()
+    }
+
+    #[getter]
     fn prompt_tokens(&self) -> u64 {
         self.decision.prompt_tokens()
     }

@@ -75,7 +75,7 @@ impl Decision {
         prepared: Prepared,
     ) -> Result<Self, DecideError> {
         if prepared.steps.is_empty() {
-            return Err(nobody(&prepared.facts, prepared.refusals));
+            return Err(nobody(core, &prepared.facts, prepared.refusals));
         }
         let now = ask.now;
         let mut draws = Draws::new(ask.draw);
@@ -225,6 +225,11 @@ impl Decision {
     /// Whether the request refers to media that have to be fetched from somewhere.
     pub fn remote_media(&self) -> bool {
         self.request.facts.remote_media
+    }
+
+    /// Whether a system message stands behind the first message, where many templates refuse it.
+    pub fn late_system(&self) -> bool {
+        self.request.facts.late_system
     }
 
     /// Tokens of the prompt, counted or sampled before anything was sent.

@@ -33,7 +33,7 @@ pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError>
     let chosen = choose(facts, &ranked);
     let error = match chosen {
         Some(_) => None,
-        None if ranked.is_empty() => Some(nobody(facts, prepared.refusals)),
+        None if ranked.is_empty() => Some(nobody(core, facts, prepared.refusals)),
         None => {
             let soonest = ranked
                 .iter()

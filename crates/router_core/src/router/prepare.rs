@@ -13,7 +13,7 @@ use crate::error::DecideError;
 use crate::policy::{self, Demand, Refusals};
 use crate::tokens::Fit;
 use crate::types::plan::{Lineup, Step};
-use crate::types::segment::{LocalReference, Part};
+use crate::types::segment::{LocalReference, Part, Role};
 use crate::types::{Boundary, Level, Reason, Route};
 
 /// What a request is, apart from who answers it.
@@ -30,6 +30,8 @@ pub(super) struct Facts {
     pub(super) judgement: Judgement,
     /// Whether it refers to media that have to be fetched from somewhere.
     pub(super) remote_media: bool,
+    /// Whether a system message stands behind the first message.
+    pub(super) late_system: bool,
     /// How long it is.
     pub(super) length: Length,
     /// How hard it looks, where that decides where it starts.
@@ -169,6 +171,11 @@ pub(super) fn prepare_with(
             ceiling: ask.principal.ceiling.min(policy::boundary_of(bound)),
             judgement,
             remote_media: text.remote_media(),
+            late_system: text
+                .roles()
+                .iter()
+                .skip(1)
+                .any(|role| *role == Role::System),
             length: Length::of(&body, text, first_upstream(core, resolved.model)),
             placed: None,
             lineup,
@@ -262,13 +269,24 @@ fn first_upstream(core: &Core, model: u32) -> &str {
 
 /// Why nothing at all may serve the request.
 ///
-/// What could be mended by waiting is said first: a deployment that is allowed but cannot be called
-/// is an outage, not a policy. Then what the client can mend: a shorter prompt would be served.
-pub(super) fn nobody(facts: &Facts, refusals: Refusals) -> DecideError {
+/// What the operator has to mend is said first: a deployment that is allowed but cannot be called as
+/// it is configured is no policy, and no waiting helps. Then what the client can mend: a shorter
+/// prompt would be served.
+pub(super) fn nobody(core: &Core, facts: &Facts, refusals: Refusals) -> DecideError {
     if refusals.unusable > 0 {
-        let message = "No deployment of this model can be called at present.";
-        return DecideError::new("all_unavailable", "", message)
-            .retry_after(super::admit::LONGEST_WAIT_MS);
+        let demand = facts.demand();
+        let why = facts.lineup.steps.iter().find_map(|step| {
+            let deployment = &core.plan.deployments[step.deployment as usize];
+            let meant = deployment.serves(demand.route)
+                && demand.tier.is_none_or(|tier| tier == deployment.tier)
+                && deployment.boundary <= demand.ceiling;
+            deployment.unusable.as_deref().filter(|_| meant)
+        });
+        let message = format!(
+            "The model is configured, but cannot be called: {}",
+            why.unwrap_or("no deployment of it is usable"),
+        );
+        return DecideError::new("misconfigured", "model", message);
     }
     if refusals.too_long > 0 {
         let message = format!(

@@ -29,6 +29,8 @@ pub(super) struct Pass<'p, 'l> {
     out: &'p mut Collector<'l>,
     /// Where the last recognised number ends.
     pub(super) consumed: usize,
+    /// Where the last telephone number ends: a card may begin inside of what looks like one.
+    pub(super) dialled: usize,
     /// Where searches that start from a word have been: windows of such words overlap.
     pub(super) searched: usize,
     /// Where the last token that was read as a key ends.
@@ -55,6 +57,7 @@ impl<'p, 'l> Pass<'p, 'l> {
             layer,
             out,
             consumed: 0,
+            dialled: 0,
             searched: 0,
             token_end: 0,
             colons: 0,
@@ -282,6 +285,9 @@ impl<'p, 'l> Pass<'p, 'l> {
                 return
             }
             _ => {}
+        }
+        if length == 4 && recognizers::spread::find(self, start) {
+            return;
         }
         let more = is_separator(next);
         if length > 19 || (length < 7 && !(more && digit_follows(text, end))) {

@@ -16,6 +16,8 @@ pub(super) mod medical;
 pub(super) mod passport;
 pub(super) mod phone;
 pub(super) mod private_key;
+pub(super) mod published;
+pub(super) mod spread;
 pub(super) mod ssn;
 pub(super) mod user;
 

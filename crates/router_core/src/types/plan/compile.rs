@@ -68,12 +68,15 @@ pub(super) fn compile(json: &[u8]) -> Result<Plan, PlanError> {
 /// What a model names, before names are resolved.
 struct Links {
     fallbacks: Vec<String>,
+    /// Whether the default fallbacks may stand in where it names none.
+    defaults: bool,
     context: Vec<String>,
 }
 
 fn split(model: wire::Model) -> (Model, Links) {
     let links = Links {
         fallbacks: model.fallbacks,
+        defaults: model.default_fallbacks,
         context: model.context_fallbacks,
     };
     let model = Model {
@@ -210,7 +213,7 @@ fn link(plan: &mut Plan, links: &[Links], defaults: &[String]) -> Result<(), Pla
     for (model, links) in plan.models.iter().zip(links) {
         let fallbacks = resolve(plan, &model.name, &links.fallbacks)?;
         // Default fallbacks stand in for a list that is missing; they do not lengthen one.
-        direct.push(if fallbacks.is_empty() {
+        direct.push(if fallbacks.is_empty() && links.defaults {
             defaults.clone()
         } else {
             fallbacks

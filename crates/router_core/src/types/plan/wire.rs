@@ -81,6 +81,8 @@ pub(super) struct Model {
     pub(super) fallbacks: Vec<String>,
     #[serde(default)]
     pub(super) context_fallbacks: Vec<String>,
+    #[serde(default = "yes")]
+    pub(super) default_fallbacks: bool,
     #[serde(default)]
     pub(super) retries: u32,
     #[serde(default)]
