@@ -21,6 +21,15 @@ class _ModelList(Exception):
     """The request is no part of a test."""
 
 
+class _OwnQuestion(Exception):
+    """A gateway asks what an engine is, by itself."""
+
+
+_OWN_QUESTIONS = (
+    b"GET /api/ps ", b"POST /api/show ", b"GET /props ", b"GET /v1/models ", b"GET /api/v0/models ",
+)  # fmt: skip
+
+
 class Player:
     """`bytes` are sent, a number is a pause in seconds, `hold` waits until the gateway leaves, `reset`
     ends with RST, `keep` waits for the next request on the same connection."""
@@ -81,6 +90,10 @@ class Player:
             try:
                 while self._take(reader) and self._play(connection):
                     pass
+            except _OwnQuestion:
+                connection.sendall(
+                    b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                )
             except _ModelList:
                 connection.sendall(self.model_list)
             except OSError:
@@ -97,6 +110,9 @@ class Player:
             return False
         if self.model_list and head.startswith(b"GET /api/tags "):
             raise _ModelList
+        if head.startswith(_OWN_QUESTIONS):
+            reader.read(length)
+            raise _OwnQuestion
         self.heads.append(head)
         self.requests.append(reader.read(length))
         return True

@@ -49,11 +49,11 @@ PARAMS = _table(
     "timeout stream_timeout "
     "max_retries num_retries rpm tpm weight order priority input_cost_per_token output_cost_per_token "
     "max_parallel_requests additional_drop_params extra_headers headers extra_body "
-    "litellm_credential_name ssl_verify api_version",
+    "litellm_credential_name ssl_verify api_version use_chat_completions_api",
     "cooldown_time max_budget budget_duration tags tag_regex modify_params "
     "mock_timeout merge_reasoning_content_in_choices configurable_clientside_auth_params "
     "region_name azure_ad_token tenant_id client_id client_secret itpm otpm tpd rpd daily_reset_time "
-    "keepalive_seconds allowed_openai_params use_chat_completions_api",
+    "keepalive_seconds allowed_openai_params",
     "stream timeout_by_service_tier default_api_key_tpm_limit default_api_key_rpm_limit "
     "use_in_pass_through rust use_litellm_proxy model_info litellm_trace_id auto_router_config "
     "auto_router_default_model",

@@ -12,6 +12,7 @@ import msgspec
 from hybridgw.config.assemble import Draft
 from hybridgw.config.common import header_fault
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.limits import Written
 from hybridgw.config.litellm_keys import (
     ENTRY,
     MODEL_INFO,
@@ -22,10 +23,12 @@ from hybridgw.config.litellm_keys import (
     UNTHINKING,
     Fate,
 )
+from hybridgw.config.litellm_ollama import VENDORS as VENDORS_OF_OLLAMA
+from hybridgw.config.litellm_ollama import as_ollama
 from hybridgw.config.litellm_read import Reader, Values
 from hybridgw.config.providers import VENDORS, vendor_of_name
+from hybridgw.config.schema import ApiName
 from hybridgw.config.tree import Mapping, Node, Sequence
-from hybridgw.core import Timeouts
 
 UNORDERED = 1_000_000
 """Order of a member without one in a group that has ordered members: it serves last."""
@@ -152,6 +155,7 @@ def _build(
     credential = _credential(params, reader, credentials)
     url = reader.text(params, "api_base") or reader.text(params, "base_url") or credential.get("api_base")
     vendor, model, fault = _vendor(params, reader, url)
+    api, model = _api(params, vendor, model)
     where = item.where
     mock = params.get("mock_response")
     if mock is not None:
@@ -169,15 +173,19 @@ def _build(
         api_key=reader.text(params, "api_key") or credential.get("api_key"),
         tier=reader.text(info, "tier"),
         unusable=unusable or fault,
+        limits=_limits(params, model_name, reader, limits),
         rest={
             **_rest(params, info, model_name, MODES.get(mode or "", "any"), reader, limits),
             **({"mock": mock, "mode": "chat"} if isinstance(mock, str) else {}),
             "vision": _flag("supports_vision", info, params),
             "thinking": _flag("supports_reasoning", info, params),
             **({"lacking": True} if mode and mode not in MODES else {}),
+            "api": api,
             "api_version": reader.text(params, "api_version") or credential.get("api_version"),
         },
     )
+    if vendor in VENDORS_OF_OLLAMA:
+        as_ollama(draft.rest, params, reader)
     order = reader.integer(params, "order", -1000, 999_999)
     if order is None:
         order = reader.integer(info, "order", -1000, 999_999)
@@ -229,11 +237,40 @@ def _vendor(params: Values, reader: Reader, url: str | None) -> tuple[str, str, 
     return "unknown", text, f"the provider of {text[:60]!r} cannot be told from its name; write provider/name"
 
 
+def _api(params: Values, vendor: str, model: str) -> tuple[ApiName, str]:
+    """By which of OpenAI's protocols the model is asked, and its name without the words that say so
+    (`openai/responses/NAME`, `openai/chat_completions/NAME`)."""
+    word, _, name = model.partition("/")
+    api = _APIS.get(word) if name and vendor == "openai" else None
+    if api is not None:
+        model = name
+    if params.get("use_chat_completions_api") is True:
+        api = "chat"
+    return api or "auto", model
+
+
+_APIS: dict[str, ApiName] = {"responses": "responses", "chat_completions": "chat"}
+
+
+def _limits(params: Values, model_name: str, reader: Reader, limits: Limits) -> Written:
+    """A timeout of LiteLLM is how long nothing may arrive, and so a first token and a silence."""
+    timeout = reader.seconds(params, "timeout") or limits.by_group.get(model_name) or limits.timeout
+    stream = reader.seconds(params, "stream_timeout") or limits.stream_timeout
+    key = "stream_timeout" if stream else "timeout"
+    stream = stream or timeout
+    return Written(
+        connect=min(3.0, stream) if stream else None,
+        first_token=stream,
+        idle=stream,
+        answer=timeout,
+        stream_keys=(key, key, key),
+        answer_key="timeout",
+    )
+
+
 def _rest(
     params: Values, info: Values, model_name: str, mode: str, reader: Reader, limits: Limits
 ) -> dict[str, Any]:
-    timeout = reader.seconds(params, "timeout") or limits.by_group.get(model_name) or limits.timeout or 600.0
-    stream = reader.seconds(params, "stream_timeout") or limits.stream_timeout or timeout
     retries = reader.integer(params, "num_retries", 0, 15)
     if retries is None:
         retries = reader.integer(params, "max_retries", 0, 15)
@@ -250,10 +287,6 @@ def _rest(
         "extra_headers": _headers(params, reader),
         "extra_body": params.get("extra_body") if isinstance(params.get("extra_body"), dict) else {},
         "drop_params": _drops(params, limits),
-        "timeouts": Timeouts(
-            connect=min(3.0, stream), first_token=stream, idle=stream, total=max(600.0, stream, timeout)
-        ),
-        "answer_timeout": timeout,
         "retries": retries,
         "max_parallel": limits.max_parallel if parallel is None else parallel,
         "tls_verify": limits.tls_verify and params.get("ssl_verify") is not False,

@@ -217,7 +217,12 @@ class Reader:
             number = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError, OverflowError):
             number = math.nan
-        if not low <= number <= high:
+        if number > high:
+            self.say(
+                values.where(name), f"{values.key}.{name}", f"is more than {high:g}, which is used", True
+            )
+            return high
+        if not low <= number:
             self.say(values.where(name), f"{values.key}.{name}", f"is no number from {low:g}, ignored", True)
             return None
         return number

@@ -26,6 +26,7 @@ LevelName = Literal["public", "internal", "regulated"]
 StrategyName = Literal["weighted", "priority", "least_busy", "latency", "usage", "cost"]
 ModeName = Literal["chat", "completion", "embedding", "any"]
 ThoughtsName = Literal["reasoning_content", "reasoning"]
+ApiName = Literal["auto", "chat", "responses"]
 SourceKind = Literal["native", "litellm", "agent", "discovery", "demo"]
 
 
@@ -194,12 +195,18 @@ class BreakerSettings(Section, frozen=True, kw_only=True):
 
 
 class TimeoutSettings(Section, frozen=True, kw_only=True):
-    """Time limits of an upstream request by phase."""
+    """Time limits of an upstream request by phase. Without a value: by boundary (docs/timeouts.md)."""
 
-    connect: Annotated[Interval, Meta(description="DNS, TCP and TLS.")] = 3.0
-    first_token: Annotated[Interval, Meta(description="Request sent until a stream's first content.")] = 60.0
-    idle: Annotated[Interval, Meta(description="Longest silence inside a stream.")] = 60.0
-    total: Annotated[Interval, Meta(description="Whole exchange, stream or not.")] = 600.0
+    connect: Annotated[Interval | None, Meta(description="DNS, TCP and TLS.")] = None
+    first_token: Annotated[
+        Interval | None, Meta(description="Request sent until a stream's first content.")
+    ] = None
+    idle: Annotated[Interval | None, Meta(description="Longest silence inside a stream.")] = None
+    total: Annotated[Interval | None, Meta(description="Whole exchange, stream or not.")] = None
+    load: Annotated[
+        Interval | None,
+        Meta(description="Request sent until the first content, while nobody else could answer."),
+    ] = None
 
 
 class TransportSettings(Section, frozen=True, kw_only=True):
@@ -223,6 +230,10 @@ class TranslationSettings(Section, frozen=True, kw_only=True):
         Literal["drop", "error"],
         Meta(description="What becomes of a parameter that a backend does not know."),
     ] = "drop"
+    drop_refused: Annotated[
+        bool,
+        Meta(description="Whether a request is sent once more without a parameter that its backend refused."),
+    ] = False
     fetch_images: Annotated[
         bool, Meta(description="Whether remote images are fetched for backends that cannot.")
     ] = True
@@ -291,10 +302,15 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Request parameters that replace the client's."""
     drop_params: tuple[str, ...] = ()
     """Top-level request members that are removed."""
+    drop_refused: bool | None = None
+    """Whether a request is sent once more without a parameter of the client's that the backend refused by
+    name; None: as `translation.drop_refused` says."""
     timeouts: Timeouts = Timeouts()
     """Limits of a stream, already merged."""
-    answer_timeout: float = 600.0
-    """Seconds for a whole answer that is not a stream; it has no first token to wait for."""
+    answer_timeouts: Timeouts = Timeouts(first_token=600.0, idle=600.0, total=600.0)
+    """The same of a whole answer that is not a stream."""
+    max_inputs: int = 0
+    """Inputs of one request for embeddings that it takes; more are asked in several. 0: what is known."""
     retries: int | None = None
     proxy: str | None = None
     tls_verify: bool = True
@@ -308,10 +324,15 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Ollama: the one window that the model is run with. Another one would reload it."""
     api_version: str | None = None
     """Azure: asked for behind every path."""
+    api: ApiName = "auto"
+    """OpenAI: by which of its two protocols the model is asked. `auto`: in the client's own; clients of
+    other dialects by Responses where OpenAI itself serves a model that thinks, else by Chat."""
     sampling: bool = False
     """Anthropic: the model still takes temperature and top_p."""
     thinking: bool | None = None
     """Whether the model thinks; None when nobody said."""
+    thinking_words: bool = False
+    """Ollama: whether it is told in words how much to think; learnt from the engine."""
     vision: bool | None = None
     """Whether the model sees images; None when nobody said."""
     thoughts: ThoughtsName | None = None
@@ -339,6 +360,24 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         state = f", unusable: {self.unusable}" if self.unusable else ""
         return f"DeploymentSettings({self.name}, {self.provider}, {self.base_url}{state})"
+
+
+class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine says of the model of one deployment. None: it did not say."""
+
+    window: int | None = None
+    """Tokens of the window that it runs with now."""
+    trained: int | None = None
+    """Tokens of the largest window that the model can be run with."""
+    chosen: int | None = None
+    """Ollama: the window that the model's own file sets."""
+    thinking: bool | None = None
+    thinking_words: bool = False
+    vision: bool | None = None
+    embeds: bool | None = None
+    """Whether it makes embeddings and nothing else."""
+    digest: str = ""
+    """Ollama: of the model's file. While it stays, the rest of its page does."""
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -422,6 +461,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         TierSettings(name="cloud", boundary="external", order=2),
     )
     deployments: tuple[DeploymentSettings, ...] = ()
+    engines: dict[str, EngineFacts] = {}
+    """What was learnt from engines, by identity of the deployment. What the file says counts more."""
     models: tuple[ModelSettings, ...] = ()
     default_fallbacks: tuple[str, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,6 +1,6 @@
 """Anthropic's dialect: Messages, which Claude Code and Anthropic's SDKs speak.
 
-Its errors have types and statuses of their own: overload is 529, money 402, and a bad gateway plain
+Its errors have types and statuses of their own: overload is 529, and a bad gateway plain
 500. There is no place for the member at fault, so the message begins with it. A prompt that is too
 long must say so in these very words: agents compact their conversation when they read them.
 """
@@ -57,8 +57,6 @@ class Messages:
 
     def status(self, fault: Fault) -> int:
         """The catalogue's status in this dialect's words."""
-        if fault.status == 429 and fault.why == "insufficient_quota":
-            return 402
         return _STATUSES.get(fault.status, fault.status)
 
     def error_event(self, fault: Fault) -> bytes:

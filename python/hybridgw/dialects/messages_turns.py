@@ -15,6 +15,7 @@ from hybridgw.dialects.reading import Raw, given, member, needed, tool_name
 from hybridgw.errors import RequestError
 from hybridgw.wire import (
     OWN_SIGNATURE,
+    SEALED_SIGNATURE,
     Ask,
     File,
     Image,
@@ -176,7 +177,7 @@ class Turns:
             elif kind == "thinking":
                 signature = block.signature
                 if signature is not None and signature.startswith(OWN_SIGNATURE):
-                    signature = None
+                    signature = signature if signature.startswith(SEALED_SIGNATURE) else None
                 parts.append(Thinking(block.thinking or "", signature))
             elif kind == "redacted_thinking":
                 parts.append(Thinking(redacted=block.data or ""))

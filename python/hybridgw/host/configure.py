@@ -9,6 +9,7 @@ import ipaddress
 import os
 from pathlib import Path
 
+from hybridgw.config.engines import learn
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.load import environment, load
 from hybridgw.config.relays import without_relays
@@ -22,7 +23,8 @@ def resolve(config_path: str | None, allow_cloud: bool = False, before: Settings
     A file says itself which clouds it uses; `allow_cloud` matters to discovery only. `before` are the
     settings in use.
     """
-    return without_relays(load(config_path, environment()), before)
+    settings = without_relays(load(config_path, environment()), before)
+    return learn(settings, before.engines if before is not None else {})
 
 
 def check_exposure(settings: Settings, host: str) -> None:
@@ -91,12 +93,13 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def discovered(allow_cloud: bool) -> Settings:
-    """The settings of what answers on this machine; perhaps no deployments. Raises ConfigError."""
+def discovered(allow_cloud: bool, before: Settings | None = None, *, keep_silent: bool = False) -> Settings:
+    """The settings of what answers on this machine; perhaps no deployments. `before` are those in use;
+    `keep_silent`: engines of theirs that do not answer keep their models. Raises ConfigError."""
     # Here, because a gateway with a file never needs it.
     from hybridgw.config.discover import discover
 
-    return discover(environment(), allow_cloud=allow_cloud)
+    return discover(environment(), allow_cloud=allow_cloud, before=before, keep_silent=keep_silent)
 
 
 def again(info: RuntimeInfo, current: Settings) -> Settings:
@@ -107,7 +110,7 @@ def again(info: RuntimeInfo, current: Settings) -> Settings:
         check_reload(current, settings)
         check_ignored(settings, info.host)
         return settings
-    settings = discovered(info.allow_cloud)
+    settings = discovered(info.allow_cloud, current)
     if settings.deployments:
         return settings
     if current.source.kind == "demo":

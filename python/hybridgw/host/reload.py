@@ -96,6 +96,15 @@ class Reloader:
             say("housekeeper", f"only a restart applies: {', '.join(later)}", "warning")
         return True
 
+    def adopt(self, settings: Settings) -> None:
+        """Publish settings that no file changed: what engines say is new."""
+        settings = publication.effective(self._info, settings)
+        self._admit(settings)
+        generation = publication.publish(self._info, self._state, settings)
+        self.settings = settings
+        if generation is not None:
+            say("housekeeper", f"configuration {generation} is in use: engines say something new")
+
     def _admit(self, settings: Settings) -> None:
         """Everything that a worker will do with it, tried on a state of its own; then its slots."""
         generation = self._state.generation() + 1

@@ -78,5 +78,7 @@ def _note(headers: list[tuple[bytes, bytes]], call: Call, permit: Permit) -> Non
         )
     if call.dropped:
         headers.append((b"x-hybridgw-dropped", dropped(call.dropped)))
+    if call.warning:
+        headers.append((b"x-hybridgw-warning", call.warning))
     if permit.attempt > 1:
         headers.append((b"x-hybridgw-attempts", b"%d" % permit.attempt))

@@ -30,11 +30,28 @@ _OFF_THE_LOOP = 64 * 1024
 other requests of this worker go on meanwhile. Below it, handing over costs more than deciding."""
 
 _REFUSALS = frozenset(
-    {"policy_denied", "all_unavailable", "misconfigured", "journal_full", "overloaded", "draining"}
-)
+    {
+        "policy_denied", "all_unavailable", "misconfigured", "upstream_auth", "upstream_quota",
+        "journal_full", "overloaded", "draining",
+    }
+)  # fmt: skip
 
 
 _DOWN = frozenset({Outcome.CONNECT_FAILED, Outcome.RESET, Outcome.SERVER_ERROR, Outcome.FIRST_TOKEN_TIMEOUT})
+
+
+_TIMES = frozenset(
+    {
+        Outcome.TOTAL_TIMEOUT,
+        Outcome.FIRST_TOKEN_TIMEOUT,
+        Outcome.STALLED,
+        Outcome.CONNECT_FAILED,
+        Outcome.CLIENT_TIMEOUT,
+    }
+)
+"""How an attempt may end because the client's own time was over. Connecting has no outcome of its own."""
+_TIMER = 2_000_000
+"""Nanoseconds by which a timer of the loop may be early."""
 
 
 class ClientGone(Exception):
@@ -66,6 +83,9 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
                 return
             except UpstreamError as error:
                 call.back(time.monotonic_ns())
+                if call.deadline_ns and error.outcome in _TIMES and _over(call):
+                    _settle(call, Outcome.CLIENT_TIMEOUT)
+                    raise (first or _out_of_time(call)) from None
                 # The first failure is told: it belongs to the deployment that was asked for, and
                 # what went wrong with a stand-in afterwards explains less.
                 first = first or error.anew()
@@ -108,6 +128,17 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
     except BaseException:
         _settle(call, Outcome.LOCAL_FAULT)
         raise
+
+
+def _over(call: Call) -> bool:
+    return time.monotonic_ns() + _TIMER >= call.deadline_ns
+
+
+def _out_of_time(call: Call) -> UpstreamError:
+    """Nobody's fault but that of the limit: it says nothing of the deployment that had to stop."""
+    given = (call.deadline_ns - call.begun_ns) / 1e9
+    message = f"not finished within the request's own limit (`timeout`: {given:g} s)"
+    return UpstreamError(Outcome.CLIENT_TIMEOUT, message, code="client_timeout")
 
 
 def _told(call: Call, decision: Decision, first: UpstreamError) -> GatewayError:

@@ -15,10 +15,10 @@ from hybridgw.core import Outcome, Shape
 from hybridgw.errors import UpstreamError
 from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
-from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange
+from hybridgw.pipeline.exchange import exchange_of, failure_inside, opened
 from hybridgw.pipeline.head import stream_head
 from hybridgw.pipeline.memory import Memory
-from hybridgw.pipeline.translation import Translation, as_stream, translation_of
+from hybridgw.pipeline.translation import Translation, as_stream
 from hybridgw.pipeline.whole import observed
 from hybridgw.providers.failures import hide
 from hybridgw.transport.seam import UpstreamResponse
@@ -31,9 +31,7 @@ _DONE = re.compile(rb"^data: ?\[DONE\]", re.MULTILINE).search
 async def attempt_stream(call: Call, decision: Decision, permit: Permit) -> None:
     """One attempt at a stream. Raises UpstreamError; `call.content_sent` tells whether too late."""
     upstream = call.plan.upstreams[permit.deployment]
-    exchange = exchange_of(call, upstream)
-    translation = translation_of(call, upstream, exchange)
-    response = await open_exchange(call, decision, permit, upstream, exchange, translation)
+    exchange, translation, response = await opened(call, decision, permit, upstream)
     # Through the hub the writer decides what the client is told; elsewhere only these two wires have
     # a usage event that comes on demand.
     strip = exchange.outbound is None and exchange.shape <= Shape.COMPLETIONS and not decision.include_usage
@@ -239,7 +237,7 @@ async def _whole_as_stream(
     """A backend that answers a request for a stream with one JSON object: its answer is told as
     events, an error in it is an error, and anything else (an HTML page) is no answer."""
     upstream = call.plan.upstreams[permit.deployment]
-    exchange = exchange_of(call, upstream)
+    exchange = exchange_of(call, upstream, permit)
     relay = Relay(exchange.shape, False, upstream.deployment.repairs)
     body = observed(relay, stream.take_body())
     if relay.error is not None:

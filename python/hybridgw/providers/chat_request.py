@@ -206,9 +206,10 @@ def _put(ask: Ask, out: Json, name: str, value: object, possible: bool) -> None:
 
 def _thinking(ask: Ask, backend: Backend, can: Capabilities, out: Json) -> None:
     effort = ask.effort
+    known = can.thinks(ask.model) if backend.thinking is None else backend.thinking
     if effort is None:
         effort = _derived(ask)
-        thinks = can.assumes_thinking if backend.thinking is None else backend.thinking
+        thinks = can.assumes_thinking if known is None else known
         if effort is not None and not thinks:
             # Agents always say how to think, whatever model they talk to. A model that does not think
             # has nothing to be told, and where that is not known an error would be worse.
@@ -216,8 +217,11 @@ def _thinking(ask: Ask, backend: Backend, can: Capabilities, out: Json) -> None:
                 ask.drop("thinking")
             return
     if effort is None:
+        if ask.thinking == "enabled":
+            # Asked for, without a word on how much: nothing here says that alone.
+            ask.drop("thinking")
         return
-    if backend.thinking is False or not can.efforts:
+    if known is False or not can.efforts:
         ask.drop("reasoning_effort")
         return
     if effort not in can.efforts:

@@ -12,6 +12,7 @@ from hybridgw.errors import RequestError
 from hybridgw.providers.base import Backend
 from hybridgw.providers.capabilities import Capabilities
 from hybridgw.wire import (
+    OWN_SIGNATURE,
     Audio,
     File,
     Image,
@@ -203,7 +204,7 @@ def _detail(thought: Thinking, index: int) -> Json:
     if thought.redacted is not None:
         return {"type": "reasoning.encrypted", "data": thought.redacted, "index": index}
     detail: Json = {"type": "reasoning.text", "text": thought.text, "index": index}
-    if thought.signature is not None:
+    if thought.signature is not None and not thought.signature.startswith(OWN_SIGNATURE):
         detail["signature"] = thought.signature
     return detail
 

@@ -2,8 +2,9 @@
 
 Many templates take one system message and only as the first; they raise on a second one, and on one
 amid the conversation, which agents write. Nothing of it may be lost, and what stands late was said late:
-so leading ones are joined into one, and later ones become text of the user at their place, joined with
-what the user says beside them, because other templates demand that user and assistant take turns.
+so leading ones are joined into one, and later ones become text of the user at their place: before what the
+user says next, else behind what was said last, because other templates demand that user and assistant take
+turns.
 
 `one_system` does it at the hub, `edited` in a body that otherwise passes as it is (Chat, Ollama's chat).
 The native side says whether a body needs it (`Decision.late_system`), so that others cost nothing.
@@ -43,36 +44,46 @@ def one_system(messages: list[Message]) -> list[Message]:
     told: list[Message] = []
     if preamble := _GAP.join(filter(None, map(_text, messages[:begun]))):
         told.append(Message("system", [Text(preamble)]))
-    moved = False
-    """Whether the last message told is a user's who would not have spoken."""
+    late: list[str] = []
     for message in messages[begun:]:
         if message.role == "system":
-            if not (text := _text(message)):
-                continue
-            if told and told[-1].role == "user":
-                told[-1] = _joined(told[-1], [Text(text)])
-            else:
-                told.append(Message("user", [Text(text)]))
-                moved = True
+            late.append(_text(message))
             continue
-        if moved and message.role == "user" and told[-1].role == "user":
-            message = msgspec.structs.replace(_joined(told.pop(), message.parts), name=message.name)
+        if (text := _taken(late)) and message.role == "user":
+            message = msgspec.structs.replace(message, parts=_joined([Text(text)], message.parts))
+        elif text:
+            _tell(told, text)
         told.append(message)
-        moved = False
+    if text := _taken(late):
+        _tell(told, text)
     return told
+
+
+def _tell(told: list[Message], text: str) -> None:
+    """Behind what the user said last, or as words of its own."""
+    if told and told[-1].role == "user":
+        told[-1] = msgspec.structs.replace(told[-1], parts=_joined(told[-1].parts, [Text(text)]))
+    else:
+        told.append(Message("user", [Text(text)]))
+
+
+def _taken(late: list[str]) -> str:
+    """What was held back, which it is no longer."""
+    text = _GAP.join(filter(None, late))
+    late.clear()
+    return text
 
 
 def _text(message: Message) -> str:
     return _GAP.join(part.text for part in message.parts if isinstance(part, Text) and part.text)
 
 
-def _joined(message: Message, parts: list[Part]) -> Message:
-    """`message` with more behind it; texts that meet become one, since many templates take no list."""
-    last, more = message.parts[-1:], parts[:1]
+def _joined(before: list[Part], behind: list[Part]) -> list[Part]:
+    """Both; texts that meet become one, since many templates take no list."""
+    last, more = before[-1:], behind[:1]
     if last and more and isinstance(last[0], Text) and isinstance(more[0], Text):
-        parts = [Text(last[0].text + _GAP + more[0].text), *parts[1:]]
-        return msgspec.structs.replace(message, parts=[*message.parts[:-1], *parts])
-    return msgspec.structs.replace(message, parts=[*message.parts, *parts])
+        return [*before[:-1], Text(last[0].text + _GAP + more[0].text), *behind[1:]]
+    return [*before, *behind]
 
 
 def edited(body: bytes) -> bytes:
@@ -93,35 +104,27 @@ def _rearranged(turns: list[_Turn]) -> list[_Turn]:
         preamble = _GAP.join(filter(None, map(_said, turns[:begun])))
         told.append({**turns[0], "role": Raw(b'"system"'), "content": _raw(preamble)})
     late: list[str] = []
-    """Said between a call and its answers, which nothing may part."""
-    moved = False
     for turn in turns[begun:]:
         if _is(turn, _SYSTEM):
             late.append(_said(turn))
             continue
-        if _is(turn, _ANSWERS):
-            told.append(turn)
-            continue
-        moved = _tell(told, late) or moved
-        if moved and _speaks(turn) and _speaks(told[-1]):
-            turn = {**turn, "content": _raw(_said(told.pop()) + _GAP + _said(turn))}
+        # Nothing may part a call from its answers.
+        text = "" if _is(turn, _ANSWERS) else _taken(late)
+        if text and _speaks(turn):
+            turn = {**turn, "content": _raw(text + _GAP + _said(turn))}
+        elif text:
+            _put(told, text)
         told.append(turn)
-        moved = False
-    _tell(told, late)
+    if text := _taken(late):
+        _put(told, text)
     return told
 
 
-def _tell(told: list[_Turn], late: list[str]) -> bool:
-    """Put what was held back behind what was told; whether that took a message of its own."""
-    text = _GAP.join(filter(None, late))
-    late.clear()
-    if not text:
-        return False
+def _put(told: list[_Turn], text: str) -> None:
     if told and _speaks(told[-1]):
         told[-1] = {**told[-1], "content": _raw(_said(told[-1]) + _GAP + text)}
-        return False
-    told.append({"role": Raw(b'"user"'), "content": _raw(text)})
-    return True
+    else:
+        told.append({"role": Raw(b'"user"'), "content": _raw(text)})
 
 
 def _is(turn: _Turn, roles: frozenset[str]) -> bool:

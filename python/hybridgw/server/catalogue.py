@@ -87,7 +87,16 @@ CATALOGUE: dict[str, Row] = {
         "upstream", 429, "rate_limit_error", 429, "throttling_error",
     ),
     "upstream_quota": Row(
-        "Our account with the upstream is out of credit.",
+        "Our account with the upstream is out of credit, or its spend limit is reached.",
+        "gateway", 429, "insufficient_quota", 429, "insufficient_quota",
+        retry=False, code="insufficient_quota",
+    ),
+    "over_quota": Row(
+        "The request is larger than what the upstream's quota or credit admits at once.",
+        "client", 429, "rate_limit_error", 429, "throttling_error", retry=False, code="rate_limit_exceeded",
+    ),
+    "upstream_model": Row(
+        "The upstream does not have the configured model, or does not serve this kind of request with it.",
         "gateway", 502, _SERVER, 502, _INTERNAL, retry=False,
     ),
     "upstream_auth": Row(
@@ -103,6 +112,9 @@ CATALOGUE: dict[str, Row] = {
     ),
     "upstream_timeout": Row(
         "The upstream was silent for too long.", "upstream", 504, _SERVER, 408, _INVALID
+    ),
+    "client_timeout": Row(
+        "The time that the request itself gave ran out.", "client", 504, _SERVER, 408, _INVALID, retry=False
     ),
     "no_candidate": Row(
         "The model is configured but no deployment of it can serve this request.",

@@ -72,6 +72,11 @@ class Lifecycle:
         """How many workers of this host are not there or hang: for pages, never for a request."""
         return missing_workers(self._state, self._info.workers, time.monotonic_ns())
 
+    @property
+    def info(self) -> runtime.RuntimeInfo:
+        """The run that this worker belongs to."""
+        return self._info
+
     async def lifespan(self, receive: Receive, send: Send) -> None:
         """The ASGI lifespan. An error in start-up propagates: the host reports it as failed."""
         await receive()

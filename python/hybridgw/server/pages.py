@@ -22,6 +22,8 @@ from hybridgw.server.respond import send_bytes, send_json
 from hybridgw.server.speaks import plain
 from hybridgw.telemetry import metrics as exposition
 
+_MISFIT = "the upstream does not have the configured model, or does not serve this kind of request with it"
+
 Listed = Sequence[tuple[str, int | None]]
 """Names of models with their context windows."""
 
@@ -185,6 +187,7 @@ def _picture(lifecycle: Lifecycle) -> dict[str, Any]:
                 "usable": entry.unusable is None,
                 "reason": entry.unusable,
                 "breaker": breaker.get("state", "closed"),
+                "degraded": _MISFIT if breaker.get("misfit_ms") else None,
             }
         )
     return {

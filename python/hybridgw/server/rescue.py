@@ -21,6 +21,19 @@ _LONGEST_WAIT = 60.0
 # Failed attempts that are no fault of the upstream.
 _OUR_OWN: dict[int, str] = {Outcome.LOCAL_FAULT: "overloaded", Outcome.DRAINING: "draining"}
 
+_PASSES = frozenset(
+    {
+        Outcome.LOCAL_FAULT,
+        Outcome.DRAINING,
+        Outcome.CONNECT_FAILED,
+        Outcome.RESET,
+        Outcome.SERVER_ERROR,
+        Outcome.LOADING,
+    }
+)
+"""Failures of a moment, on which nobody spent work: an engine that restarts is back in half a minute. The
+client's own patience decides how often it asks until then; told not to, an agent ends its whole session."""
+
 _PASSED_ON = frozenset({400, 404, 405, 409, 413, 415, 422})
 
 
@@ -50,9 +63,9 @@ def rescue(error: BaseException, catalogue: str = "native", request_id: str | No
         retry_after, should_retry = None, False
     if retry_after is None and status in (429, 503) and should_retry is None:
         retry_after = 1.0
-    tried = isinstance(error, UpstreamError) and not error.retry_safe and reason not in _OUR_OWN.values()
+    tried = isinstance(error, UpstreamError) and not error.retry_safe and error.outcome not in _PASSES
     if tried and should_retry is None and own_status >= 500:
-        # Every candidate was tried already: gateway x SDK x agent retries would multiply.
+        # Somebody worked on it already: gateway x SDK x agent would have it done again and again.
         should_retry = False
     return Fault(
         status=status,

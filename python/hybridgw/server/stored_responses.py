@@ -17,11 +17,13 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from hybridgw.core import Level
 from hybridgw.errors import Refused, RequestError
 from hybridgw.ledger.response_store import ResponseStore, Stored
 from hybridgw.pipeline import Call, answer
 from hybridgw.pipeline.call import Message, Send
 from hybridgw.pipeline.memory import Memory, expanded, tightened
+from hybridgw.pipeline.references import refers, resolved
 from hybridgw.pipeline.run import ClientGone
 from hybridgw.server.auth import authenticate
 from hybridgw.server.lifecycle import Lifecycle
@@ -43,6 +45,7 @@ class _Leaning(msgspec.Struct):
     previous_response_id: msgspec.Raw = _UNSAID
     conversation: msgspec.Raw = _UNSAID
     store: msgspec.Raw = _UNSAID
+    input: msgspec.Raw = _UNSAID
 
 
 _leaning = msgspec.json.Decoder(_Leaning)
@@ -54,7 +57,10 @@ def recall_and_answer(call: Call, body: bytes, hints: dict[str, str] | None) -> 
     """Serve a Responses request: with its history, where it refers to one. Not itself a coroutine: where
     nothing is stored none is to stand between the server and the answer."""
     if call.worker.responses is None and len(body) <= _OFF_THE_LOOP:
-        _check_alone(_look(body))
+        leaning = _look(body)
+        _check_alone(leaning)
+        if leaning is not None and refers(leaning.input):
+            body, _ = resolved(None, 0, body)
         return answer(call, body, hints)
     return _recall(call, body, hints)
 
@@ -81,10 +87,13 @@ async def _recalled(
     run = call.worker.loop.run_in_executor
     leaning = _look(body) if len(body) <= _OFF_THE_LOOP else await run(None, _look, body)
     store = call.worker.responses
+    if leaning is None:
+        return body, hints  # The decision says what is wrong with a body that is none.
     if store is None:
         _check_alone(leaning)
-    if store is None or leaning is None:
-        return body, hints  # The decision says what is wrong with a body that is none.
+        if refers(leaning.input):
+            body, _ = await run(None, resolved, None, 0, body)
+        return body, hints
     if bytes(leaning.conversation) != _NULL:
         raise _unsupported("conversation")
     kept = bytes(leaning.store) != b"false"
@@ -92,15 +101,20 @@ async def _recalled(
     if bytes(leaning.previous_response_id) != _NULL:
         name = _name(leaning.previous_response_id)
         body, previous = await run(store.thread, expanded, store, call.principal.key, body, name)
-        limit = call.plan.settings.server.max_body
-        if len(body) > limit:
-            raise RequestError(
-                "request_too_large", f"with its history the body is larger than the limit of {limit} bytes"
-            )
-    elif kept and not store.opened:
+    level = Level.PUBLIC
+    referring = refers(leaning.input)
+    if referring:
+        body, level = await run(store.thread, resolved, store, call.principal.key, body)
+    limit = call.plan.settings.server.max_body
+    if (previous is not None or referring) and len(body) > limit:
+        raise RequestError(
+            "request_too_large", f"with its history the body is larger than the limit of {limit} bytes"
+        )
+    if kept and not store.opened:
         # Before anybody is asked: an answer that cannot be stored would end the conversation.
         await run(store.thread, store.open)
     memory = Memory(store, call.principal.key, body, previous)
+    memory.level = max(memory.level, level)
     if kept:
         call.memory = memory
     return body, tightened(hints, memory.level)

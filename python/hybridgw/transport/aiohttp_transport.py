@@ -11,12 +11,13 @@ is external; any other goes to the deployment directly.
 """
 
 import ssl
+from time import monotonic
 
 import aiohttp
 from yarl import URL
 
 from hybridgw.core import Boundary, Deployment, Outcome, Timeouts
-from hybridgw.errors import UpstreamError, UpstreamTimeout
+from hybridgw.errors import UpstreamError
 from hybridgw.transport.aiohttp_connector import (
     ATTEMPT,
     Attempt,
@@ -25,10 +26,10 @@ from hybridgw.transport.aiohttp_connector import (
     make_session,
 )
 from hybridgw.transport.boundary import BoundaryNetworks
-from hybridgw.transport.failures import LOST, Phase, failed, refused, translate
+from hybridgw.transport.failures import LOST, Phase, failed, refused, timed_out, translate
 from hybridgw.transport.heads import authority, check_line, merge
 from hybridgw.transport.resolver import Resolver
-from hybridgw.transport.seam import Headers, TransportLimits, UpstreamRequest, UpstreamResponse
+from hybridgw.transport.seam import Headers, Patience, TransportLimits, UpstreamRequest, UpstreamResponse
 from hybridgw.transport.turns import Turns
 
 _HEADS = 4096
@@ -66,8 +67,10 @@ class AiohttpTransport:
         deployment: Deployment,
         request: UpstreamRequest,
         timeouts: Timeouts,
+        patience: Patience | None = None,
     ) -> "AiohttpResponse":
-        """See `Transport.send`."""
+        """See `Transport.send`. Given up, an exchange is not left to the upstream: what lies behind TLS or a
+        proxy loads nothing for us alone."""
         if deployment.boundary > ceiling:
             raise refused(deployment.name)
         try:
@@ -77,7 +80,7 @@ class AiohttpTransport:
         place = deployment.target.authority
         await self._enter(place, deployment.name)
         try:
-            return await self._try_twice(ceiling, deployment, request, timeouts, url, headers)
+            return await self._try_twice(ceiling, deployment, request, timeouts, patience, url, headers)
         except BaseException:
             self._leave(place)
             raise
@@ -120,10 +123,11 @@ class AiohttpTransport:
         deployment: Deployment,
         request: UpstreamRequest,
         timeouts: Timeouts,
+        patience: Patience | None,
         url: URL,
         headers: dict[str, str],
     ) -> "AiohttpResponse":
-        attempt = Attempt(ceiling, deployment, timeouts, fresh=False)
+        attempt = Attempt(ceiling, deployment, timeouts, patience, fresh=False)
         try:
             return await self._try(attempt, request, url, headers)
         except UpstreamError as error:
@@ -131,7 +135,8 @@ class AiohttpTransport:
             if error.outcome != Outcome.RESET or not attempt.stale():
                 raise
         self._retried += 1
-        return await self._try(Attempt(ceiling, deployment, timeouts, fresh=True), request, url, headers)
+        attempt = Attempt(ceiling, deployment, timeouts, patience, fresh=True)
+        return await self._try(attempt, request, url, headers)
 
     async def _try(
         self, attempt: Attempt, request: UpstreamRequest, url: URL, headers: dict[str, str]
@@ -153,7 +158,7 @@ class AiohttpTransport:
         except Exception as error:
             attempt.abort()
             if attempt.expired is not None:
-                raise _timed_out(attempt.expired, deployment.name) from None
+                raise _late(attempt.expired, attempt) from None
             raise translate(error, attempt.phase, deployment.name) from error
         except BaseException:
             attempt.abort()
@@ -254,7 +259,7 @@ class AiohttpResponse(UpstreamResponse):
             data = await self._answer.content.readany()
         except Exception as error:
             if attempt.expired is not None:
-                raise self._fail(_timed_out(attempt.expired, attempt.deployment.name)) from None
+                raise self._fail(_late(attempt.expired, attempt)) from None
             raise self._fail(translate(error, Phase.BODY, attempt.deployment.name)) from error
         except BaseException:
             self.close()
@@ -264,7 +269,7 @@ class AiohttpResponse(UpstreamResponse):
         if not data:
             # The end of a body without a length may have been made by a timer or by a reset.
             if attempt.expired is not None:
-                raise self._fail(_timed_out(attempt.expired, attempt.deployment.name))
+                raise self._fail(_late(attempt.expired, attempt))
             if not self._framed and attempt.reset():
                 raise self._fail(failed(LOST[Phase.BODY], attempt.deployment.name))
         return data
@@ -297,5 +302,6 @@ class AiohttpResponse(UpstreamResponse):
         return failure
 
 
-def _timed_out(outcome: Outcome, name: str) -> UpstreamTimeout:
-    return UpstreamTimeout(outcome, failed(outcome, name).message)
+def _late(outcome: Outcome, attempt: Attempt) -> UpstreamError:
+    lasted = monotonic() - attempt.sent if attempt.sent else 0.0
+    return timed_out(outcome, attempt.deployment.name, attempt.timeouts, lasted)

@@ -14,8 +14,8 @@ import os
 from collections.abc import Iterator
 from enum import IntEnum
 
-from hybridgw.core import Outcome
-from hybridgw.errors import BoundaryRefused, UpstreamError
+from hybridgw.core import Outcome, Timeouts
+from hybridgw.errors import BoundaryRefused, UpstreamError, UpstreamTimeout
 
 
 class Phase(IntEnum):
@@ -133,6 +133,29 @@ def failed(outcome: Outcome, name: str, detail: str = "") -> UpstreamError:
     """An UpstreamError with the usual words for `outcome`; `detail` must be public text."""
     words = _WORDS.get(outcome, "the attempt failed")
     return UpstreamError(outcome, f"{name}: {words}{f' ({detail})' if detail else ''}")
+
+
+TIMEOUTS = frozenset({Outcome.FIRST_TOKEN_TIMEOUT, Outcome.STALLED, Outcome.TOTAL_TIMEOUT})
+"""Outcomes that a limit of ours makes."""
+
+
+_EARLY = 0.05
+"""Seconds by which the end of a load may be noticed before its time: it is seen by another clock."""
+
+
+def timed_out(outcome: Outcome, name: str, limits: Timeouts, lasted: float = 0.0) -> UpstreamTimeout:
+    """The failure of an exchange that met a limit; it names the limit, its value and its key. `lasted`:
+    seconds since it was sent, which tell a first token that is late from a load that never ended."""
+    first, idle, total = limits.keys
+    seconds, key = {
+        Outcome.FIRST_TOKEN_TIMEOUT: (limits.first_token, first),
+        Outcome.STALLED: (limits.idle, idle),
+    }.get(outcome, (limits.total, total))
+    if outcome == Outcome.FIRST_TOKEN_TIMEOUT and 0 < limits.load <= lasted + _EARLY:
+        return UpstreamTimeout(
+            outcome, f"{name}: no answer within the load limit (timeouts.load: {limits.load:g} s)"
+        )
+    return UpstreamTimeout(outcome, f"{name}: {_WORDS[outcome]} ({key}: {seconds:g} s)")
 
 
 def refused(name: str) -> BoundaryRefused:

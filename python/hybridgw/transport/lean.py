@@ -19,7 +19,7 @@ from hybridgw.transport.lean_connection import LeanConnection, StaleConnection
 from hybridgw.transport.lean_response import LeanResponse
 from hybridgw.transport.pool import HostPool, Pool
 from hybridgw.transport.resolver import Resolver
-from hybridgw.transport.seam import Headers, TransportLimits, UpstreamRequest
+from hybridgw.transport.seam import Headers, Patience, TransportLimits, UpstreamRequest
 
 _ENDPOINTS = 1024
 _HEADS = 64
@@ -67,6 +67,7 @@ class LeanTransport:
         deployment: Deployment,
         request: UpstreamRequest,
         timeouts: Timeouts,
+        patience: Patience | None = None,
     ) -> LeanResponse:
         """See `Transport.send`."""
         if deployment.boundary > ceiling:
@@ -88,13 +89,13 @@ class LeanTransport:
         if connection is None:
             connection = await self._obtain(host, ceiling, deployment, timeouts)
         try:
-            return await connection.exchange(deployment.name, request.method, head, body, timeouts)
+            return await connection.exchange(deployment.name, request.method, head, body, timeouts, patience)
         except StaleConnection:
             # The server closed the kept connection while our request was on its way. It cannot have
             # begun to work on it, so one more try on a connection of its own is safe.
             self._pool.retried += 1
         connection = await self._connect(host, ceiling, deployment, timeouts)
-        return await connection.exchange(deployment.name, request.method, head, body, timeouts)
+        return await connection.exchange(deployment.name, request.method, head, body, timeouts, patience)
 
     async def aclose(self) -> None:
         """See `Transport.aclose`."""

@@ -87,7 +87,7 @@ class Pool:
 class HostPool:
     """Connections to one host and port."""
 
-    __slots__ = ("connecting", "connections", "host", "idle", "pool", "port", "turns")
+    __slots__ = ("connecting", "connections", "host", "idle", "orphans", "pool", "port", "turns")
 
     def __init__(self, pool: Pool, host: str, port: int) -> None:
         self.pool = pool
@@ -96,6 +96,8 @@ class HostPool:
         self.idle: list[LeanConnection] = []
         self.connections: set[LeanConnection] = set()
         self.connecting = 0
+        self.orphans: set[str] = set()
+        """Deployments with an exchange that only the upstream still works on."""
         self.turns = Turns()
 
     def is_free(self) -> bool:

@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
-from bench.sensitivity import evaluate, generate, values
+from bench.sensitivity import evaluate, files, generate, values
 from hybridgw.native import Scanner
 
 
@@ -66,3 +66,12 @@ def test_clean_documents_are_cut_into_windows(scanner: Scanner, tmp_path: Path) 
     assert result["windows"] == 6
     assert result["flagged"] == 1
     assert result["kinds"] == {"confidential": 1}
+
+
+def test_values_are_found_in_files_of_every_format(scanner: Scanner) -> None:
+    document = files.measured(scanner, 6, 5)
+    short = [(it["kind"], it["format"]) for it in document["rows"] if it["recall"] < 0.8]
+    assert not short
+    assert not [it for it in document["rows"] if it["precision"] < 0.8]
+    assert len(document["rows"]) == len(files.VALUES) * len(files.FORMATS)
+    assert all(form in "\n".join(files.page(document)) for form in files.FORMATS)

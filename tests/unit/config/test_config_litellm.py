@@ -25,6 +25,14 @@ def entry(params: str, info: str = "") -> str:
     )
 
 
+def test_too_many_retries_are_cut_and_said(read: Read) -> None:
+    settings = read(BASE + "router_settings: {num_retries: 50}\n")
+    assert settings.models[0].retries == 15
+    assert notes(settings)["router_settings.num_retries"] == "is more than 15, which is used"
+    settings = read(entry("model: ollama/qwen3, api_base: 'http://localhost:11434', num_retries: 99"))
+    assert settings.models[0].retries == 15
+
+
 def test_a_household_file() -> None:
     settings = load(FIXTURES / "litellm_household.yaml", ENVIRON)
     assert settings.error_catalogue == "litellm"
@@ -35,9 +43,9 @@ def test_a_household_file() -> None:
     assert (small.provider, small.model, small.base_url) == ("ollama", "qwen2.5:7b", "http://ollama:11434/v1")
     assert (small.tier, small.boundary) == ("private", "organization")
     assert small.defaults == {"max_tokens": 2048}, "stream is no default"
-    assert (small.answer_timeout, small.timeouts.first_token) == (8.0, 8.0)
+    assert (small.answer_timeouts.first_token, small.timeouts.first_token) == (8.0, 8.0)
     assert small.description == "Everyday questions"
-    assert deployments["chat-large"].answer_timeout == 45.0
+    assert deployments["chat-large"].answer_timeouts.first_token == 45.0
     best = deployments["cloud-best"]
     assert (best.provider, best.tier, best.boundary, best.api_key) == (
         "openai",
@@ -45,7 +53,7 @@ def test_a_household_file() -> None:
         "external",
         "sk-cloud",
     )
-    assert (best.answer_timeout, best.max_budget, best.budget_duration) == (90.0, 75.0, "30d")
+    assert (best.answer_timeouts.first_token, best.max_budget, best.budget_duration) == (90.0, 75.0, "30d")
     assert best.unusable is None
     writer = deployments["cloud-writer"]
     assert (writer.provider, writer.base_url) == ("anthropic", "https://api.anthropic.com/v1")
@@ -162,6 +170,28 @@ def test_what_takes_a_deployment_out(read: Read, params: str, words: str) -> Non
     assert settings.problems[0].where.endswith(":2")
 
 
+@pytest.mark.parametrize(
+    ("params", "model", "api"),
+    [
+        ("model: openai/gpt-5", "gpt-5", "auto"),
+        ("model: openai/chat_completions/gpt-5", "gpt-5", "chat"),
+        ("model: openai/responses/gpt-4o", "gpt-4o", "responses"),
+        ("model: openai/org/name", "org/name", "auto"),
+        ("model: openai/responses", "responses", "auto"),
+        ("model: openai/gpt-5, use_chat_completions_api: true", "gpt-5", "chat"),
+        ("model: openai/responses/gpt-5, use_chat_completions_api: true", "gpt-5", "chat"),
+        ("model: openai/gpt-5, use_chat_completions_api: false", "gpt-5", "auto"),
+        ("model: openrouter/responses/x", "responses/x", "auto"),
+        ("model: custom_openai/responses/x, api_base: 'http://localhost:1'", "responses/x", "auto"),
+    ],
+)
+def test_which_protocol_openai_is_asked_by(read: Read, params: str, model: str, api: str) -> None:
+    settings = read(entry(f"{params}, api_key: sk-x"))
+    (deployment,) = settings.deployments
+    assert (deployment.model, deployment.api) == (model, api)
+    assert not any("use_chat_completions_api" in key for key in notes(settings))
+
+
 def test_a_vendors_key_never_goes_to_another_address(read: Read) -> None:
     (deployment,) = read(entry("model: openai/m, api_base: 'http://box:8000'"), ENVIRON).deployments
     assert deployment.api_key is None
@@ -246,16 +276,14 @@ def test_spellings_of_fallbacks(read: Read, text: str, fallbacks: object, defaul
 
 def test_timeouts_chain(read: Read) -> None:
     rest = "router_settings: {timeout: 50, stream_timeout: 5}\n"
-    assert read(BASE + rest).deployments[0].answer_timeout == 50.0
+    assert read(BASE + rest).deployments[0].answer_timeouts.first_token == 50.0
     assert read(BASE + rest).deployments[0].timeouts.idle == 5.0
     settings = read(BASE + rest + "litellm_settings: {request_timeout: '40'}\n")
-    assert settings.deployments[0].answer_timeout == 40.0
+    assert settings.deployments[0].answer_timeouts.first_token == 40.0
     settings = read(entry("model: ollama/m, timeout: 7, stream_timeout: 3") + rest)
-    assert (settings.deployments[0].answer_timeout, settings.deployments[0].timeouts.first_token) == (
-        7.0,
-        3.0,
-    )
-    assert read(BASE).deployments[0].answer_timeout == 600.0
+    limits = settings.deployments[0]
+    assert (limits.answer_timeouts.first_token, limits.timeouts.first_token) == (7.0, 3.0)
+    assert read(BASE).deployments[0].answer_timeouts.first_token == 3600.0, "an engine on this machine"
 
 
 def test_a_missing_master_key_locks(read: Read) -> None:

@@ -47,7 +47,7 @@ def test_nothing_of_a_request_survives_it(tmp_path: Path, end: str) -> None:
     calls: list[weakref.ref[Call]] = []
     with Player() as first, Player() as second:
         config = {
-            "timeouts": {"first_token": "200ms", "connect": "1s"},
+            "timeouts": {"first_token": "200ms", "load": "400ms", "connect": "1s"},
             "server": {"heartbeat": "100ms", "commit_after": "100ms"},
             "breaker": {"enabled": False},
             "deployments": [

@@ -33,6 +33,7 @@ CASES = [
         [S, U, A, D, U],
         [("system", "be brief"), ("user", "hello"), ("assistant", "hi"), ("user", "be kind\n\nhello")],
     ),
+    ([U, S, U], [("user", "hello"), ("user", "be brief\n\nhello")]),
     ([U, A, S, A], [("user", "hello"), ("assistant", "hi"), ("user", "be brief"), ("assistant", "hi")]),
     ([U, CALL, TOOL, S], [("user", "hello"), ("assistant", None), ("tool", "done"), ("user", "be brief")]),
     ([D, U, U], [("system", "be kind"), ("user", "hello"), ("user", "hello")]),

@@ -124,9 +124,23 @@ def test_no_client_is_told_to_wait_longer_than_a_minute() -> None:
     assert fault.retry_after == 2.5
 
 
-def test_an_exhausted_upstream_failure_forbids_the_sdks_own_retries() -> None:
-    assert rescue(UpstreamError(Outcome.SERVER_ERROR, "down")).should_retry is False
+@pytest.mark.parametrize("outcome", [Outcome.FIRST_TOKEN_TIMEOUT, Outcome.TRUNCATED, Outcome.STREAM_ERROR])
+def test_work_that_failed_everywhere_forbids_the_sdks_own_retries(outcome: Outcome) -> None:
+    assert rescue(UpstreamError(outcome, "down")).should_retry is False
     assert rescue(RequestError("invalid_json", "no")).should_retry is None
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SERVER_ERROR, Outcome.CONNECT_FAILED, Outcome.RESET])
+def test_an_engine_that_restarts_does_not_end_an_agents_session(outcome: Outcome) -> None:
+    """Claude Code ends after the first answer with `x-should-retry: false`."""
+    assert rescue(UpstreamError(outcome, "down")).should_retry is None
+
+
+def test_money_is_a_429_that_does_not_pass() -> None:
+    error = UpstreamError(Outcome.OUT_OF_CREDIT, "spend limit reached", code="upstream_quota", status=402)
+    fault = rescue(error)
+    assert (fault.status, fault.type, fault.should_retry) == (429, "insufficient_quota", False)
+    assert fault.message == "spend limit reached"
 
 
 def test_the_published_page_is_made_from_the_table() -> None:

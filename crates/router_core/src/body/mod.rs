@@ -26,7 +26,7 @@ mod splice;
 mod visit;
 
 pub use crate::types::json::{Entries, Items, Kind, Raw, Span};
-pub use edits::Edits;
+pub use edits::{Edits, Less};
 pub use error::BodyError;
 pub use gather::parse_gathering;
 pub use outline::{Body, Outline};

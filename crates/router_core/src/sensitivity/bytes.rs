@@ -14,6 +14,15 @@ pub(super) fn before(text: &[u8], at: usize, back: usize) -> u8 {
     at.checked_sub(back).map_or(0, |it| get(text, it))
 }
 
+/// Whether a byte is a control character that nobody sees: neither white space nor a joint.
+#[inline(always)]
+pub(super) fn is_control(byte: u8) -> bool {
+    (byte < 0x09)
+        | (byte.wrapping_sub(0x0b) < 2)
+        | (byte.wrapping_sub(0x0e) < 0x11)
+        | (byte == 0x7f)
+}
+
 #[inline]
 pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'

@@ -106,6 +106,11 @@ fn a_number_dictated_in_turns_is_one_number() {
         let place = &text.bytes()[found.start as usize..found.end as usize];
         assert!(place[0].is_ascii_digit() && place[place.len() - 1].is_ascii_digit());
     }
+    let body = br#"{"messages":[{"role":"user","name":"ann","content":"4716 2938"},
+        {"role":"user","name":"ann","content":"5501 7768"}]}"#;
+    let mut text = Text::new();
+    gather(body, &mut text);
+    assert_eq!(scanner.scan(&text, 8).level, Some(Level::Regulated));
     for turns in [
         &["version 4111 1111", "is 1111 1111"][..],
         &["2 + 2 = 4", "1"],
@@ -270,6 +275,18 @@ const DISGUISES: &[(&str, &str)] = &[
     ("Arabic digits", "٤٧١٦٢٩٣٨٥٥٠١٧٧٦٨"),
     ("bold digits", "𝟒𝟕𝟏𝟔 𝟐𝟗𝟑𝟖 𝟓𝟓𝟎𝟏 𝟕𝟕𝟔𝟖"),
     ("split", "4716 29\u{1f}38 5501 7768"),
+    ("tag characters", "\u{e0034}\u{e0037}\u{e0031}\u{e0036}\u{e0032}\u{e0039}\u{e0033}\u{e0038}\u{e0035}\u{e0035}\u{e0030}\u{e0031}\u{e0037}\u{e0037}\u{e0036}\u{e0038}"),
+    ("controls", "4\u{1}7\u{1}1\u{1}6\u{1}2\u{1}9\u{1}3\u{1}8\u{1}5\u{1}5\u{1}0\u{1}1\u{1}7\u{1}7\u{1}6\u{1}8"),
+    ("line separators", "4716\u{2028}2938\u{2028}5501\u{2028}7768"),
+    ("circled", "❹❼❶❻❷❾❸❽❺❺⓿❶❼❼❻❽"),
+    ("bracketed", "⑷⑺⑴⑹⑵⑼⑶⑻⑸⑸0⑴⑺⑺⑹⑻"),
+    ("hexadecimal pairs", "34 37 31 36 32 39 33 38 35 35 30 31 37 37 36 38"),
+    ("URL escapes twice", "%2534%2537%2531%2536%2532%2539%2533%2538%2535%2535%2530%2531%2537%2537%2536%2538"),
+    ("base64 of UTF-16", "NAA3ADEANgAyADkAMwA4ADUANQAwADEANwA3ADYAOAA="),
+    ("base64 of UTF-16 with a mark", "//40ADcAMQA2ADIAOQAzADgANQA1ADAAMQA3ADcANgA4AA=="),
+    ("base64 of UTF-16, big end first", "ADQANwAxADYAMgA5ADMAOAA1ADUAMAAxADcANwA2ADg="),
+    ("Vai digits", "꘤꘧꘡꘦꘢꘩꘣꘨꘥꘥꘠꘡꘧꘧꘦꘨"),
+    ("Adlam digits", "𞥔𞥗𞥑𞥖𞥒𞥙𞥓𞥘𞥕𞥕𞥐𞥑𞥗𞥗𞥖𞥘"),
     ("base64 of full-width", "77yU77yX77yR77yW77yS77yZ77yT77yY77yV77yV77yQ77yR77yX77yX77yW77yY"),
 ];
 
@@ -297,6 +314,27 @@ fn a_card_is_found_in_every_disguise_and_its_place_is_told() {
             assert_eq!(found, core, "{name}");
         }
     }
+}
+
+#[test]
+fn what_is_shown_from_right_to_left_is_read_so() {
+    for text in [
+        "card \u{202e}8677105583926174\u{202c} end",
+        "card \u{202e}8677 1055 8392 6174",
+    ] {
+        assert_eq!(
+            scanner().scan_bytes(text.as_bytes(), 8).count(Entity::Card),
+            1,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_is_compressed_is_unknown() {
+    let packed = "H4sIAAAAAAAAAzM0MjYxNTO3sDRQcE4sSlFIzi9KBQD2Q5n7FAAAAA==";
+    let findings = scanner().scan_bytes(format!("see {packed} here").as_bytes(), 8);
+    assert_eq!(findings.level, None);
 }
 
 /// Texts made to cost: each repeated to the length asked for.
@@ -395,6 +433,48 @@ const HOSTILE: &[&str] = &[
     "4716293855017768.0000",
     "DE84  7125  ",
     "DE84\n> ",
+    "ssn,",
+    "ssn,a\n",
+    "ssn,a\n1,2\n",
+    "ssn,a\n\"",
+    "ssn,536228145\n",
+    "(ssn,a) (1,2) ",
+    "(ssn,a) ((((",
+    "[ssn,",
+    "<th>ssn",
+    "<tr><td>ssn</td>",
+    "<td>",
+    "| ssn |",
+    "password,x\nann,a1b2c3d4\n",
+    "password=",
+    "password is ",
+    "password a b c ",
+    "password: \"a1b2c3",
+    "pass=a1b2c3d4 ",
+    "://a:b@",
+    "://a:b1c2d3@h ",
+    "123456789:A",
+    "accountkey=A1b",
+    "hooks.slack.com/services/",
+    "\"kty\"",
+    "{\"kty\":\"d\":",
+    "34 ",
+    "34 37 31 36 32 39 33 38 35 ",
+    "4\u{1}",
+    "\u{1}",
+    "4\u{2028}",
+    "\u{202e}8",
+    "\u{202e}",
+    "\u{e0034}",
+    "%25",
+    "%2534",
+    "⑷",
+    "аа",
+    "pаа",
+    "NAA3ADEA",
+    "L898902C36UTO7408122F1204159ZE184226B<<<<<10",
+    "AB1<<<<<<",
+    "H4sIAAAA",
     "IBAN",
     " ",
     "\n",
@@ -465,7 +545,8 @@ proptest! {
 
     #[test]
     fn repeated_mixtures_are_linear(unit in pieces()) {
-        prop_assume!(!unit.is_empty() && unit.len() < 200);
+        prop_assume!(!unit.is_empty());
+        let unit = &unit[..unit.len().min(200)];
         let scanner = scanner();
         // Windows and bounds must be small beside the shorter text already.
         let times = 8192 / unit.len() + 1;

@@ -15,8 +15,10 @@ use super::{card, published};
 
 /// So much may stand between two groups, bytes.
 const WIDEST: usize = 40;
-/// More groups than this beside the card make a table.
+/// More groups of four than this beside the card make a table.
 const BESIDE: usize = 2;
+/// More numbers of any length than this do.
+const NUMBERS: usize = 4;
 const SIZE: usize = 4;
 
 /// Looks at a group of four digits at `start`; answers whether a card begins there.
@@ -32,12 +34,7 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize) -> boo
     let mut apart = false;
     while have < digits.len() {
         let stop = digits_end(text, at, 7);
-        let fits = match (have, stop - at) {
-            (0 | 4 | 8 | 12, SIZE) => true,
-            (4, 6) => true,
-            (10, 5) => true,
-            _ => false,
-        };
+        let fits = matches!((have, stop - at), (0 | 4 | 8 | 12, SIZE) | (4, 6) | (10, 5));
         if !fits {
             return false;
         }
@@ -119,52 +116,62 @@ fn is_mark(byte: u8) -> bool {
     )
 }
 
-/// Whether more than a few groups of the same size stand beside the card, without a card following.
+/// Whether more than a few numbers stand beside the card in a row, without a card following.
 fn in_table(pass: &mut Pass<'_, '_>, start: usize, end: usize) -> bool {
     let text = pass.text;
-    let mut beside = 0;
+    let (mut fours, mut numbers) = (0, 0);
     let mut at = start;
-    while beside <= BESIDE && pass.consumed < at {
-        let Some(group) = group_before(text, at) else {
+    while numbers <= NUMBERS {
+        let Some((from, to)) = number_before(text, at) else {
             break;
         };
-        *pass.work() += (at - group) as u64;
-        if group < pass.consumed {
+        *pass.work() += (at - from) as u64;
+        // What was found is no part of a table.
+        if from < pass.consumed {
             break;
         }
-        at = group;
-        beside += 1;
+        fours += usize::from(to - from == SIZE);
+        numbers += 1;
+        at = from;
     }
     let mut digits = [0u8; 16];
     let mut have = 0;
     let mut at = end;
-    while have < digits.len() {
-        let Some(group) = gap_end(text, at) else {
+    let mut row = true;
+    for _ in 0..=NUMBERS {
+        let Some(from) = gap_end(text, at) else {
             break;
         };
-        *pass.work() += (group - at) as u64;
-        at = digits_end(text, group, SIZE + 1);
-        if at - group != SIZE {
-            break;
+        *pass.work() += (from - at) as u64;
+        at = digits_end(text, from, LONGEST);
+        row &= at - from == SIZE;
+        if row && have < digits.len() {
+            for byte in &text[from..at] {
+                digits[have] = byte - b'0';
+                have += 1;
+            }
         }
-        for byte in &text[group..at] {
-            digits[have] = byte - b'0';
-            have += 1;
-        }
+        fours += usize::from(row);
+        numbers += 1;
     }
     let follows = have == digits.len() && card::is_sure(&digits);
-    beside + have / SIZE > BESIDE && !follows
+    (fours > BESIDE || numbers > NUMBERS) && !follows
 }
 
-/// Where the group of four digits before `at` begins, if only what may stand between two groups does.
-fn group_before(text: &[u8], at: usize) -> Option<usize> {
+/// The longest number of a table that is looked at.
+const LONGEST: usize = 8;
+
+/// The number before `at`, if only what may stand between two groups does.
+fn number_before(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let mut end = at;
     while end > 0 && at - end <= WIDEST {
         match text[end - 1] {
             b'0'..=b'9' => {
-                let four = (1..=SIZE).all(|back| before(text, end, back).is_ascii_digit());
-                return (end < at && four && !is_word(before(text, end, SIZE + 1)))
-                    .then(|| end - SIZE);
+                let mut start = end;
+                while start > 0 && end - start < LONGEST && text[start - 1].is_ascii_digit() {
+                    start -= 1;
+                }
+                return (end < at && !is_word(before(text, start, 1))).then_some((start, end));
             }
             b'>' => {
                 let tag = (2..=WIDEST).find(|back| before(text, end, *back) == b'<');

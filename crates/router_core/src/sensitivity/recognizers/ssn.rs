@@ -24,7 +24,7 @@ pub(in crate::sensitivity) static AGAINST: List = List::new(&[
 ]);
 
 /// Words between the name of a number and the number.
-static OF: List = List::new(&["code", "id", "nr", "num", "number", "numbers"]);
+static OF: List = List::new(&["code", "id", "no", "nr", "num", "number", "numbers"]);
 
 /// Looks at the groups that begin at `start`; answers whether a number was found.
 pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups: &Groups) -> bool {

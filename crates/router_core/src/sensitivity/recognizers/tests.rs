@@ -17,6 +17,7 @@ const CORPORA: &[(Entity, &str)] = &[
     (Entity::PrivateKey, include_str!("private_key.txt")),
     (Entity::Confidential, include_str!("confidential.txt")),
     (Entity::ApiKey, include_str!("api_key.txt")),
+    (Entity::Credential, include_str!("credential.txt")),
     (Entity::Email, include_str!("email.txt")),
     (Entity::Phone, include_str!("phone.txt")),
     (Entity::Ip, include_str!("ip.txt")),

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::lineup::{Lineup, Target};
-use super::{wire, Deployment, Model, Plan, PlanError};
+use super::{wire, ByRoute, Deployment, Model, Plan, PlanError};
 use crate::types::{Boundary, Route};
 
 /// Lineups are counted in `u16`; a configuration of this size is a mistake.
@@ -39,7 +39,8 @@ pub(super) fn compile(json: &[u8]) -> Result<Plan, PlanError> {
     let (exact, wildcards) = index(&models)?;
     let mut plan = Plan {
         generation: wire.generation,
-        owned_keys: wire.owned_keys,
+        owned_keys: sorted(wire.owned_keys),
+        unheeded_keys: sorted(wire.unheeded_keys),
         deployments,
         models,
         tiers,
@@ -155,6 +156,9 @@ fn check_deployment(
             .collect(),
         renames: wire.renames.0,
         drops: wire.drops,
+        unknown: by_route(wire.unknown, &name, "unknown")?,
+        user_metadata: wire.user_metadata,
+        convert: by_route(wire.convert, &name, "convert")?,
         force: raw(wire.force),
         ask_usage: wire.ask_usage,
         splice: wire.splice,
@@ -163,9 +167,35 @@ fn check_deployment(
             .zip(wire.output_price)
             .map(|(input, output)| input + output),
         context_window: wire.context_window.unwrap_or(0),
+        credential: wire.credential,
+        engine: wire.engine,
         unusable: wire.unusable,
         name,
     })
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort_unstable();
+    names
+}
+
+/// Names by the number of a route.
+fn by_route(
+    wire: wire::Pairs<Vec<String>>,
+    deployment: &str,
+    key: &str,
+) -> Result<ByRoute, PlanError> {
+    let mut names = ByRoute::default();
+    for (route, members) in wire.0 {
+        let number = route.parse().ok().and_then(Route::from_u8);
+        let Some(number) = number else {
+            return wrong(format!(
+                "deployment {deployment}: {key}: {route} is no route"
+            ));
+        };
+        names[number as usize] = sorted(members);
+    }
+    Ok(names)
 }
 
 fn check_groups(model: &Model, deployments: usize) -> Result<(), PlanError> {
