@@ -59,5 +59,5 @@ class LifeWatch:
 
 def missing_workers(state: Slots, wanted: int, mono_ns: int) -> int:
     """How many of the `wanted` workers are not there or show no life."""
-    fresh = sum(mono_ns - slot["heartbeat"] < FRESH_NS for slot in state.slots())
+    fresh = sum(mono_ns - int(slot["heartbeat"]) < FRESH_NS for slot in state.slots())
     return max(0, wanted - fresh)
