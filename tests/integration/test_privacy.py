@@ -2,8 +2,8 @@
 
 A card number stands in every text-bearing field of every route. With a local engine it is answered
 there; with the local engine down it waits (503), and where no deployment could ever see it it is
-refused (403; in Messages and Responses 400). The external stub is asked nothing in any of these cases, and the same request
-without the number flows.
+refused (403; 400 in Messages and Responses). The external stub is asked nothing in any of these cases,
+and the same request without the number flows.
 """
 
 import base64

@@ -207,7 +207,10 @@ def test_what_only_the_first_turn_showed_keeps_the_second_on_the_device(
     assert refused(ask(serving, {**second, "model": "out"}))[:2] == (400, "policy_denied")
     loose = ask(serving, {**second, "model": "out"}, x_hybridgw_sensitivity="public")
     assert refused(loose)[1] == "policy_denied"
-    assert refused(ask(serving, {**second, "model": "out", "hybridgw": {"sensitivity": "public"}}))[1] == "policy_denied"
+    assert (
+        refused(ask(serving, {**second, "model": "out", "hybridgw": {"sensitivity": "public"}}))[1]
+        == "policy_denied"
+    )
     player.plays(whole(b"{}", "503 Busy"))
     waits = ask(serving, {**second, "model": "guarded"})
     assert (waits.status, waits.json["error"]["code"]) == (503, "overloaded")
