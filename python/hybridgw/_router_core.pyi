@@ -36,7 +36,13 @@ class DecideError(Exception):
     """A request that cannot be served, in terms that a client understands."""
 
     def __new__(
-        cls, code: str, message: str, field: str | None = None, retry_after_ms: int = 0
+        cls,
+        code: str,
+        message: str,
+        field: str | None = None,
+        retry_after_ms: int = 0,
+        level: str | None = None,
+        kinds: list[str] | None = None,
     ) -> DecideError: ...
     @property
     def code(self) -> str:
@@ -53,6 +59,14 @@ class DecideError(Exception):
     @property
     def retry_after_ms(self) -> int:
         """When trying again may succeed; 0 when the gateway cannot tell."""
+
+    @property
+    def level(self) -> str | None:
+        """How sensitive the request is, where that is why."""
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds that made it so."""
 
 @final
 class Principal:

@@ -2,12 +2,13 @@
 
 A card number stands in every text-bearing field of every route. With a local engine it is answered
 there; with the local engine down it waits (503), and where no deployment could ever see it it is
-refused (403). The external stub is asked nothing in any of these cases, and the same request
-without the number flows.
+refused (403; 400 in Messages and Responses). The external stub is asked nothing in any of these cases,
+and the same request without the number flows.
 """
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -163,7 +164,7 @@ def _openai(answer: Any) -> bool:
 
 
 def _messages(answer: Any) -> bool:
-    return bool(answer["type"] == "error" and answer["error"]["type"] == "permission_error")
+    return bool(answer["type"] == "error" and answer["error"]["type"] == "invalid_request_error")
 
 
 def _ollama(answer: Any) -> bool:
@@ -174,6 +175,8 @@ DENIED = {
     route: _messages if route == "messages" else _ollama if route.startswith("ollama") else _openai
     for route in PATHS
 }
+STATUS = {"messages": 400, "responses": 400}
+"""Agents that speak these take a 403 for a key that is no good."""
 EMBEDS = ("embeddings", "ollama embed")
 
 
@@ -213,7 +216,9 @@ def test_a_card_number_stays_on_the_device_in_every_field(
     assert answer.headers.get("x-hybridgw-level", "regulated") == "regulated"
     assert answer.headers.get("x-hybridgw-tier", "local") == "local"
     refused = ask(private, route, f"cloud-{route}", body)
-    assert refused.status == 403, refused.body
+    assert refused.status == STATUS.get(route, 403), refused.body
+    assert refused.headers["x-hybridgw-level"] == "regulated"
+    assert "regulated (found: card" in refused.body.decode()
     assert DENIED[route](refused.json), refused.body
     assert refused.headers["x-should-retry"] == "false"
     assert CARD not in refused.body.decode()
@@ -421,3 +426,33 @@ def test_media_under_the_name_of_a_seal_are_media(
     answer = ask(private, route, "cloud-chat", body)
     assert answer.status in (400, 403), answer.body
     assert not demo.requests("cloud")
+
+
+def refusals(gateway: Gateway) -> dict[str, float]:
+    """The metric by kind."""
+    page = gateway.request("GET", "/metrics").body.decode()
+    found = re.findall(r'^hybridgw_privacy_refusals_total{kind="(\w+)"} ([\d.]+)$', page, re.M)
+    return {kind: float(count) for kind, count in found}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("route", ["chat", "messages", "responses", "ollama chat"])
+def test_a_refusal_says_what_was_found_and_where(
+    demo: Demo, private: Gateway, route: str, stream: bool
+) -> None:
+    talk = [*user("hello"), {"role": "assistant", "content": "hi"}, *user(f"it is {CARD}")]
+    body = {"input" if route == "responses" else "messages": talk, "max_tokens": 5, "stream": stream}
+    before = refusals(private)
+    answer = ask(private, route, "cloud-chat" if "chat" in route else f"cloud-{route}", body)
+    assert (answer.status, answer.headers["x-should-retry"]) == (STATUS.get(route, 403), "false")
+    assert answer.headers["x-hybridgw-level"] == "regulated"
+    after = refusals(private)
+    assert {kind: after[kind] - before[kind] for kind in after if after[kind] != before[kind]} == {"card": 1}
+    said = answer.body.decode()
+    member = "input" if route == "responses" else "messages"
+    assert f"found: card; first in {member}[2]" in said
+    assert "hybridgw scan" in said and "privacy.levels" in said
+    assert f"refused by policy: regulated, found card in {member}[2]" in private.log()
+    assert CARD not in said + private.log()
+    pictures = {"messages": user([UNREADABLE["data URL"]]), "max_tokens": 5}
+    assert "internal (found: media)" in ask(private, "chat", "cloud-chat", pictures).body.decode()

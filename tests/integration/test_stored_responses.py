@@ -204,19 +204,21 @@ def test_what_only_the_first_turn_showed_keeps_the_second_on_the_device(
     sensitive = first(serving, player, instructions=f"the card is {CARD}")
     asked = len(outside.requests)
     second = {"input": "go on", "previous_response_id": sensitive}
-    assert refused(ask(serving, {**second, "model": "out"}))[:2] == (403, "policy_denied")
+    assert refused(ask(serving, {**second, "model": "out"}))[:2] == (400, "policy_denied")
     loose = ask(serving, {**second, "model": "out"}, x_hybridgw_sensitivity="public")
-    assert loose.status == 403
-    assert ask(serving, {**second, "model": "out", "hybridgw": {"sensitivity": "public"}}).status == 403
+    assert refused(loose)[1] == "policy_denied"
+    assert (
+        refused(ask(serving, {**second, "model": "out", "hybridgw": {"sensitivity": "public"}}))[1]
+        == "policy_denied"
+    )
     player.plays(whole(b"{}", "503 Busy"))
     waits = ask(serving, {**second, "model": "guarded"})
     assert (waits.status, waits.json["error"]["code"]) == (503, "overloaded")
     player.plays(whole(ANSWER))
     third = ask(serving, {**second, "model": "guarded"})
     assert (third.status, third.headers["x-hybridgw-level"]) == (200, "regulated")
-    assert (
-        ask(serving, {"model": "out", "input": "x", "previous_response_id": third.json["id"]}).status == 403
-    )
+    again = {"model": "out", "input": "x", "previous_response_id": third.json["id"]}
+    assert refused(ask(serving, again))[1] == "policy_denied"
     assert len(outside.requests) == asked
     # The same without that history travels.
     plain = first(serving, player)
@@ -233,7 +235,7 @@ def test_what_the_model_said_is_judged_when_it_comes_back(
     told = ask(serving, {"input": "what is it"})
     assert told.headers["x-hybridgw-level"] == "public"
     body = {"model": "out", "input": "thanks", "previous_response_id": told.json["id"]}
-    assert ask(serving, body).status == 403
+    assert refused(ask(serving, body))[1] == "policy_denied"
     assert len(outside.requests) == asked
 
 
@@ -296,7 +298,7 @@ def test_the_level_of_an_item_comes_with_it(serving: Gateway, player: Player, ou
     asked = len(outside.requests)
     body = {"model": "out", "input": [{"type": "item_reference", "id": told["output"][0]["id"]},
                                       {"role": "user", "content": "thanks"}]}  # fmt: skip
-    assert ask(serving, body).status == 403
+    assert refused(ask(serving, body))[1] == "policy_denied"
     assert len(outside.requests) == asked
 
 

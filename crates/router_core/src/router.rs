@@ -36,6 +36,7 @@ use judge::Judge;
 
 pub use decision::{Decision, Failure};
 pub use hints::{Hints, Latency};
+pub use judge::refusal_reasons;
 pub use permit::{Permit, Settlement};
 
 /// Who asks.
@@ -218,7 +219,13 @@ impl Router {
     /// Why the request cannot be served; nothing is held in that case.
     pub fn decide(&self, ask: &Ask<'_>) -> Result<Decision, DecideError> {
         let prepared = prepare::prepare(&self.core, ask)?;
-        Decision::open(&self.core, ask, prepared)
+        Decision::open(&self.core, ask, prepared).inspect_err(|error| {
+            if error.code == "policy_denied" {
+                let worker = self.core.state.worker(self.core.worker);
+                judge::refusal_numbers(&error.kinds)
+                    .for_each(|number| worker.count_refusal(number));
+            }
+        })
     }
 
     /// The decision that [`Router::decide`] would take, as JSON with its reasons. Nothing is taken

@@ -130,7 +130,11 @@ class PrivacySettings(Section, frozen=True, kw_only=True):
         Literal["enforce", "observe"], Meta(description="observe reports only and protects nothing.")
     ] = "enforce"
     profile: Annotated[
-        Literal["standard", "strict"], Meta(description="strict also treats contact data as sensitive.")
+        Literal["standard", "strict", "healthcare", "finance"],
+        Meta(
+            description="strict also treats contact data as sensitive; healthcare and finance besides "
+            "take words such as patient or confidential, and plain numbers, wherever they stand."
+        ),
     ] = "standard"
     unknown: Annotated[
         Literal["internal", "regulated"],

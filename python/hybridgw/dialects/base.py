@@ -41,6 +41,12 @@ class Fault(msgspec.Struct, frozen=True):
         """What happened: never a status, whichever catalogue renders it."""
         return self.reason or self.code or self.type
 
+    @property
+    def denied(self) -> bool:
+        """Refused by policy. Dialects of agents say 400 then: their clients take a 403 for a key that is no
+        good and log in again, or reconnect."""
+        return self.why == "policy_denied"
+
 
 class Writer(Protocol):
     """Writes one answer for one client. Sans-I/O; used for a stream or for a whole answer, not both.

@@ -57,6 +57,8 @@ class Messages:
 
     def status(self, fault: Fault) -> int:
         """The catalogue's status in this dialect's words."""
+        if fault.denied:
+            return 400
         return _STATUSES.get(fault.status, fault.status)
 
     def error_event(self, fault: Fault) -> bytes:

@@ -25,11 +25,12 @@ class Responses:
 
     def error(self, fault: Fault) -> bytes:
         """As Chat has it, but `code` is the reason in every catalogue: coding agents act on that word."""
-        return OPENAI.error(msgspec.structs.replace(fault, code=fault.why))
+        kind = "invalid_request_error" if fault.denied else fault.type
+        return OPENAI.error(msgspec.structs.replace(fault, code=fault.why, type=kind))
 
     def status(self, fault: Fault) -> int:
-        """As the catalogue has it."""
-        return fault.status
+        """As the catalogue has it, except a refusal by policy: Codex reconnects after a 403."""
+        return 400 if fault.denied else fault.status
 
     def error_event(self, fault: Fault) -> bytes:
         """For a stream whose bytes passed through: an error that the SDKs raise on, then the failed

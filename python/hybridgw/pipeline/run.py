@@ -11,6 +11,7 @@ side as cancelled, which is the safety net and not the plan.
 """
 
 import asyncio
+import logging
 import time
 
 import msgspec
@@ -24,6 +25,8 @@ from hybridgw.pipeline.head import count_fallback
 from hybridgw.pipeline.line import FULL, worth_waiting_for
 from hybridgw.pipeline.streaming import attempt_stream
 from hybridgw.pipeline.whole import attempt_whole
+
+_log = logging.getLogger(__name__)
 
 _OFF_THE_LOOP = 64 * 1024
 """Bytes. Above it a body is decided in the executor, where the native side releases the GIL: the
@@ -184,9 +187,17 @@ def _decide(call: Call, body: bytes, hints: dict[str, str] | None) -> Decision:
             call.route, call.dialect, call.astray = Route.RESPONSES, RESPONSES_AS_CHAT, True
             return _decide(call, body, hints)
         kind = Refused if error.code in _REFUSALS else RequestError
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        if error.level is not None:
+            headers = ((b"x-hybridgw-level", error.level.encode()),)
+            _log.warning(
+                "refused by policy: %s, found %s%s",
+                error.level, ", ".join(error.kinds) or "nothing", f" in {error.field}" if error.field else "",
+            )  # fmt: skip
         raise kind(
-            error.code,
-            error.message,
+            headers=headers,
+            code=error.code,
+            message=error.message,
             field=error.field,
             retry_after=error.retry_after_ms / 1000 if error.retry_after_ms else None,
         ) from None

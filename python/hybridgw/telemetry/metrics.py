@@ -69,6 +69,14 @@ class _Cells(Collector):
             ("journal_errors", "Records that the journal could not take."),
         ):
             yield CounterMetricFamily(f"hybridgw_{name}", help_text, cells[name])
+        refusals = CounterMetricFamily(
+            "hybridgw_privacy_refusals",
+            "Requests refused by policy, by what was found; one with two kinds counts under both.",
+            labels=["kind"],
+        )
+        for kind, count in cells["refusals"].items():
+            refusals.add_metric([kind], count)
+        yield refusals
         overhead = HistogramMetricFamily(
             "hybridgw_overhead_seconds",
             "Time inside the gateway per request, of a stream until its first content; "

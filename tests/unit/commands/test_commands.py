@@ -160,6 +160,14 @@ def test_places_of_findings_count_characters(tmp_path: Path) -> None:
     assert places == [(2, 13, 3), (3, 5, 3)]
 
 
+@pytest.mark.parametrize(("profile", "level"), [("standard", "public"), ("healthcare", "regulated")])
+def test_a_profile_of_the_file_counts(tmp_path: Path, profile: str, level: str) -> None:
+    (tmp_path / "text").write_text("the patient reader waits")
+    (tmp_path / "hybridgw.yaml").write_text(f"privacy: {{profile: {profile}}}\n{CONFIG}")
+    result = call("scan", "--json", "--config", str(tmp_path / "hybridgw.yaml"), str(tmp_path / "text"))
+    assert json.loads(result.stdout)[0]["level"] == level
+
+
 UNLUCKY = (
     "model_list:\n"
     + "".join(

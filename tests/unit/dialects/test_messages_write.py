@@ -338,7 +338,8 @@ def test_a_failure_inside_a_block_is_no_success() -> None:
     [
         (400, "invalid_value", (400, "invalid_request_error")),
         (401, "invalid_api_key", (401, "authentication_error")),
-        (403, "policy_denied", (403, "permission_error")),
+        (403, "policy_denied", (400, "invalid_request_error")),
+        (403, "forbidden_host", (403, "permission_error")),
         (404, "model_not_found", (404, "not_found_error")),
         (408, "request_timeout", (408, "invalid_request_error")),
         (409, "upstream_rejected", (409, "conflict_error")),

@@ -30,7 +30,7 @@ const CONFIDENCE: f64 = 1.645;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileError {
     /// Stable: `not_a_scorer`, `other_version`, `corrupt`, `too_large`, `other_features`,
-    /// `not_better_than_length`.
+    /// `not_better_than_length`, `loses_on_unseen_groups`.
     pub code: &'static str,
     /// One sentence for a person.
     pub message: String,
@@ -80,6 +80,12 @@ impl HeldOut {
         // Written so that a NaN is a no.
         self.margin > 0.0 && self.margin > CONFIDENCE * self.margin_error
     }
+
+    /// Whether it did worse than length. One that is not told from length loses nothing.
+    pub fn loses(&self) -> bool {
+        // Written so that a NaN is a yes.
+        !(self.margin >= 0.0)
+    }
 }
 
 /// The record of a training.
@@ -112,12 +118,27 @@ pub struct Training {
 }
 
 impl Scorer {
-    /// Reads a file. `force` admits one that does not beat the length of the prompt; it does not
-    /// admit another version or a damaged file.
+    /// Reads a file. `force` admits one that does not beat the length of the prompt, or that loses to it
+    /// on groups that it had not learned from; it does not admit another version or a damaged file.
     pub fn load(bytes: &[u8], force: bool) -> Result<Self, FileError> {
         let scorer = Self::decode(bytes)?;
         let held = &scorer.training.held_out;
-        if force || held.beats_length() {
+        let unseen = scorer.training.unseen_groups.as_ref();
+        if force {
+            return Ok(scorer);
+        }
+        if let Some(unseen) = unseen.filter(|it| it.loses()) {
+            return Err(FileError {
+                code: "loses_on_unseen_groups",
+                message: format!(
+                    "on groups that it had not learned from ({} samples) it reaches APGR {:.3}, the \
+                     length of the prompt {:.3}: on traffic unlike its own it chooses worse than length",
+                    unseen.samples, unseen.learned, unseen.length
+                ),
+                fix: "learn from outcomes of more groups, or force the file where all traffic is like them",
+            });
+        }
+        if held.beats_length() {
             return Ok(scorer);
         }
         Err(FileError {

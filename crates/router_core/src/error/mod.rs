@@ -3,6 +3,8 @@
 //! Codes are what callers act on; nobody parses messages. The HTTP status that a code becomes is
 //! chosen outside of this crate, in one place.
 
+use crate::types::Level;
+
 /// A request that cannot be served, said in terms that a client understands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecideError {
@@ -14,6 +16,10 @@ pub struct DecideError {
     pub message: String,
     /// When trying again may succeed; 0 when the gateway cannot tell.
     pub retry_after_ms: u64,
+    /// How sensitive the request is, where that is why.
+    pub level: Option<Level>,
+    /// The kinds that made it so.
+    pub kinds: Vec<&'static str>,
 }
 
 impl DecideError {
@@ -24,6 +30,8 @@ impl DecideError {
             field: field.into(),
             message: message.into(),
             retry_after_ms: 0,
+            level: None,
+            kinds: Vec::new(),
         }
     }
 

@@ -17,7 +17,7 @@ use super::state::{PyJournal, PyStateFile};
 use crate::complexity::Scorer;
 use crate::router::{self, Ask};
 use crate::types::plan::Plan;
-use crate::types::{Boundary, Now, Route};
+use crate::types::{Boundary, Level, Now, Route};
 
 /// Bodies above this size are decided with the GIL released.
 ///
@@ -45,18 +45,36 @@ pub struct DecideError {
     message: String,
     #[pyo3(get)]
     retry_after_ms: u64,
+    #[pyo3(get)]
+    level: Option<&'static str>,
+    #[pyo3(get)]
+    kinds: Vec<String>,
 }
 
 #[pymethods]
 impl DecideError {
     #[new]
-    #[pyo3(signature = (code, message, field = None, retry_after_ms = 0))]
-    fn new(code: String, message: String, field: Option<String>, retry_after_ms: u64) -> Self {
+    #[pyo3(signature = (code, message, field = None, retry_after_ms = 0, level = None, kinds = None))]
+    fn new(
+        code: String,
+        message: String,
+        field: Option<String>,
+        retry_after_ms: u64,
+        level: Option<&str>,
+        kinds: Option<Vec<String>>,
+    ) -> Self {
         Self {
             code,
             field,
             message,
             retry_after_ms,
+            level: level.and_then(|name| {
+                Level::ALL
+                    .into_iter()
+                    .map(Level::name)
+                    .find(|it| *it == name)
+            }),
+            kinds: kinds.unwrap_or_default(),
         }
     }
 
@@ -68,7 +86,16 @@ impl DecideError {
 impl From<crate::error::DecideError> for PyErr {
     fn from(error: crate::error::DecideError) -> Self {
         let field = (!error.field.is_empty()).then_some(error.field);
-        PyErr::new::<DecideError, _>((error.code, error.message, field, error.retry_after_ms))
+        let level = error.level.map(|level| level.name());
+        let said = (
+            error.code,
+            error.message,
+            field,
+            error.retry_after_ms,
+            level,
+            error.kinds,
+        );
+        PyErr::new::<DecideError, _>(said)
     }
 }
 

@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::breaker;
+use crate::router::refusal_reasons;
 use crate::shared::{EngineLoad, HistogramTotals, Owner, StateFile, StatusClass, WorkerSlot};
 use crate::types::{Now, Route};
 
@@ -247,6 +248,11 @@ impl PyStateFile {
         dict.set_item("deployments", deployments)?;
         dict.set_item("requests", requests)?;
         dict.set_item("shed", snapshot.shed)?;
+        let refusals = PyDict::new(py);
+        for (reason, count) in refusal_reasons().zip(snapshot.refusals) {
+            refusals.set_item(reason, count)?;
+        }
+        dict.set_item("refusals", refusals)?;
         dict.set_item("client_aborts", snapshot.client_aborts)?;
         dict.set_item("journal_records", snapshot.journal_records)?;
         dict.set_item("journal_errors", snapshot.journal_errors)?;

@@ -16,8 +16,9 @@ use serde_json::value::RawValue;
 use super::{BindError, Hints};
 use crate::body::{parse_gathering, Body, ParseLimits};
 use crate::error::DecideError;
-use crate::sensitivity::{Findings, ScanConfig, ScanConfigError, Scanner};
-use crate::types::segment::Text;
+use crate::sensitivity::{Entity, Findings, ScanConfig, ScanConfigError, Scanner};
+use crate::shared::REFUSAL_ROOM;
+use crate::types::segment::{Kind, Mark, Text};
 use crate::types::Level;
 
 thread_local! {
@@ -97,6 +98,37 @@ pub(super) struct Judgement {
     pub(super) findings: Findings,
 }
 
+/// Media that cannot be read, as a reason.
+const MEDIA: &str = "media";
+/// Token ids, which cannot be read either.
+const TOKEN_IDS: &str = "token_ids";
+/// Nothing was found: the client's own hint, or a deployment's limit, is why.
+const UNFOUND: &str = "none";
+
+/// Everything that a refusal by policy is counted under, in the order of its number.
+pub fn refusal_reasons() -> impl Iterator<Item = &'static str> {
+    let kinds = Entity::ALL.into_iter().map(Entity::name);
+    kinds.chain([MEDIA, TOKEN_IDS, UNFOUND])
+}
+
+const _: () = assert!(Entity::COUNT + 3 <= REFUSAL_ROOM);
+
+/// The numbers of the reasons of one refusal.
+pub(super) fn refusal_numbers<'k>(kinds: &'k [&'static str]) -> impl Iterator<Item = usize> + 'k {
+    refusal_reasons()
+        .enumerate()
+        .filter(|(_, name)| kinds.contains(name) || (kinds.is_empty() && *name == UNFOUND))
+        .map(|(number, _)| number)
+}
+
+/// Why a request was refused.
+pub(super) struct Account {
+    /// Names of kinds; `media` and `token_ids` for what cannot be read.
+    pub(super) kinds: Vec<&'static str>,
+    /// Where the first of the most sensitive stands, if in a message: `messages[3]`.
+    pub(super) place: Option<String>,
+}
+
 impl Judge {
     /// From the privacy part of a plan.
     pub(super) fn new(json: &str) -> Result<Self, BindError> {
@@ -120,6 +152,41 @@ impl Judge {
                 Unknown::Regulated => Level::Regulated,
             },
         })
+    }
+
+    /// What makes a text sensitive, for whoever was refused: kinds, and the member with the first of those
+    /// that weigh most. Looks at everything once more, which only refused requests pay.
+    pub(super) fn account(&self, text: &Text, asks_in: &str) -> Account {
+        const PLACES: usize = 256;
+        let findings = self.scanner.scan(text, PLACES);
+        let weighs = |kind| self.scanner.level_of(kind);
+        let mut kinds: Vec<_> = Entity::ALL
+            .into_iter()
+            .filter(|it| findings.count(*it) > 0)
+            .filter(|it| *it == Entity::User || weighs(*it) > Level::Public)
+            .map(Entity::name)
+            .collect();
+        if text.opaque() > 0 {
+            kinds.push(MEDIA);
+        }
+        if text.token_ids() {
+            kinds.push(TOKEN_IDS);
+        }
+        let heaviest = findings
+            .spans
+            .iter()
+            .filter(|it| it.entity == Entity::User || weighs(it.entity) == findings.found)
+            .min_by_key(|it| it.start);
+        let mark = heaviest.and_then(|found| {
+            let mut marks = text.marks().iter();
+            marks.find(|it| it.start <= found.start && found.start < it.end)
+        });
+        let place = mark.and_then(|mark| match mark.kind {
+            Kind::System => Some("system".to_owned()),
+            _ if mark.message != Mark::NO_MESSAGE => Some(format!("{asks_in}[{}]", mark.message)),
+            _ => None,
+        });
+        Account { kinds, place }
     }
 
     /// How sensitive a text is. `whole`: everything in it is found, to be told; else no more than

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::admit::{wait_ms, Block};
 use super::difficulty::Placed;
-use super::judge::{read, Judgement};
+use super::judge::{read, Account, Judgement};
 use super::length::Length;
 use super::{Ask, Core, Hints};
 use crate::body::{Edits, Less, Outline};
@@ -43,6 +43,8 @@ pub(super) struct Facts {
     pub(super) first_group: Option<u16>,
     /// 0 when the client set no limit.
     pub(super) max_tokens: u32,
+    /// Why nobody may see it; only where nobody may.
+    pub(super) account: Option<Account>,
 }
 
 impl Facts {
@@ -239,6 +241,7 @@ pub(super) fn prepare_with(
             placed: None,
             lineup,
             max_tokens: u32::try_from(limit).unwrap_or(u32::MAX),
+            account: None,
             // Taken from the body at the end, when nothing needs the body any more.
             outline: Outline::default(),
             model,
@@ -265,6 +268,9 @@ pub(super) fn prepare_with(
                 }
                 facts.placed = Some(placed);
             }
+        }
+        if steps.is_empty() && refusals.beyond_ceiling > 0 {
+            facts.account = Some(core.judge.account(text, ask.route.asks_in()));
         }
         facts.first_group = steps.first().map(|step| step.group);
         facts.outline = body.into_outline();
@@ -359,18 +365,35 @@ pub(super) fn nobody(core: &Core, facts: &Facts, refusals: Refusals) -> DecideEr
         return DecideError::new("context_length_exceeded", facts.route.asks_in(), message);
     }
     if refusals.beyond_ceiling > 0 {
-        let message = format!(
-            "This request is {} and may not travel beyond the boundary `{}`; every deployment of this model lies further out.",
-            facts.level.name(),
-            facts.ceiling.name(),
-        );
-        return DecideError::new("policy_denied", "", message);
+        return denied(facts);
     }
     DecideError::new(
         "no_candidate",
         "model",
         "No deployment of this model serves this kind of request.",
     )
+}
+
+/// A refusal by policy: what was found and where, never what it says, and what would allow it.
+fn denied(facts: &Facts) -> DecideError {
+    let (kinds, place) = match &facts.account {
+        Some(account) => (account.kinds.clone(), account.place.clone()),
+        None => (Vec::new(), None),
+    };
+    let found = match (kinds.is_empty(), &place) {
+        (true, _) => String::new(),
+        (false, None) => format!(" (found: {})", kinds.join(", ")),
+        (false, Some(place)) => format!(" (found: {}; first in {place})", kinds.join(", ")),
+    };
+    let message = format!(
+        "This request is {}{found} and may not travel beyond the boundary `{}`; every deployment of this model lies further out. To have it answered, take that out (`hybridgw scan FILE` shows the places), change what the kind counts as (`privacy.levels`), or add a deployment within the boundary.",
+        facts.level.name(),
+        facts.ceiling.name(),
+    );
+    let mut error = DecideError::new("policy_denied", place.unwrap_or_default(), message);
+    error.level = Some(facts.level);
+    error.kinds = kinds;
+    error
 }
 
 /// Why nothing may serve the request at this moment. What does not pass by waiting is not told as a

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::entity::{Entity, Profile};
-use super::recognizers::user::{compile, Pattern};
+use super::recognizers::user::{compile, literal, Pattern};
 use crate::types::Level;
 
 /// More patterns would cost more than everything else in the gateway together.
@@ -96,7 +96,7 @@ impl ScanConfig {
                     "profile",
                     name,
                     format!("there is no profile `{name}`"),
-                    "write standard or strict".to_owned(),
+                    "write standard, strict, healthcare or finance".to_owned(),
                 )),
             }
         }
@@ -196,6 +196,16 @@ impl ScanConfig {
         } else {
             Err(faults)
         }
+    }
+}
+
+impl ScanConfig {
+    /// The patterns of a profile that takes words literally.
+    pub(super) fn literal(
+        &self,
+        levels: &[Level; Entity::COUNT],
+    ) -> Result<Vec<Pattern>, Vec<ScanConfigError>> {
+        literal(levels).map_err(|(message, fix)| vec![fault("profile", "", message, fix)])
     }
 }
 

@@ -4,7 +4,7 @@
 //! the check digits are looked at, so a window of some dozen bytes on demand is cheaper than
 //! remembering every word of the text. Both sides are looked at: `4111… is my card` is common.
 
-use super::bytes::get;
+use super::bytes::{before, get};
 
 /// A sorted list of words in lower case.
 pub(super) struct List {
@@ -149,6 +149,19 @@ pub(super) fn just_after(text: &[u8], end: usize, list: &List, work: &mut u64) -
         false
     });
     found
+}
+
+/// Whether `start..end` is part of a name in a program or of a file: `load_diabetes`, `cancer.csv`,
+/// `NDA_DST`, `datasets/asthma`. A hyphen joins words of a language, too.
+pub(super) fn is_identifier(text: &[u8], start: usize, end: usize) -> bool {
+    let joins = |byte: u8| matches!(byte, b'_' | b'/' | b'\\' | b'$');
+    let (ahead, behind) = (before(text, start, 1), get(text, end));
+    let named = |at: usize| get(text, at).is_ascii_alphanumeric();
+    joins(ahead)
+        || joins(behind) && named(end + 1)
+        || ahead == b'.' && before(text, start, 2).is_ascii_alphanumeric()
+        || behind == b'.' && get(text, end + 1).is_ascii_lowercase()
+        || behind == b'('
 }
 
 #[cfg(test)]

@@ -44,6 +44,11 @@ pub enum Profile {
     Standard,
     /// They are internal.
     Strict,
+    /// As strict, and the words of medicine and of confidentiality count wherever they stand, as do
+    /// numbers of 16 digits and of two letters and 6 to 8 digits: rules as organizations write them.
+    Healthcare,
+    /// The same.
+    Finance,
 }
 
 impl Profile {
@@ -52,6 +57,8 @@ impl Profile {
         match name {
             "standard" => Some(Self::Standard),
             "strict" => Some(Self::Strict),
+            "healthcare" => Some(Self::Healthcare),
+            "finance" => Some(Self::Finance),
             _ => None,
         }
     }
@@ -61,7 +68,14 @@ impl Profile {
         match self {
             Self::Standard => "standard",
             Self::Strict => "strict",
+            Self::Healthcare => "healthcare",
+            Self::Finance => "finance",
         }
+    }
+
+    /// Whether words are taken literally.
+    pub(super) fn is_literal(self) -> bool {
+        matches!(self, Self::Healthcare | Self::Finance)
     }
 }
 
@@ -125,12 +139,12 @@ impl Entity {
             Self::Confidential | Self::ApiKey | Self::Credential => Level::Internal,
             Self::Email | Self::Phone | Self::Ip => match profile {
                 Profile::Standard => Level::Public,
-                Profile::Strict => Level::Internal,
+                Profile::Strict | Profile::Healthcare | Profile::Finance => Level::Internal,
             },
             // The number of a test card is no one's, except where everything that looks like one counts.
             Self::TestNumber => match profile {
                 Profile::Standard => Level::Public,
-                Profile::Strict => Level::Regulated,
+                Profile::Strict | Profile::Healthcare | Profile::Finance => Level::Regulated,
             },
             Self::User => Level::Public,
         }

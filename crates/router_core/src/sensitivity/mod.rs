@@ -47,6 +47,8 @@ pub struct Scanner {
     patterns: Vec<Pattern>,
     names: Vec<String>,
     loosened: Vec<(Entity, Level, Level)>,
+    /// Whether words count whatever stands around them.
+    literal: bool,
 }
 
 impl Scanner {
@@ -55,8 +57,12 @@ impl Scanner {
     /// # Errors
     /// All faults of the patterns, each with its place and what to do.
     pub fn new(config: &ScanConfig) -> Result<Self, Vec<ScanConfigError>> {
-        let patterns = config.compiled()?;
+        let mut patterns = config.compiled()?;
         let levels = config.table();
+        if config.profile.is_literal() {
+            // Behind those of the configuration, whose positions are their numbers.
+            patterns.extend(config.literal(&levels)?);
+        }
         let defaults = Entity::ALL.map(|it| it.default_level(config.profile));
         let loosened = Entity::ALL
             .into_iter()
@@ -69,6 +75,7 @@ impl Scanner {
             patterns,
             names: config.patterns.iter().map(|it| it.name.clone()).collect(),
             loosened,
+            literal: config.profile.is_literal(),
         })
     }
 
@@ -153,7 +160,7 @@ impl Scanner {
         out: &mut Collector<'_>,
     ) {
         let mut plan = Plan::new(undo.0, undo.1);
-        Pass::new(text, below, out).run(&self.words, &mut plan);
+        Pass::new(text, below, out, self.literal).run(&self.words, &mut plan);
         self.user(text, below, out);
         out.unreadable |= plan.unreadable;
         if out.ended() {
@@ -190,8 +197,11 @@ impl Scanner {
                 let found = Found {
                     start: start as u32,
                     end: end as u32,
-                    entity: Entity::User,
-                    pattern: index as u16,
+                    entity: pattern.entity,
+                    pattern: match pattern.entity {
+                        Entity::User => index as u16,
+                        _ => NO_PATTERN,
+                    },
                 };
                 out.add(found, Some(pattern.level));
                 !out.ended()

@@ -46,6 +46,10 @@ pub(super) struct Pass<'p, 'l> {
     cells: Vec<usize>,
     /// The last medical word that does not count alone: its tag and where it ends.
     pub(super) weak: (u8, usize),
+    /// The people that the text speaks of, as far as it was read for them.
+    pub(super) people: recognizers::medical::People,
+    /// Whether words count whatever stands around them.
+    pub(super) literal: bool,
 }
 
 impl<'p, 'l> Pass<'p, 'l> {
@@ -53,6 +57,7 @@ impl<'p, 'l> Pass<'p, 'l> {
         text: &'p [u8],
         layer: Option<&'p Layer<'p>>,
         out: &'p mut Collector<'l>,
+        literal: bool,
     ) -> Self {
         Self {
             text,
@@ -67,6 +72,8 @@ impl<'p, 'l> Pass<'p, 'l> {
             headed: 0,
             cells: Vec::new(),
             weak: (0, 0),
+            people: recognizers::medical::People::default(),
+            literal,
         }
     }
 

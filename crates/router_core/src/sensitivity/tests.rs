@@ -162,7 +162,7 @@ fn a_lowered_level_is_reported_and_nothing_can_be_switched_off() {
 #[test]
 fn faults_name_the_pattern_and_the_fix() {
     for (config, path, words) in [
-        (r#"{"profile":"x"}"#, "profile", "standard or strict"),
+        (r#"{"profile":"x"}"#, "profile", "healthcare or finance"),
         (
             r#"{"levels":{"card":"secret"}}"#,
             "levels.card",
@@ -359,6 +359,11 @@ const HOSTILE: &[&str] = &[
     "passport 1 ",
     "passport a1234567",
     "patient ",
+    "cancer ",
+    "diabetes my_x ",
+    "fever pain he ",
+    "// copyright confidential ",
+    "confidential client file ",
     "confidential ",
     "api key = ",
     "api_key=\"a1\" ",
@@ -569,11 +574,89 @@ proptest! {
             ("confidential", Entity::Confidential), ("NDA", Entity::Confidential),
             ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", Entity::ApiKey), ("insulin", Entity::Medical),
         ][form];
-        let text = format!("{}{word} y", "x ".repeat(skip));
+        let text = format!("{}{word} his", "x ".repeat(skip));
         let findings = scanner().scan_bytes(text.as_bytes(), 4);
         prop_assert_eq!(findings.count(entity), 1, "{}", text);
-        let text = format!("{}\\n{word} y", "x".repeat(skip));
+        let text = format!("{}\\n{word} his", "x".repeat(skip));
         let findings = scanner().scan_bytes(text.as_bytes(), 4);
         prop_assert_eq!(findings.count(entity), 1, "{}", text);
     }
+}
+
+/// Each rule of the profiles that organizations asked for, and what it must not become.
+#[test]
+fn literal_profiles_take_words_and_numbers_as_they_stand() {
+    let level = |profile, text: &str| {
+        let config = ScanConfig {
+            profile,
+            ..ScanConfig::default()
+        };
+        let scanner = Scanner::new(&config).expect("valid");
+        scanner.scan_bytes(text.as_bytes(), 0).level
+    };
+    let cases = [
+        ("patient", Level::Regulated, "a Patient reader waits"),
+        ("diagnosis", Level::Regulated, "diagnosis of the failure"),
+        (
+            "medical record",
+            Level::Regulated,
+            "every medical record is a file",
+        ),
+        (
+            "confidential",
+            Level::Internal,
+            "a confidential client in OAuth",
+        ),
+        ("proprietary", Level::Internal, "proprietary software"),
+        ("nda", Level::Internal, "nda first"),
+        ("16 digits", Level::Regulated, "order 1234567890123456 left"),
+        (
+            "16 digits in groups",
+            Level::Regulated,
+            "order 1234-5678 9012 3456 left",
+        ),
+        (
+            "two letters and 6 digits",
+            Level::Regulated,
+            "item AB123456 is out",
+        ),
+        (
+            "two letters and 8 digits",
+            Level::Regulated,
+            "item ab12345678 is out",
+        ),
+    ];
+    for (rule, expected, text) in cases {
+        for profile in [Profile::Healthcare, Profile::Finance] {
+            assert_eq!(level(profile, text), Some(expected), "{rule}");
+        }
+        assert_eq!(
+            level(Profile::Standard, text),
+            Some(Level::Public),
+            "{rule}"
+        );
+    }
+    for text in [
+        "impatient prognosis",
+        "confidentiality",
+        "agenda boundary NDA_DST",
+        "12345678901234567 and 123456789012345",
+        "A123456 ABC123456 AB12345 AB123456789",
+    ] {
+        let found = level(Profile::Finance, text);
+        assert!(found == Some(Level::Public), "{text}: {found:?}");
+    }
+    let contact = "write to jane.doe@example.org";
+    assert_eq!(level(Profile::Healthcare, contact), Some(Level::Internal));
+    let own = ScanConfig {
+        profile: Profile::Finance,
+        levels: vec![(Entity::Card, Level::Internal)],
+        ..ScanConfig::default()
+    };
+    let scanner = Scanner::new(&own).expect("valid");
+    let found = scanner.scan_bytes(b"order 1234567890123456", 9);
+    assert_eq!(
+        (found.level, found.count(Entity::Card)),
+        (Some(Level::Internal), 1)
+    );
 }

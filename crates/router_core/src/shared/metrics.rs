@@ -10,6 +10,10 @@ use crate::types::Outcome;
 
 const MS: u64 = 1_000;
 
+/// Room for the reasons of refusals by policy. What each place stands for, the decision says: nothing
+/// here knows what is looked for in a text.
+pub const REFUSAL_ROOM: usize = 24;
+
 /// Upper bounds of the buckets for the time to first token, in microseconds; one more bucket
 /// takes the rest.
 pub const TTFT_BOUNDS_US: [u64; 13] = [

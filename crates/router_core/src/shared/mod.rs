@@ -25,7 +25,7 @@ pub use layout::LAYOUT_HASH;
 pub use load::EngineLoad;
 pub use metrics::{
     AttemptReport, Cell, Histogram, StatusClass, DURATION_BOUNDS_US, OVERHEAD_BOUNDS_US,
-    TTFT_BOUNDS_US,
+    REFUSAL_ROOM, TTFT_BOUNDS_US,
 };
 pub use snapshot::{DeploymentTotals, HistogramTotals, Snapshot};
 pub use state::{StateFile, MAX_DEPLOYMENT_SLOTS, MAX_WORKER_SLOTS};

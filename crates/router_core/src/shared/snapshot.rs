@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::load::EngineLoad;
 use super::metrics::{
-    Histogram, StatusClass, DURATION_BOUNDS_US, OVERHEAD_BOUNDS_US, TTFT_BOUNDS_US,
+    Histogram, StatusClass, DURATION_BOUNDS_US, OVERHEAD_BOUNDS_US, REFUSAL_ROOM, TTFT_BOUNDS_US,
 };
 use super::state::StateFile;
 use crate::types::{Now, Outcome, Route};
@@ -76,6 +76,8 @@ pub struct Snapshot {
     pub requests: [[u64; StatusClass::COUNT]; Route::ALL.len()],
     /// Requests turned away for lack of capacity.
     pub shed: u64,
+    /// Refusals by policy, by the number of the reason.
+    pub refusals: [u64; REFUSAL_ROOM],
     /// Clients that left early.
     pub client_aborts: u64,
     /// Journal records written.
@@ -106,6 +108,7 @@ impl StateFile {
                 .collect(),
             requests: Default::default(),
             shed: 0,
+            refusals: [0; REFUSAL_ROOM],
             client_aborts: 0,
             journal_records: 0,
             journal_errors: 0,
@@ -132,6 +135,7 @@ impl StateFile {
             for (totals, words) in snapshot.requests.iter_mut().zip(&worker.requests) {
                 add_all(totals, words);
             }
+            add_all(&mut snapshot.refusals, &worker.refusals);
             snapshot.overhead.add(&worker.overhead);
         }
         snapshot

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cas::decrement;
-use super::metrics::{Histogram, StatusClass, OVERHEAD_BOUNDS_US};
+use super::metrics::{Histogram, StatusClass, OVERHEAD_BOUNDS_US, REFUSAL_ROOM};
 use crate::types::Route;
 
 const PID_BITS: u32 = 22;
@@ -64,6 +64,7 @@ pub struct WorkerSlot {
     pub(super) client_aborts: AtomicU64,
     pub(super) decisions: AtomicU64,
     pub(super) decide_ns: AtomicU64,
+    pub(super) refusals: [AtomicU64; REFUSAL_ROOM],
     pub(super) requests: [[AtomicU64; StatusClass::COUNT]; Route::ALL.len()],
     pub(super) overhead: Histogram<{ OVERHEAD_BOUNDS_US.len() + 1 }>,
 }
@@ -202,6 +203,13 @@ impl WorkerSlot {
     /// A client left before its answer was complete.
     pub fn count_client_abort(&self) {
         self.client_aborts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request was refused by policy, for the reason with this number.
+    pub fn count_refusal(&self, reason: usize) {
+        if let Some(word) = self.refusals.get(reason) {
+            word.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// A decision took this long.

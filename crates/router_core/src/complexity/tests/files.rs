@@ -105,6 +105,32 @@ fn a_file_that_does_not_beat_length_needs_force() {
     assert_eq!(code(&file, true), Ok(()));
 }
 
+#[test]
+fn a_file_that_loses_on_unseen_groups_needs_force() {
+    let mut scorer = scorer();
+    for (margin, loses) in [(0.1, false), (0.0, false), (-0.001, true), (f64::NAN, true)] {
+        let unseen = HeldOut {
+            margin,
+            ..HeldOut::default()
+        };
+        assert_eq!(unseen.loses(), loses, "{margin}");
+    }
+    scorer.training.unseen_groups = Some(HeldOut {
+        margin: -0.02,
+        learned: 0.51,
+        length: 0.53,
+        ..HeldOut::default()
+    });
+    assert!(scorer.training.held_out.beats_length());
+    let file = scorer.encode();
+    let error = Scorer::load(&file, false).expect_err("it loses");
+    assert_eq!(error.code, "loses_on_unseen_groups");
+    assert!(error.to_string().contains("force"), "{error}");
+    assert_eq!(code(&file, true), Ok(()));
+    scorer.training.unseen_groups.as_mut().expect("some").margin = 0.02;
+    assert_eq!(code(&scorer.encode(), false), Ok(()));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

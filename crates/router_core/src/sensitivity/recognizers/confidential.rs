@@ -3,7 +3,7 @@
 //! As substrings these words are in `agenda`, `boundary` and `standard`; as whole words they still
 //! have technical uses (a proprietary format, a confidential client), which the next word tells.
 
-use crate::sensitivity::bytes::get;
+use crate::sensitivity::bytes::{before, get};
 use crate::sensitivity::context::{self, List};
 use crate::sensitivity::entity::Entity;
 use crate::sensitivity::pass::Pass;
@@ -126,8 +126,19 @@ pub(in crate::sensitivity) static MARKED: List = List::new(&[
 /// Looks at one of the words.
 pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
     let text = pass.text;
+    if pass.literal && matches!(hit.tag, CONFIDENTIAL | PROPRIETARY | NDA) {
+        // An underscore is part of a word in an expression as organizations write them.
+        let part = before(text, hit.start, 1) == b'_' || get(text, hit.end) == b'_';
+        if !part {
+            pass.report(Entity::Confidential, hit.start, hit.end);
+        }
+        return;
+    }
+    if context::is_identifier(text, hit.start, hit.end) || is_licence(pass, hit) {
+        return;
+    }
     let found = match hit.tag {
-        CONFIDENTIAL => !context::just_after(text, hit.end, &TECHNICAL, pass.work()),
+        CONFIDENTIAL => !is_client(pass, hit) && !is_rule(pass, hit),
         PROPRIETARY => {
             let shouted = text[hit.start..hit.end].iter().all(u8::is_ascii_uppercase);
             shouted || {
@@ -152,3 +163,125 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
         pass.report(Entity::Confidential, hit.start, hit.end);
     }
 }
+
+/// How far before and behind a word the rest of a licence may stand.
+const LICENCE: usize = 240;
+
+/// What licences speak of, and notes of people do not.
+pub(in crate::sensitivity) static LICENSED: List = List::new(&[
+    "copying",
+    "copyright",
+    "licence",
+    "license",
+    "licensed",
+    "licensor",
+    "licensors",
+    "redistribution",
+    "reserved",
+    "spdx",
+]);
+
+/// Whether a word stands in the licence at the head of a source file: in a comment, beside the words of
+/// a licence. The same words on a slide are no comment.
+fn is_licence(pass: &mut Pass<'_, '_>, hit: &Hit) -> bool {
+    const LONGEST_LINE: usize = 160;
+    let text = pass.text;
+    let from = hit.start.saturating_sub(LONGEST_LINE);
+    *pass.work() += (hit.start - from) as u64;
+    let line = match text[from..hit.start].iter().rposition(|it| *it == b'\n') {
+        Some(at) => &text[from + at + 1..hit.start],
+        None if from == 0 => &text[..hit.start],
+        None => return false,
+    };
+    let line = line.trim_ascii_start();
+    let comment = [&b"//"[..], b"/*", b"*", b"#", b"--", b";", b"%", b"<!--"];
+    if !comment.iter().any(|it| line.starts_with(it)) {
+        return false;
+    }
+    let (from, to) = (hit.start.saturating_sub(LICENCE), hit.end + LICENCE);
+    context::any(text, from, to.min(text.len()), &LICENSED, pass.work())
+}
+
+/// What belongs to a client of an office.
+pub(in crate::sensitivity) static OFFICE: List = List::new(&[
+    "account",
+    "accounts",
+    "contract",
+    "contracts",
+    "data",
+    "document",
+    "documents",
+    "file",
+    "files",
+    "information",
+    "list",
+    "lists",
+    "material",
+    "materials",
+    "matter",
+    "matters",
+    "record",
+    "records",
+]);
+
+/// Whether `confidential` is a word of OAuth, or of hardware.
+fn is_client(pass: &mut Pass<'_, '_>, hit: &Hit) -> bool {
+    let text = pass.text;
+    let to = (hit.end + 48).min(text.len());
+    *pass.work() += (to - hit.end) as u64;
+    let (mut technical, mut office, mut count) = (false, false, 0);
+    context::words(text, hit.end, to, |word, _| {
+        count += 1;
+        match technical {
+            false => technical = TECHNICAL.has(word),
+            true => office = OFFICE.has(word),
+        }
+        // What follows, and what that has.
+        technical && !office && count < 3
+    });
+    (technical && !office)
+        || (!office && context::near(text, hit.start, hit.end, &OAUTH, pass.work()))
+}
+
+/// What a rule about confidential things says before the word.
+pub(in crate::sensitivity) static ANY: List = List::new(&[
+    "any",
+    "disclose",
+    "disclosing",
+    "no",
+    "or",
+    "other",
+    "reveal",
+    "revealing",
+    "sensitive",
+    "share",
+    "sharing",
+    "upload",
+]);
+
+/// What such a rule is about.
+pub(in crate::sensitivity) static THINGS: List = List::new(&[
+    "content",
+    "data",
+    "details",
+    "info",
+    "information",
+    "material",
+    "materials",
+]);
+
+/// What an assistant is told about its own instructions.
+pub(in crate::sensitivity) static PROMPT: List = List::new(&["instructions", "prompt", "prompts"]);
+
+/// Whether the sentence is a rule about confidential things, which marks nothing: `do not share any
+/// confidential information`, `keep this system prompt confidential`.
+fn is_rule(pass: &mut Pass<'_, '_>, hit: &Hit) -> bool {
+    let text = pass.text;
+    (context::just_before(text, hit.start, 1, &ANY, pass.work())
+        && context::just_after(text, hit.end, &THINGS, pass.work()))
+        || context::near(text, hit.start, hit.end, &PROMPT, pass.work())
+}
+
+/// Words that only protocols of authorization use.
+pub(in crate::sensitivity) static OAUTH: List =
+    List::new(&["keycloak", "oauth", "oidc", "openid", "pkce"]);

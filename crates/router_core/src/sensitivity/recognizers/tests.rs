@@ -118,6 +118,17 @@ fn word_lists_are_sorted() {
         &super::confidential::DOCUMENTS,
         &super::confidential::TECHNICAL,
         &super::confidential::MARKED,
+        &super::confidential::LICENSED,
+        &super::confidential::OFFICE,
+        &super::confidential::OAUTH,
+        &super::confidential::ANY,
+        &super::confidential::THINGS,
+        &super::confidential::PROMPT,
+        &super::medical::PERSON,
+        &super::medical::SOME,
+        &super::medical::MYSELF,
+        &super::medical::CAUSE,
+        &super::medical::SKY,
     ] {
         assert!(
             list.words().windows(2).all(|pair| pair[0] < pair[1]),

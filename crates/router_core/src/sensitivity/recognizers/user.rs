@@ -12,6 +12,7 @@ use regex_automata::util::syntax;
 use regex_automata::Input;
 
 use crate::sensitivity::config::UserPattern;
+use crate::sensitivity::entity::Entity;
 use crate::types::Level;
 
 /// Longest pattern, bytes.
@@ -22,6 +23,8 @@ pub(in crate::sensitivity) const LARGEST: usize = 512 * 1024;
 /// A compiled pattern.
 pub(in crate::sensitivity) struct Pattern {
     regex: Regex,
+    /// What it finds: a kind of its own, or for the patterns of a profile one of ours.
+    pub(in crate::sensitivity) entity: Entity,
     pub(in crate::sensitivity) level: Level,
     /// Bytes of memory.
     pub(in crate::sensitivity) memory: usize,
@@ -77,9 +80,37 @@ pub(in crate::sensitivity) fn compile(pattern: &UserPattern) -> Result<Pattern, 
     let memory = regex.forward().memory_usage() + regex.reverse().memory_usage();
     Ok(Pattern {
         regex,
+        entity: Entity::User,
         level: pattern.level,
         memory,
     })
+}
+
+/// What profiles that take words literally look for in numbers, whatever stands around them.
+const LITERAL: [(Entity, &str); 2] = [
+    (
+        Entity::Card,
+        r"\b[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}\b",
+    ),
+    (Entity::Passport, r"\b[A-Za-z]{2}[0-9]{6,8}\b"),
+];
+
+/// The patterns of those profiles, with the levels of their kinds.
+pub(in crate::sensitivity) fn literal(
+    levels: &[Level; Entity::COUNT],
+) -> Result<Vec<Pattern>, (String, String)> {
+    let compiled = LITERAL.iter().map(|(entity, text)| {
+        let pattern = compile(&UserPattern {
+            name: entity.name().to_owned(),
+            pattern: (*text).to_owned(),
+            level: levels[*entity as usize],
+        })?;
+        Ok(Pattern {
+            entity: *entity,
+            ..pattern
+        })
+    });
+    compiled.collect()
 }
 
 fn refused(error: &dyn std::error::Error, text: &str) -> (String, String) {
