@@ -230,8 +230,8 @@ def test_where_bytes_pass(provider: str, route: Route) -> None:
 @pytest.mark.parametrize(("provider", "route"), TRANSLATED)
 def test_where_a_request_is_translated(provider: str, route: Route) -> None:
     for asked in bodies(route):
-        if provider in ("anthropic", "gemini", "openrouter", "litert_lm", "ollama"):
-            # More than one answer is refused there, and what only a completion has.
+        if provider in ("anthropic", "gemini", "openrouter", "litert_lm"):
+            # More than one answer is refused there.
             asked = {
                 name: value for name, value in asked.items() if name not in ("n", "best_of", "echo", "suffix")
             }
