@@ -146,6 +146,8 @@ def check_privacy(
     if settings.mode == "observe":
         # Not a warning here: a start says it by itself, and louder.
         notices.append(notice("info", "sensitive content is reported and not kept back", "mode"))
+    if settings.unknown == "public":
+        notices.append(notice("warning", "media and token ids may travel anywhere, unread", "unknown"))
     if settings.levels or settings.patterns:
         try:
             scanner = scanner_of(settings)
