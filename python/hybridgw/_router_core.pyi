@@ -405,6 +405,12 @@ class Scanner:
     def costs(self) -> list[tuple[str, int, int]]:
         """What each pattern costs, as (name, bytes of memory, steps per byte of text)."""
 
+SCAN_RULES: int
+"""Version of the scanner's rules: raised whenever a text may come out at another level than before."""
+
+def prompt_hash(text: bytes) -> str:
+    """What names a system text in `privacy.trusted_prompts`; white space around it does not count."""
+
 @final
 class StateFile:
     """What all processes of one gateway instance share: a mapping of atomic words.

@@ -131,11 +131,12 @@ def learn(outcomes: str, out: str, seed: int, group: str | None) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("--config", "-c", type=click.Path(), help="Configuration whose privacy section counts.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
-def scan(files: tuple[str, ...], config: str | None, as_json: bool) -> None:
+@click.option("--hash", "hashes", is_flag=True, help="Only print what names each in privacy.trusted_prompts.")
+def scan(files: tuple[str, ...], config: str | None, as_json: bool, hashes: bool) -> None:
     """Show what would be found in FILES and how far a request with that text could travel."""
     from hybridgw.commands.scan import run
 
-    sys.exit(run(files, config=config, as_json=as_json))
+    sys.exit(run(files, config=config, as_json=as_json, hashes=hashes))
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -6,6 +6,7 @@ languages is one file, and a missing or stale build says so once and plainly.
 
 try:
     from hybridgw._router_core import (
+        SCAN_RULES,
         ComplexityScorer,
         DecideError,
         Decision,
@@ -20,6 +21,7 @@ try:
         catalogue,
         complexity_train,
         journal_segment,
+        prompt_hash,
         read_journal,
         warm_tokens,
     )
@@ -27,6 +29,7 @@ except ImportError as error:  # pragma: no cover - only without a build
     raise ImportError(f"the native part of hybridgw is not built ({error}); run: make build") from error
 
 __all__ = [
+    "SCAN_RULES",
     "ComplexityScorer",
     "DecideError",
     "Decision",
@@ -41,6 +44,7 @@ __all__ = [
     "catalogue",
     "complexity_train",
     "journal_segment",
+    "prompt_hash",
     "read_journal",
     "warm_tokens",
 ]

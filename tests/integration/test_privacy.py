@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from hybridgw.native import prompt_hash
 from tests.integration.conftest import config
 from tests.support.demo import Demo
 from tests.support.gateway import Gateway
@@ -456,3 +457,41 @@ def test_a_refusal_says_what_was_found_and_where(
     assert CARD not in said + private.log()
     pictures = {"messages": user([UNREADABLE["data URL"]]), "max_tokens": 5}
     assert "internal (found: media)" in ask(private, "chat", "cloud-chat", pictures).body.decode()
+
+
+PROMPT = f"You help staff. Example of a booking: {CARD}, my patient has diabetes."
+
+
+@pytest.mark.parametrize("route", ["chat", "messages", "responses"])
+def test_a_trusted_prompt_is_not_looked_through(demo: Demo, route: str) -> None:
+    """A system text that the operator read; every other text is, wherever it stands."""
+    trusted = {"trusted_prompts": [prompt_hash(PROMPT.encode())]}
+
+    def body(system: str, said: str) -> dict[str, Any]:
+        if route == "chat":
+            return {"messages": [{"role": "system", "content": system}, *user(said)]}
+        if route == "messages":
+            return {**messages(said), "system": [{"type": "text", "text": system}]}
+        return {"instructions": system, "input": said}
+
+    with Gateway(config(demo, privacy=trusted, **upstreams(demo))) as own:
+        cloud = f"cloud-{route}"
+        assert ask(own, route, cloud, body(f"{PROMPT}\n", "hi")).status == 200
+        for refused in (body(f"{PROMPT} More.", "hi"), body(PROMPT, f"it is {CARD}"), body("hi", PROMPT)):
+            assert ask(own, route, cloud, refused).status == STATUS.get(route, 403)
+
+
+def test_media_where_nobody_is_near(demo: Demo) -> None:
+    """A configuration of clouds alone has nobody to lock to. Text that was found stays locked."""
+    far = demo.deployment("cloud", boundary="external")
+    models = [{"name": "m", "deployments": ["cloud/m"]}]
+    media = {"messages": user([UNREADABLE["data URL"]])}
+    cases: list[tuple[dict[str, str], int]] = [({}, 200), ({"unknown": "internal"}, 403)]
+    for privacy, status in cases:
+        with Gateway(config(demo, deployments=[far], models=models, privacy=privacy)) as own:
+            assert ask(own, "chat", "m", media).status == status
+            assert ask(own, "chat", "m", {"messages": user(CARD)}).status == 403
+            assert "REFUSED" in own.log() and "privacy: {mode: enforce}" in own.log()
+    near = {**upstreams(demo), "privacy": {"unknown": "public"}}
+    with Gateway(config(demo, **near)) as own:
+        assert ask(own, "chat", "cloud-chat", media).status == 200

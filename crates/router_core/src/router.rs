@@ -36,7 +36,7 @@ use judge::Judge;
 
 pub use decision::{Decision, Failure};
 pub use hints::{Hints, Latency};
-pub use judge::refusal_reasons;
+pub use judge::{prompt_hash, refusal_reasons};
 pub use permit::{Permit, Settlement};
 
 /// Who asks.

@@ -89,6 +89,13 @@ def _print(report: Report, served: dict[str, list[str]]) -> None:
     if report.patterns:
         console.print("\nEach pattern costs every request:")
         console.print(_patterns(report.patterns))
+    if report.unseen:
+        console.print(f"\nNobody here may see: {', '.join(report.unseen)}. Such requests are refused.")
+        if report.undecided:
+            say(report.undecided, 2, "red")
+    console.print(f"\nRules of the scanner: version {report.rules}")
+    if report.lowered:
+        say(f"counts as less than before: {report.lowered}", 2)
     advice = dict.fromkeys(row.advice for row in report.rows if row.advice)
     if advice:
         console.print("\nNot in a listed network:")

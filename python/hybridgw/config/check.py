@@ -19,7 +19,7 @@ from hybridgw.config.networks import (
     target_of,
 )
 from hybridgw.config.place import RANK, boundary_of, networks_of
-from hybridgw.config.privacy import scanner_of
+from hybridgw.config.privacy import LOWERED, rules, scanner_of, undecided, unseen
 from hybridgw.config.schema import (
     BoundaryName,
     DeploymentSettings,
@@ -78,6 +78,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     patterns: tuple[PatternRow, ...]
     notices: tuple[Notice, ...]
     problems: tuple[Problem, ...]
+    unseen: tuple[LevelName, ...]
+    """Levels that no deployment may see: such requests are refused."""
+    undecided: str
+    """What there is to decide about it; "" where it was."""
+    rules: int
+    """Version of the scanner's rules."""
+    lowered: str
+    """What has counted as less since that version; "" if nothing."""
     locked: str | None
     """Why no key can be accepted, although one is configured."""
 
@@ -98,6 +106,7 @@ def check(settings: Settings, resolver: Resolver | None, classify: Classify | No
         for group in model.groups:
             for index in group:
                 asked.setdefault(index, []).extend((model.name, *model.aliases))
+    version = rules()
     return Report(
         kind=settings.source.kind,
         path=settings.source.path,
@@ -108,6 +117,10 @@ def check(settings: Settings, resolver: Resolver | None, classify: Classify | No
         patterns=_patterns(settings.privacy),
         notices=settings.notices,
         problems=settings.problems,
+        unseen=unseen(settings),
+        undecided=undecided(settings),
+        rules=version,
+        lowered=LOWERED.get(version, ""),
         locked=settings.auth_unavailable,
     )
 

@@ -146,6 +146,17 @@ def check_privacy(
     if settings.mode == "observe":
         # Not a warning here: a start says it by itself, and louder.
         notices.append(notice("info", "sensitive content is reported and not kept back", "mode"))
+    for index, named in enumerate(settings.trusted_prompts):
+        if re.fullmatch("[0-9a-f]{64}", named) is None:
+            place = child(node, "privacy", "trusted_prompts", index)
+            raise ConfigError(
+                place.where if place else file,
+                f"{prefix}privacy.trusted_prompts[{index}]",
+                "is no hash of a text: 64 hexadecimal digits in lower case",
+                "write what `hybridgw scan --hash FILE` prints of the system text",
+            )
+    if settings.unknown == "public":
+        notices.append(notice("warning", "media and token ids may travel anywhere, unread", "unknown"))
     if settings.levels or settings.patterns:
         try:
             scanner = scanner_of(settings)

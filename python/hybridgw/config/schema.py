@@ -127,8 +127,9 @@ class PrivacySettings(Section, frozen=True, kw_only=True):
     """What is done about sensitive content."""
 
     mode: Annotated[
-        Literal["enforce", "observe"], Meta(description="observe reports only and protects nothing.")
-    ] = "enforce"
+        Literal["enforce", "observe"] | None,
+        Meta(description="observe reports only and protects nothing; enforce if absent."),
+    ] = None
     profile: Annotated[
         Literal["standard", "strict", "healthcare", "finance"],
         Meta(
@@ -137,9 +138,16 @@ class PrivacySettings(Section, frozen=True, kw_only=True):
         ),
     ] = "standard"
     unknown: Annotated[
-        Literal["internal", "regulated"],
-        Meta(description="What counts for content that cannot be read: media, token ids."),
-    ] = "internal"
+        LevelName | None,
+        Meta(
+            description="What content counts as that cannot be read: media, token ids. If absent "
+            "internal, and public where no deployment is on this device or in the organization."
+        ),
+    ] = None
+    trusted_prompts: Annotated[
+        tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$")], ...],
+        Meta(description="System texts that are not looked through, as `scan --hash FILE` names them."),
+    ] = ()
     levels: Annotated[
         dict[str, LevelName], Meta(description="Levels of kinds that differ from the defaults.")
     ] = {}

@@ -19,6 +19,7 @@ from hybridgw.config.networks import (
     system_resolver,
     target_of,
 )
+from hybridgw.config.privacy import undecided
 from hybridgw.config.schema import BoundaryName, DeploymentSettings, Settings
 from hybridgw.core import Target
 from hybridgw.host.configure import accepted
@@ -104,6 +105,8 @@ def lines(
     if settings.privacy.mode == "observe":
         text = "privacy.mode is observe: sensitive content is reported and NOT kept back"
         found.append((f"{_RED}{text}{_PLAIN}" if colour else text, "warning"))
+    if question := undecided(settings):
+        found.append((f"{_RED}{question}{_PLAIN}" if colour else question, "warning"))
     host = f"[{info.host}]" if ":" in info.host else info.host
     found.append(
         (f"listening on http://{host}:{info.port}, {_workers(info.workers)}, {_behind(settings)}", "info")

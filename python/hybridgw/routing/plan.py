@@ -18,7 +18,7 @@ import msgspec
 import orjson
 
 from hybridgw.config.informed import informed
-from hybridgw.config.privacy import scan_config
+from hybridgw.config.privacy import scan_config, unknown_level
 from hybridgw.config.relays import bare_name
 from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
@@ -129,7 +129,7 @@ def _principals(settings: Settings) -> dict[bytes, tuple[bytes, Principal]]:
 
 def _names(settings: Settings) -> ChosenNames | None:
     """None where nobody is told of a name that a client chose, or nothing is enforced."""
-    if settings.privacy.mode != "enforce" or not any("*" in it.model for it in settings.deployments):
+    if settings.privacy.mode == "observe" or not any("*" in it.model for it in settings.deployments):
         return None
     return ChosenNames(settings.privacy)
 
@@ -321,8 +321,9 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
         "default_fallbacks": settings.default_fallbacks,
         "complexity": _complexity(settings),
         "privacy": {
-            "mode": settings.privacy.mode,
-            "unknown": settings.privacy.unknown,
+            "mode": settings.privacy.mode or "enforce",
+            "unknown": unknown_level(settings),
+            "trusted_prompts": settings.privacy.trusted_prompts,
             "scan": scan_config(settings.privacy),
         },
         "breaker": {

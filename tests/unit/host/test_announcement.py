@@ -3,7 +3,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hybridgw.config.schema import Notice, PrivacySettings, Problem, Settings, Source
+from hybridgw.config.schema import DeploymentSettings, Notice, PrivacySettings, Problem, Settings, Source
 from hybridgw.host.announcement import lines
 from tests.support.host_info import make_run
 
@@ -52,6 +52,20 @@ def test_what_is_wrong_is_said_and_not_at_any_length(tmp_path: Path) -> None:
     assert "... and 12 more" in text[9]
     assert text[10].startswith("error: every call that needs a key is refused")
     assert len(text) == 12
+
+
+def test_what_nobody_decided_is_asked_for_in_red(tmp_path: Path) -> None:
+    far = DeploymentSettings(
+        name="cloud/m", model_name="m", provider="openai", model="m", tier="cloud", base_url="", boundary="external"
+    )
+        name="cloud/m", provider="openai", model="m", boundary="external", model_name="m"
+    )
+    settings = msgspec.structs.replace(PLAIN, deployments=(far,))
+    info, _ = make_run(tmp_path)
+    text, level = lines(settings, info, colour=True)[0]
+    assert text.startswith("\x1b[31m") and "REFUSED" in text and level == "warning"
+    decided = msgspec.structs.replace(settings, privacy=PrivacySettings(mode="enforce"))
+    assert not any("REFUSED" in line for line in said(tmp_path, decided))
 
 
 def test_observe_is_said_in_red(tmp_path: Path) -> None:

@@ -7,11 +7,20 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::sensitivity::{Findings, ScanConfig, ScanConfigError, Scanner};
+use crate::router;
+use crate::sensitivity::{Findings, ScanConfig, ScanConfigError, Scanner, RULES};
 
 /// Adds what this file defines to the extension module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("SCAN_RULES", RULES)?;
+    module.add_function(wrap_pyfunction!(prompt_hash, module)?)?;
     module.add_class::<PyScanner>()
+}
+
+/// What names a system text in `privacy.trusted_prompts`.
+#[pyfunction]
+fn prompt_hash(text: &[u8]) -> String {
+    router::prompt_hash(text)
 }
 
 /// Below this many bytes handing the interpreter over costs more than the scan.

@@ -15,6 +15,7 @@ use crate::body::Body;
 use crate::error::DecideError;
 use crate::policy;
 use crate::select::Entry;
+use crate::sensitivity::RULES;
 use crate::types::plan::{Lineup, Step};
 use crate::types::{Draws, Reason};
 
@@ -58,6 +59,7 @@ pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError>
                 .collect::<Map<_, _>>(),
         })),
         "sensitivity": {
+            "rules": RULES,
             "level": facts.judgement.level.name(),
             "known": facts.judgement.findings.level.is_some(),
             "binding": facts.judgement.binding,

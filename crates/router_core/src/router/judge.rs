@@ -9,16 +9,18 @@
 //! Under `observe` the judgement is reported and binds nobody; a client's own hint still does.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use super::{BindError, Hints};
 use crate::body::{parse_gathering, Body, ParseLimits};
 use crate::error::DecideError;
 use crate::sensitivity::{Entity, Findings, ScanConfig, ScanConfigError, Scanner};
 use crate::shared::REFUSAL_ROOM;
-use crate::types::segment::{Kind, Mark, Text};
+use crate::types::segment::{Kind, Mark, Role, Text};
 use crate::types::Level;
 
 thread_local! {
@@ -58,10 +60,12 @@ pub(super) fn read<T>(
 #[serde(deny_unknown_fields, default)]
 struct Settings {
     mode: Mode,
-    /// What an unknown level counts as: `internal` or `regulated`.
+    /// What an unknown level counts as. `public` frees media and token ids, never a text that was not read.
     unknown: Unknown,
     /// What is looked for; the scanner reads it.
     scan: Option<Box<RawValue>>,
+    /// [`prompt_hash`] of system texts that are not looked through.
+    trusted_prompts: HashSet<String>,
 }
 
 #[derive(Deserialize, PartialEq, Eq, Clone, Copy, Default)]
@@ -75,6 +79,7 @@ enum Mode {
 #[derive(Deserialize, Clone, Copy, Default)]
 #[serde(rename_all = "snake_case")]
 enum Unknown {
+    Public,
     #[default]
     Internal,
     Regulated,
@@ -85,6 +90,14 @@ pub(super) struct Judge {
     scanner: Scanner,
     mode: Mode,
     unknown: Level,
+    trusted: HashSet<String>,
+}
+
+/// What names a system text in the configuration: SHA-256 in hexadecimal digits, without the white space
+/// around the text, which editors and clients add and drop.
+pub fn prompt_hash(text: &[u8]) -> String {
+    let digest = Sha256::digest(text.trim_ascii());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a body was judged to be.
@@ -147,7 +160,9 @@ impl Judge {
         Ok(Self {
             scanner,
             mode: settings.mode,
+            trusted: settings.trusted_prompts,
             unknown: match settings.unknown {
+                Unknown::Public => Level::Public,
                 Unknown::Internal => Level::Internal,
                 Unknown::Regulated => Level::Regulated,
             },
@@ -158,6 +173,8 @@ impl Judge {
     /// that weigh most. Looks at everything once more, which only refused requests pay.
     pub(super) fn account(&self, text: &Text, asks_in: &str) -> Account {
         const PLACES: usize = 256;
+        let rest = self.without_trusted(text);
+        let text = rest.as_ref().unwrap_or(text);
         let findings = self.scanner.scan(text, PLACES);
         let weighs = |kind| self.scanner.level_of(kind);
         let mut kinds: Vec<_> = Entity::ALL
@@ -189,18 +206,44 @@ impl Judge {
         Account { kinds, place }
     }
 
+    /// The text without system texts that the operator read and trusts; `None` when it holds none.
+    fn without_trusted(&self, text: &Text) -> Option<Text> {
+        if self.trusted.is_empty() {
+            return None;
+        }
+        text.without(|mark, bytes| {
+            let instructs = mark.kind == Kind::System
+                || mark.kind == Kind::Content && text.role(mark) == Role::System;
+            instructs && self.trusted.contains(&prompt_hash(bytes))
+        })
+    }
+
     /// How sensitive a text is. `whole`: everything in it is found, to be told; else no more than
     /// the level needs.
     pub(super) fn judge(&self, text: &Text, whole: bool) -> Judgement {
-        let findings = if whole {
-            self.scanner.scan(text, 0)
+        let scan = |text: &Text| {
+            if whole {
+                self.scanner.scan(text, 0)
+            } else {
+                self.scanner.level(text)
+            }
+        };
+        let mut findings = scan(text);
+        // Only a request that would be held back pays for looking who said it.
+        if findings.level != Some(Level::Public) {
+            if let Some(rest) = self.without_trusted(text) {
+                findings = scan(&rest);
+            }
+        }
+        let unknown = if findings.whole {
+            self.unknown
         } else {
-            self.scanner.level(text)
+            self.unknown.max(Level::Internal)
         };
         Judgement {
             level: findings
                 .level
-                .unwrap_or_else(|| self.unknown.max(findings.found)),
+                .unwrap_or_else(|| unknown.max(findings.found)),
             binding: self.mode == Mode::Enforce,
             findings,
         }

@@ -38,6 +38,8 @@ pub struct Findings {
     pub spans: Vec<Found>,
     /// Whether the scan stopped because there was too much.
     pub saturated: bool,
+    /// Whether all text was read. When a level is unknown all the same, media or token ids are why.
+    pub whole: bool,
     /// Bytes looked at, each time they were looked at.
     pub visited: u64,
 }
@@ -173,14 +175,17 @@ impl<'l> Collector<'l> {
         true
     }
 
-    pub(super) fn finish(self, complete: bool) -> Findings {
-        let known = complete && !self.saturated && !self.unreadable;
+    /// `complete`: nothing is forwarded that is no text; `whole`: all text was looked at.
+    pub(super) fn finish(self, complete: bool, whole: bool) -> Findings {
+        let whole = whole && !self.saturated && !self.unreadable;
+        let known = complete && whole;
         Findings {
             level: (known || self.found == Level::Regulated).then_some(self.found),
             found: self.found,
             kinds: self.kinds,
             spans: self.spans,
             saturated: self.saturated,
+            whole,
             visited: self.work,
         }
     }

@@ -40,6 +40,10 @@ use recognizers::user::Pattern;
 use shadow::{Layer, Plan};
 use words::Words;
 
+/// The version of the rules: raised whenever a text may come out at another level than before. Version 2
+/// is the first that is told of.
+pub const RULES: u32 = 2;
+
 /// A compiled configuration. Made once, shared by all requests.
 pub struct Scanner {
     words: Words,
@@ -95,7 +99,7 @@ impl Scanner {
     pub fn scan_bytes(&self, text: &[u8], cap: usize) -> Findings {
         let mut out = Collector::new(&self.levels, cap, None);
         let fits = self.whole(text, &mut out);
-        out.finish(fits)
+        out.finish(fits, fits)
     }
 
     /// The level of a kind under this configuration.
@@ -138,7 +142,7 @@ impl Scanner {
                 self.layer(&shadow.text, Some(&layer), (false, false), &mut out);
             }
         }
-        out.finish(text.complete() && fits)
+        out.finish(text.complete(), fits && !text.cut())
     }
 
     /// Scans all of a text; whether it could.

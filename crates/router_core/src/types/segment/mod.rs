@@ -204,6 +204,24 @@ impl Text {
         self.opaque == 0 && !self.token_ids && !self.overflow
     }
 
+    /// Whether a place did not fit into its number: what lies behind it was not read.
+    pub fn cut(&self) -> bool {
+        self.overflow
+    }
+
+    /// The same without the strings that `known` names; `None` when it names none. Spaces stand where they
+    /// stood, so every other place stays what it was.
+    pub fn without(&self, known: impl Fn(&Mark, &[u8]) -> bool) -> Option<Self> {
+        let mut rest: Option<Self> = None;
+        for mark in self.marks.iter().filter(|it| known(it, self.of_mark(it))) {
+            let rest = rest.get_or_insert_with(|| self.clone());
+            if let Some(bytes) = rest.bytes.get_mut(mark.start as usize..mark.end as usize) {
+                bytes.fill(b' ');
+            }
+        }
+        rest
+    }
+
     fn clear(&mut self) {
         self.bytes.clear();
         self.marks.clear();
