@@ -70,8 +70,6 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     proxy: str | None = None
     tls_verify: bool = True
     timeouts: Timeouts = Timeouts()
-    repairs: int = 0
-    """Response repairs of this backend, as bits of the native relay."""
 
     def __repr__(self) -> str:
         return f"Deployment({self.name}, {self.provider}, {self.boundary.name}, {self.target.authority})"

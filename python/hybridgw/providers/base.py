@@ -117,7 +117,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of backend, as data.
 
     Differences between backends that speak the same dialect are rows, not code: what a member is
-    called, what must not be sent, what has to be repaired in the answer.
+    called, what must not be sent.
     """
 
     name: str
@@ -139,8 +139,6 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Request members that the backend answers with an error."""
     ask_usage: bool = True
     """Whether `stream_options.include_usage` may be asked for."""
-    repairs: tuple[str, ...] = ()
-    """Names of the native relay's repairs for the answers of this backend."""
     max_parallel: int = 0
     """Requests at once that the backend can bear; 0 = many."""
     queue: bool = False

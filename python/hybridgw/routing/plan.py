@@ -21,7 +21,7 @@ from hybridgw.config.privacy import scan_config
 from hybridgw.config.relays import bare_name
 from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
-from hybridgw.native import Principal, catalogue
+from hybridgw.native import Principal
 from hybridgw.providers import CONVERSATIONS, Backend, Exchange, Provider, provider_named
 from hybridgw.routing.wildcards import ChosenNames
 
@@ -155,7 +155,6 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
         proxy=entry.proxy,
         tls_verify=entry.tls_verify,
         timeouts=entry.timeouts,
-        repairs=_repairs(provider),
     )
     times = entry.timeouts
     return Upstream(
@@ -236,16 +235,6 @@ def _secrets(entry: DeploymentSettings) -> tuple[str, ...]:
 
 def _routes(provider: Provider | None, entry: DeploymentSettings) -> frozenset[Route]:
     return provider.served() & _MODES[entry.mode] if provider else frozenset()
-
-
-def _repairs(provider: Provider | None) -> int:
-    if provider is None or not provider.repairs:
-        return 0
-    bits = catalogue()["repairs"]
-    mask = 0
-    for name in provider.repairs:
-        mask |= bits[name]
-    return mask
 
 
 def _queues(settings: Settings) -> dict[int, int]:
