@@ -120,12 +120,15 @@ impl Calls {
     /// What is still to be told of the calls of a choice when it ends: those that never got a name, and
     /// no arguments as an empty object.
     pub(super) fn rest(&mut self, choice: u64) -> Vec<Vec<u8>> {
+        let mut announced = self.announced(choice);
         let seed = &self.seed;
         let mut told = Vec::new();
         for call in self.all.iter_mut().filter(|call| call.choice == choice) {
             if !call.told && !call.waiting.is_empty() {
                 let text = std::mem::take(&mut call.waiting);
                 call.told = true;
+                call.number = announced;
+                announced += 1;
                 told.push(call.head(seed, &text, &[]));
             } else if !call.custom && call.told && call.arguments.is_empty() {
                 call.arguments.feed(b"{}");
@@ -162,12 +165,12 @@ impl Calls {
         let id = fragment.text("id").unwrap_or_default();
         let index = fragment.number("index");
         let at = self.find(choice, index, &id, name.is_some(), custom.is_some())?;
+        let announced = self.announced(choice);
         let call = &mut self.all[at];
         if call.id.is_empty() && id.len() <= MAX_TEXT {
             call.id = id.clone().into_owned();
         }
         call.arguments.feed(text.as_bytes());
-        let number = call.number;
         if !call.told {
             let Some(name) = name else {
                 if call.waiting.len() + text.len() > MOST_WAITING {
@@ -178,6 +181,8 @@ impl Calls {
             };
             call.name = name.into_owned();
             call.told = true;
+            call.number = announced;
+            let number = announced;
             let waited = std::mem::take(&mut call.waiting);
             let kind = if call.custom { "custom" } else { "function" };
             let complete = index == Some(number)
@@ -209,6 +214,7 @@ impl Calls {
                 changed: true,
             }));
         }
+        let number = call.number;
         let renamed = name.filter(|name| **name != *call.name);
         if let Some(renamed) = renamed
             .as_deref()
@@ -260,6 +266,15 @@ impl Calls {
         }))
     }
 
+    /// How many calls of a choice were told: calls are numbered as they are.
+    fn announced(&self, choice: u64) -> u64 {
+        let told = self
+            .all
+            .iter()
+            .filter(|call| call.choice == choice && call.told);
+        told.count() as u64
+    }
+
     /// The call that a fragment belongs to. The same id, or none, goes on with the call at its index;
     /// another id there with a name begins a new one, whatever index it claims.
     fn find(
@@ -294,12 +309,11 @@ impl Calls {
         if self.all.len() == MOST || id.len() > MAX_TEXT {
             return Err(TooMuch);
         }
-        let number = self.all.iter().filter(|call| call.choice == choice).count() as u64;
         self.all.push(Call {
             choice,
             index,
             id: id.to_owned(),
-            number,
+            number: 0,
             told: false,
             name: String::new(),
             waiting: String::new(),

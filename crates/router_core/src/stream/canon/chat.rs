@@ -150,7 +150,27 @@ impl Chat {
         let count = choices.map_or(0, |choices| choices.items().count());
         let mut before = Vec::new();
         let mut told = Vec::with_capacity(count);
-        let held = self.held.take();
+        if let Some(held) = self.held.take() {
+            let mut items = choices
+                .iter()
+                .flat_map(|choices| choices.items())
+                .enumerate();
+            let goes_on = items.any(|(at, item)| {
+                let index = Members::of(item).number("index").unwrap_or(at as u64);
+                index == held.choice && self.says(item)
+            });
+            if goes_on {
+                self.doubtful |= bit(held.choice);
+                facts.choices.go_on(held.choice);
+                before.extend(held.open);
+            } else {
+                self.finished |= bit(held.choice);
+                before.extend(held.ended);
+            }
+        }
+        if self.is_chat && count > 1 {
+            before.extend(self.begin_all(choices));
+        }
         let mut later = Vec::new();
         for (position, item) in choices
             .iter()
@@ -162,19 +182,6 @@ impl Chat {
             }
             let choice = self.choice(item, position as u64, &mut later, facts)?;
             told.push(choice);
-        }
-        if let Some(held) = held {
-            let goes_on = told
-                .iter()
-                .any(|told| told.index == held.choice && told.says);
-            if goes_on {
-                self.doubtful |= bit(held.choice);
-                facts.choices.go_on(held.choice);
-                before.extend(held.open);
-            } else {
-                self.finished |= bit(held.choice);
-                before.extend(held.ended);
-            }
         }
         before.extend(later);
         let mut out = Object::new(top.repeated);
@@ -236,6 +243,54 @@ impl Chat {
         }
         before.extend(event);
         Ok(Said::Events(before))
+    }
+
+    /// Begins the choices of an event that holds several, unless they come in order: accumulators look
+    /// each up as it comes.
+    fn begin_all(&mut self, choices: Option<Raw<'_>>) -> Vec<u8> {
+        let indexes: Vec<_> = choices
+            .iter()
+            .flat_map(|choices| choices.items())
+            .enumerate()
+            .map(|(at, item)| Members::of(item).number("index").unwrap_or(at as u64))
+            .collect();
+        let most = indexes
+            .iter()
+            .copied()
+            .max()
+            .unwrap_or(0)
+            .min(MOST_CHOICES - 1);
+        let fresh = indexes
+            .iter()
+            .any(|index| *index >= MOST_CHOICES || self.begun & bit(*index) == 0);
+        let in_order = indexes
+            .iter()
+            .enumerate()
+            .all(|(at, index)| at as u64 == *index);
+        let mut out = Vec::new();
+        if !fresh || in_order {
+            return out;
+        }
+        for index in (0..=most).filter(|index| self.begun & bit(*index) == 0) {
+            out.extend(self.chunk(index, br#""role":"assistant","content":"""#, b"null"));
+        }
+        self.begun |= if most == 127 {
+            u128::MAX
+        } else {
+            (1 << (most + 1)) - 1
+        };
+        out
+    }
+
+    /// Whether a choice says anything here.
+    fn says(&self, item: Raw<'_>) -> bool {
+        let choice = Members::of(item);
+        match choice.object("delta").or(choice.object("message")) {
+            Some(delta) => delta
+                .entries()
+                .any(|(key, value)| key != "role" && value.is_truthy()),
+            None => choice.text("text").is_some(),
+        }
     }
 
     /// What was said first of the members that are the same in all events; ours where it was nothing.

@@ -150,10 +150,10 @@ impl Messages {
 
     /// `message_start` for an upstream that sent none.
     fn start(&mut self) -> Vec<u8> {
-        let empty = Members {
-            all: Vec::new(),
-            repeated: false,
-        };
+        let given = [
+            b"{\"type\":\"message_start\",\"message\":{\"stop_reason\":0,\"stop_sequence\":0,\"model\":0}}".as_slice(),
+        ];
+        let empty = Members::within(given[0]);
         let data = self
             .message(&empty)
             .map(|(data, _)| data)
@@ -184,7 +184,7 @@ impl Messages {
                 b"\"assistant\"".to_vec(),
                 get("role").is_some_and(|it| it.bytes() == b"\"assistant\""),
             ),
-            ("model", model, get("model").filter(is_text).is_some()),
+            ("model", model, get("model").is_none_or(|it| is_text(&it))),
             // What it holds already would be told twice, or stand at a place that is counted anew.
             (
                 "content",
@@ -194,12 +194,12 @@ impl Messages {
             (
                 "stop_reason",
                 b"null".to_vec(),
-                get("stop_reason").is_some_and(|it| it.is_null()),
+                get("stop_reason").is_none_or(|it| it.is_null()),
             ),
             (
                 "stop_sequence",
                 b"null".to_vec(),
-                get("stop_sequence").is_some_and(|it| it.is_null()),
+                get("stop_sequence").is_none_or(|it| it.is_null()),
             ),
             (
                 "usage",

@@ -286,7 +286,17 @@ impl Responses {
         let item = Members::of(given);
         let kind = item.text("type").unwrap_or("message".into()).into_owned();
         let mut out = Object::new(item.repeated);
-        for (key, value) in &item.all {
+        // Two items of one name are an error to accumulators.
+        let taken = |key: &str| {
+            let text = item.text(key);
+            let mut others = self.items.iter();
+            text.is_some() && others.any(|it| Members::within(&it.begun).text(key) == text)
+        };
+        let again: Vec<_> = ["id", "call_id"]
+            .into_iter()
+            .filter(|key| taken(key))
+            .collect();
+        for (key, value) in item.all.iter().filter(|(key, _)| !again.contains(&&**key)) {
             out.keep(key, *value);
         }
         let own = quoted(&format!("item_{}{index:02x}", self.identity.name));
@@ -305,7 +315,10 @@ impl Responses {
             ],
             _ => &[("id", &own)],
         };
-        for (key, value) in needed.iter().filter(|(key, _)| item.get(key).is_none()) {
+        for (key, value) in needed
+            .iter()
+            .filter(|(key, _)| item.get(key).is_none() || again.contains(key))
+        {
             out.set(key, None, value);
         }
         let (bytes, changed) = out.end();

