@@ -111,26 +111,21 @@ impl Calls {
         self.all.iter().any(|call| call.choice == choice)
     }
 
-    /// Whether all arguments of a choice are whole documents.
+    /// Whether all calls of a choice can be acted on: each has a name, and whole arguments. One that
+    /// never got a name is not told at all.
     pub(super) fn are_whole(&self, choice: u64) -> bool {
         let mut of_choice = self.all.iter().filter(|call| call.choice == choice);
-        of_choice.all(|call| call.custom || call.arguments.is_whole())
+        of_choice.all(|call| match call.told {
+            true => call.custom || call.arguments.is_whole(),
+            false => call.waiting.is_empty(),
+        })
     }
 
-    /// What is still to be told of the calls of a choice when it ends: those that never got a name, and
-    /// no arguments as an empty object.
+    /// What is still to be told of the calls of a choice when it ends: no arguments as an empty object.
     pub(super) fn rest(&mut self, choice: u64) -> Vec<Vec<u8>> {
-        let mut announced = self.announced(choice);
-        let seed = &self.seed;
         let mut told = Vec::new();
         for call in self.all.iter_mut().filter(|call| call.choice == choice) {
-            if !call.told && !call.waiting.is_empty() {
-                let text = std::mem::take(&mut call.waiting);
-                call.told = true;
-                call.number = announced;
-                announced += 1;
-                told.push(call.head(seed, &text, &[]));
-            } else if !call.custom && call.told && call.arguments.is_empty() {
+            if !call.custom && call.told && call.arguments.is_empty() {
                 call.arguments.feed(b"{}");
                 let head = format!("{{\"index\":{},\"function\":", call.number);
                 told.push([head.as_bytes(), br#"{"arguments":"{}"}}"#].concat());
