@@ -9,7 +9,7 @@
 
 use super::calls::{Calls, TooMuch};
 use super::members::{quoted, unnamed, Members, Object};
-use super::{Given, Said};
+use super::{is_foreign, Given, Said};
 use crate::stream::facts::{bit, Facts, FinishReasons};
 use crate::stream::observe::Plain;
 use crate::stream::options::Identity;
@@ -129,6 +129,12 @@ impl Chat {
         let choices = top.get("choices").filter(|it| it.kind() == Kind::Array);
         let usage = top.object("usage");
         let is_empty = choices.is_none_or(|choices| choices.items().next().is_none());
+        if choices.is_none() {
+            let kind = top.text("type");
+            if is_foreign(&top, kind.as_deref(), Shape::Chat) {
+                return Said::Unreadable;
+            }
+        }
         if is_empty && usage.is_none() {
             // A sign of life: clients read `choices[0]`.
             return Said::Events(Vec::new());

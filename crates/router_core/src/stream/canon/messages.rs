@@ -6,8 +6,9 @@
 
 use super::document::Document;
 use super::members::{named, quoted, Members, Object};
-use super::{Given, Said};
+use super::{is_foreign, Given, Said};
 use crate::stream::options::Identity;
+use crate::stream::Shape;
 use crate::types::json::{Kind, Raw};
 
 const STOP_REASONS: [&str; 7] = [
@@ -100,10 +101,11 @@ impl Messages {
         let event = Members::of(given.data);
         let kind = event.text("type").map(|kind| kind.into_owned());
         let name = given.name.and_then(|name| std::str::from_utf8(name).ok());
-        let Some(kind) = kind
-            .or(name.map(str::to_owned))
-            .filter(|kind| is_name(kind))
-        else {
+        let kind = kind.or(name.map(str::to_owned));
+        if is_foreign(&event, kind.as_deref(), Shape::Messages) {
+            return Said::Unreadable;
+        }
+        let Some(kind) = kind.filter(|kind| is_name(kind)) else {
             // A sign of life.
             return Said::Events(Vec::new());
         };

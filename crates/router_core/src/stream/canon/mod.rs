@@ -48,6 +48,23 @@ pub(super) struct Given<'a> {
     pub(super) framed: bool,
 }
 
+/// Whether an event is one of another protocol: such a stream is the answer of a backend that does not
+/// speak this one, and no sign of life. `kind`: its type, or else its name.
+fn is_foreign(event: &members::Members<'_>, kind: Option<&str>, shape: Shape) -> bool {
+    match kind {
+        None => {
+            let members = ["choices", "candidates"];
+            !shape.is_chat() && members.iter().any(|member| event.get(member).is_some())
+                || shape.is_chat() && event.get("candidates").is_some()
+        }
+        Some(kind) => {
+            let responses = kind.starts_with("response.");
+            let messages = kind.starts_with("message_") || kind.starts_with("content_block_");
+            responses && shape != Shape::Responses || messages && shape != Shape::Messages
+        }
+    }
+}
+
 /// The writer of one stream.
 pub(super) enum Canon {
     /// Chat Completions and legacy completions.

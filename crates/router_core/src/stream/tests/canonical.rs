@@ -321,6 +321,43 @@ fn a_response_is_created_and_its_places_begun() {
 }
 
 #[test]
+fn events_of_another_protocol_are_none_of_this_one() {
+    let told = [
+        (Shape::Chat, format!("{}{FINISH}", first())),
+        (
+            Shape::Messages,
+            "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\"}}\n\n".into(),
+        ),
+        (
+            Shape::Responses,
+            "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"r\"}}\n\n".into(),
+        ),
+        (
+            Shape::Gemini,
+            "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\n".into(),
+        ),
+    ];
+    for own_shape in [Shape::Chat, Shape::Messages, Shape::Responses] {
+        for (shape, input) in &told {
+            let (out, _, facts) = relay(own(own_shape), input);
+            let foreign = *shape != own_shape;
+            assert_eq!(facts.unreadable > 0, foreign, "{shape:?} as {own_shape:?}");
+            assert_eq!(out.is_empty(), foreign, "{shape:?} as {own_shape:?}");
+        }
+    }
+}
+
+#[test]
+fn a_call_without_a_name_is_not_told_and_ends_by_the_limit() {
+    let tools = r#"{"tool_calls":[{"index":0,"id":"a","function":{"arguments":"{}"}}]}"#;
+    let finish = FINISH.replace("stop", "tool_calls");
+    let input = [&first(), &chunk(tools), &finish[..], DONE].concat();
+    let (out, end, _) = relay(plain(), &input);
+    assert!(!out.contains("tool_calls") && out.contains("\"finish_reason\":\"length\""));
+    assert_eq!(end, End::Done);
+}
+
+#[test]
 fn lines_of_ollama_are_whole_objects() {
     let input = "\n{\"message\":{\"content\":\"a\"}}\r\n{}\n\n{\"message\":{\"role\":\"assistant\",\"content\":\"\"},\"done\":true,\"done_reason\":\"eos\"}\n{\"x\":1}\n";
     let (out, end, _) = relay(own(Shape::Ollama), input);
