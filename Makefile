@@ -23,12 +23,14 @@ export PYTHON
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Long steps say what they do: a first `make run` takes minutes.
+INSTALL = @scripts/step.sh $(VENV)/install.log 'Collecting\|Installing' $(PIP) install --no-color --progress-bar off
 RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 'Cargo.toml')
 # Arguments for the program that a target runs: make run ARGS="--port 4100".
 ARGS ?=
 
-.PHONY: help run test lint bench build lock clean doctor doctor-lint
+.PHONY: help run test lint bench build wheel lock clean doctor doctor-lint
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +58,10 @@ bench: $(VENV)/.bench $(VENV)/.extension ## measure (needs nginx), write JSON, r
 
 build: $(VENV)/.extension ## leave a working .venv/bin/hybridgw
 
+wheel: $(VENV)/.runtime ## make dist/hybridgw-*.whl, which installs without a compiler
+	@scripts/step.sh $(VENV)/wheel.log 'Compiling\|Finished\|📦' $(BIN)/maturin build --release --locked \
+	  --interpreter "$(CURDIR)/$(BIN)/python" --out dist $(ARGS)
+
 lock: $(VENV)/.dev ## rewrite requirements/*.lock (ARGS=--upgrade for newer versions)
 	UV=$(BIN)/uv scripts/lock.sh $(ARGS)
 
@@ -76,12 +82,12 @@ $(BIN)/python: | doctor
 
 $(VENV)/.runtime: requirements/runtime.lock | doctor $(BIN)/python
 	@echo "installing what hybridgw runs on"
-	@$(PIP) install --require-hashes --requirement $<
+	$(INSTALL) --require-hashes --requirement $<
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
 	@echo "installing what tests and lints need"
-	@$(PIP) install --require-hashes --requirement $<
+	$(INSTALL) --require-hashes --requirement $<
 	@touch $@
 
 # Without a network its cases are skipped, loudly; the stamp is then missing and the next run tries again.
@@ -90,11 +96,12 @@ $(VENV)/.node: requirements/node.lock tests/conformance/node/package-lock.json $
 
 $(VENV)/.bench: requirements/bench.lock $(VENV)/.runtime
 	@echo "installing what benchmarks need"
-	@$(PIP) install --require-hashes --requirement $<
+	$(INSTALL) --require-hashes --requirement $<
 	@touch $@
 
 # maturin, pinned in runtime.lock, builds the extension in release mode and links the package in place.
 $(VENV)/.extension: pyproject.toml $(RUST) $(VENV)/.runtime
-	@echo "building the extension"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --no-build-isolation --no-deps --editable .
+	@echo "building the extension (the first time about two minutes)"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/step.sh $(VENV)/build.log 'Compiling\|Finished' \
+	  $(PIP) install --verbose --no-color --no-build-isolation --no-deps --editable .
 	@touch $@

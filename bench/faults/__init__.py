@@ -8,5 +8,6 @@ promise was broken. Everything is bounded in time and number; only processes sta
     kill_workers  kill -9 of a worker, many times
     engine_down   one of two upstreams dies and comes back
     slow_reader   clients that do not read
+    slow_answers  large requests that take half a second: memory
     soak          long mixed load: memory, descriptors, errors
 """

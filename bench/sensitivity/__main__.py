@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import machine
-from bench.sensitivity import evaluate
+from bench.sensitivity import evaluate, files
 from hybridgw.native import Scanner
 
 
@@ -36,6 +36,7 @@ def page(document: dict[str, Any]) -> str:
         f"\n{title}: " + "; ".join(f"{name} {count}" for name, count in forms.items())
         for title, forms in listed.items()
     ]
+    lines += files.page(document["files"])
     for labelled in document["labelled"]:
         lines.append(f"\n{labelled['file']}, {labelled['texts']} texts:\n")
         lines += ["| kind | labelled | found | beside |", "| --- | --: | --: | --: |"]
@@ -57,6 +58,7 @@ def measured(
     scanner = Scanner(b"{}")
     return {
         "generated": evaluate.generated(scanner, each, look_alikes, seed),
+        "files": files.measured(scanner, max(1, each // 10), seed),
         "labelled": [evaluate.labelled(scanner, it) for it in labelled],
         "clean": [{"path": it.name, **evaluate.clean(scanner, [it])} for it in clean],
     }

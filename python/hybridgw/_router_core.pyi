@@ -165,6 +165,19 @@ class Decision:
         References to anything but http(s), `gs:` and inline data are refused by `decide`."""
 
     @property
+    def late_system(self) -> bool:
+        """Whether a system message stands behind the first message, where many templates refuse it."""
+
+    @property
+    def unheeded(self) -> list[str]:
+        """Members of the gateway's own that it takes no notice of, or honours in part only."""
+
+    @property
+    def drop_refused(self) -> bool | None:
+        """Whether parameters of the client's may be left out once a backend has refused them by name
+        (`drop_params`); None when the client did not say."""
+
+    @property
     def level(self) -> int:
         """The Level of the content, as far as it is known."""
 
@@ -183,6 +196,9 @@ class Decision:
     @property
     def retry_after_ms(self) -> int:
         """When the soonest candidate may be usable again, after `next` returned None; 0 unknown."""
+
+    def may_move(self, mono_ns: int) -> bool:
+        """Whether `next` would find somebody else if the attempt ran out of time now; changes nothing."""
 
     def next(
         self,
@@ -228,9 +244,33 @@ class Permit:
     def model(self) -> str:
         """What this upstream calls the model."""
 
-    def body(self) -> bytes:
+    def untold(self) -> list[str] | None:
+        """Members of the body that this upstream is not told: the plan cuts them because it does not
+        know them, or the client asked for it (`additional_drop_params`). None when there are none."""
+
+    @property
+    def converted(self) -> bool:
+        """Whether the body says something that this upstream can only be told in other words."""
+
+    def refused(self, mono_ns: int) -> int:
+        """Members that this upstream refuses, as bits whose meaning is the caller's; 0: none known."""
+
+    def refuse(self, members: int, mono_ns: int) -> None:
+        """Tell all workers, for an hour, that this upstream refuses these (40 bits)."""
+
+    def says(self, name: str) -> bool:
+        """Whether the client's body has a member of this name that is not null."""
+
+    def body(
+        self,
+        leave: list[str] | None = None,
+        withhold: list[str] | None = None,
+        renames: list[tuple[str, str]] | None = None,
+    ) -> bytes:
         """The request body for this deployment: the client's bytes with the plan's edits.
 
+        Members of `leave` are cut, whoever set them; of those of `withhold` only what the plan adds;
+        `renames` are told under another name.
         The client's own object when nothing is to be edited. ValueError when the plan leaves the
         translation of this deployment's bodies to the provider (`splice: false`).
         """
@@ -453,7 +493,9 @@ class StateFile:
         contexts that is taken. Whether the deployment holds a slot."""
 
     def breakers(self, mono_ns: int, window_ms: int = ...) -> list[dict[str, Any]]:
-        """The breaker of each deployment as it stands; `window_ms` (a minute) is the length of its window."""
+        """The breaker of each deployment as it stands; `window_ms` (a minute) is the length of its window.
+        `misfit_ms`: when the upstream last did not know what it is configured for, 0 if something
+        succeeded since (monotonic milliseconds, like all others)."""
 
 @final
 class Journal:

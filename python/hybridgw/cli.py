@@ -45,6 +45,19 @@ def serve(
 
 
 @main.command()
+@click.argument("file", type=click.Path(), default="hybridgw.yaml")
+@click.option("--yes", "-y", is_flag=True, help="Take the default answer to every question.")
+def init(file: str, yes: bool) -> None:
+    """Look around, ask a few questions and write a commented FILE.
+
+    Engines on this machine are used, clouds only if you say so; an existing FILE is never touched.
+    """
+    from hybridgw.commands.init import run
+
+    sys.exit(run(file, yes=yes))
+
+
+@main.command()
 @click.argument("file", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @click.option("--resolve/--no-resolve", default=True, help="Look host names up.")

@@ -12,6 +12,8 @@ Messages are public: they never hold credentials, bodies or an upstream's raw te
 imports nothing of the package; an `outcome` is the number of `core.Outcome`.
 """
 
+from typing import Self
+
 
 class GatewayError(Exception):
     """The root: every error that may reach a client."""
@@ -36,6 +38,14 @@ class GatewayError(Exception):
         self.retry_after = retry_after
         self.headers = headers
         """What HTTP wants said beside the error: which methods, which encodings."""
+
+    def anew(self) -> Self:
+        """The same error, never raised yet. Whoever keeps an error that it may have to raise raises one of
+        these: a raised error knows its frames, and a frame that knows the error makes a ring, in which
+        the request and its body would wait for the garbage collector."""
+        made = type(self).__new__(type(self), *self.args)
+        made.__dict__.update(self.__dict__)
+        return made
 
 
 class RequestError(GatewayError):

@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,42 @@ def test_a_bad_body_is_a_400_that_names_the_field(
     assert (error["code"], error["type"]) == (code, "invalid_request_error")
     if field is not None:
         assert error["param"] == field
+    for tier in ("local", "private"):
+        assert not demo.requests(tier), "nothing may be forwarded"
+
+
+PATHS: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": "hi"}]},
+    "/v1/completions": {"prompt": "hi"},
+    "/v1/embeddings": {"input": "hi"},
+    "/v1/responses": {"input": "hi"},
+    "/v1/messages": {"max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]},
+    "/v1/messages/count_tokens": {"messages": [{"role": "user", "content": "hi"}]},
+    "/api/chat": {"messages": [{"role": "user", "content": "hi"}]},
+    "/api/generate": {"prompt": "hi"},
+    "/api/embed": {"input": "hi"},
+    "/api/embeddings": {"prompt": "hi"},
+    "/utils/token_counter": {"prompt": "hi"},
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_name_that_differs_in_case_only_is_a_400_that_names_it(
+    demo: Demo, gateway: Gateway, path: str
+) -> None:
+    """A backend may match names without case and keep the last: nobody else may choose its model."""
+    body = json.dumps({"model": "m", **PATHS[path]})
+    for name, written in [
+        ("Model", "Model"),
+        ("MODEL", r"\u004dODEL"),
+        ("me\u017f\u017fages", r"me\u017f\u017fages"),
+        ("\u212aeep_alive", "\u212aeep_alive"),
+        ("Images", "Images"),
+    ]:
+        for twisted in (body[:-1] + f', "{written}": "x"}}', f'{{"{written}": "x", ' + body[1:]):
+            answer = gateway.post(path, twisted.encode())
+            assert answer.status == 400, answer.body
+            assert f"`{name}` differs from" in json.dumps(answer.json, ensure_ascii=False), answer.body
     for tier in ("local", "private"):
         assert not demo.requests(tier), "nothing may be forwarded"
 

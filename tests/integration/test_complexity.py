@@ -58,7 +58,7 @@ def test_without_starts_everything_is_local_first(demo: Demo) -> None:
 def test_an_explicit_tier_and_privacy_are_stronger(demo: Demo, graded: Gateway) -> None:
     assert tier(graded, HARD, hybridgw={"tier": "local"}) == "local"
     demo.reset()
-    assert tier(graded, HARD + " my card is 4111 1111 1111 1111") == "local"
+    assert tier(graded, HARD + " my card is 4716 2938 5501 7768") == "local"
     assert not demo.requests("cloud")
 
 

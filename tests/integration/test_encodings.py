@@ -64,7 +64,7 @@ def test_what_is_packed_is_scanned(demo: Demo) -> None:
     out = demo.deployment("cloud", boundary="external")
     settings = config(demo, deployments=[out], models=[{"name": "m", "deployments": ["cloud/m"]}])
     with Gateway(settings) as gateway:
-        secret = {"model": "m", "messages": [{"role": "user", "content": "card 4111 1111 1111 1111"}]}
+        secret = {"model": "m", "messages": [{"role": "user", "content": "card 4716 2938 5501 7768"}]}
         packed = zstd.compress(json.dumps(secret).encode())
         answer = gateway.post(PATH, packed, {"content-encoding": "zstd"})
         assert (answer.status, answer.json["error"]["code"]) == (403, "policy_denied")

@@ -116,7 +116,7 @@ def test_when_everybody_fails_the_client_is_told_once(demo: Demo, gateway: Gatew
         demo.fault(tier, "status=500", count=1)
     answer = gateway.post("/v1/chat/completions", CHAT)
     assert answer.status == 502
-    assert answer.headers["x-should-retry"] == "false"
+    assert "x-should-retry" not in answer.headers, "an engine that restarts is back in a moment"
     assert answer.json["error"]["code"] == "upstream_error"
 
 

@@ -49,3 +49,19 @@ def test_a_bad_file_at_the_start_is_refused_with_its_place(tmp_path: Path) -> No
     assert host.wait() == 2
     assert f"{host.config}:2" in host.log()
     assert "Traceback" not in host.log()
+
+
+def test_a_file_that_lost_its_key_does_not_open_the_gateway(tmp_path: Path) -> None:
+    config = tmp_path / "hybridgw.yaml"
+    whole = (
+        "model_list:\n- {model_name: a, litellm_params: {model: ollama/a}}\n"
+        "general_settings:\n  master_key: sk-kept\n"
+    )
+    config.write_text(whole)
+    with Host(tmp_path) as host:
+        until(lambda: host.child("housekeeper"))
+        config.write_text(whole.partition("general_settings")[0])
+        until(lambda: "auth.master_key: is gone" in host.log())
+        assert generation(host) == 1
+        config.write_text(whole.replace("ollama/a", "ollama/b"))
+        until(lambda: generation(host) == 2)

@@ -65,7 +65,8 @@ def test_a_stream_passes_as_it_is(ollama: Gateway, player: Player) -> None:
     assert told.status == 200
     assert told.headers["content-type"] == "application/x-ndjson"
     assert told.body == FIRST + LAST
-    assert json.loads(player.requests[-1]) == {"model": "own", "messages": USER}
+    configured = {"truncate": False, "options": {"num_ctx": 8192}}
+    assert json.loads(player.requests[-1]) == {"model": "own", "messages": USER, **configured}
 
 
 @pytest.mark.parametrize("path", ["/api/chat", "/api/generate"])
@@ -101,7 +102,7 @@ def test_unknown_models_and_paths(ollama: Gateway) -> None:
         told = ollama.post(path, {"model": "nope:7b", "messages": USER})
         assert told.status == 404
         assert told.json == {"error": 'model "nope:7b" not found, try pulling it first'}
-    told = ollama.post("/api/pull", {"model": "x"})
+    told = ollama.post("/api/push", {"model": "x"})
     assert told.status == 404
     assert list(told.json) == ["error"] and isinstance(told.json["error"], str)
     assert isinstance(ollama.get("/api/chat").json["error"], str)
@@ -120,7 +121,7 @@ def test_what_ollama_would_pass_on_is_not_sent_to_it(
     ollama: Gateway, player: Player, model: str, path: str
 ) -> None:
     before = len(player.requests)
-    body = {"model": model, "messages": USER, "prompt": "my card is 4111 1111 1111 1111", "stream": False}
+    body = {"model": model, "messages": USER, "prompt": "my card is 4716 2938 5501 7768", "stream": False}
     told = ollama.post(path, body)
     assert told.status == 403
     assert len(player.requests) == before
@@ -136,17 +137,21 @@ def test_what_ollama_would_pass_on_is_not_sent_to_it(
     ],
 )
 @pytest.mark.parametrize(("keep", "reason"), [({}, "load"), ({"keep_alive": 0}, "unload")])
-def test_a_request_without_content_calls_nobody(
+def test_a_request_without_content_loads_or_lets_go(
     ollama: Gateway, player: Player, path: str, content: Any, empty: Any, keep: Any, reason: str
 ) -> None:
+    player.plays(whole(b'{"model":"own","done":true,"response":""}'))
     before = len(player.requests)
     told = ollama.post(path, {"model": "o", **content, **keep})
     assert told.status == 200
+    sent = {"model": "own", "stream": False, **({"options": {"num_ctx": 8192}} if reason == "load" else keep)}
+    assert [json.loads(body) for body in player.requests[before:]] == [sent]
     assert told.json["done"] is True
     assert told.json["done_reason"] == reason
     assert told.json.get("message", told.json.get("response")) == empty
     assert ollama.post(path, {"model": "nope", **content, **keep}).status == 404
-    assert len(player.requests) == before
+    assert ollama.post(path, {"model": "private", **content, **keep}).status == 200
+    assert len(player.requests) == before + 1
 
 
 def test_pages(ollama: Gateway) -> None:
@@ -159,7 +164,7 @@ def test_pages(ollama: Gateway) -> None:
     assert by_name["e"]["capabilities"] == ["embedding"]
     assert {"size", "digest", "modified_at", "details"} <= set(by_name["o"])
     running = ollama.get("/api/ps").json["models"]
-    assert [entry["name"] for entry in running] == listed
+    assert {entry["name"] for entry in running} == {"private", "private/m", "e", "local/e"}
     assert {"expires_at", "size_vram", "context_length"} <= set(running[0])
 
 

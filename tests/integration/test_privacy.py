@@ -19,7 +19,7 @@ from tests.support.gateway import Gateway
 from tests.support.player import Player, whole
 from tests.support.waiting import until
 
-CARD = "4111 1111 1111 1111"
+CARD = "4716 2938 5501 7768"
 PLAIN = "the weather in Lisbon"
 DISGUISES = {
     "plain": CARD,
@@ -377,3 +377,47 @@ def test_a_header_that_is_passed_on_holds_names_and_no_text(player: Player, said
         assert (f"anthropic-beta: {said}\r\n" in head) is sent
         assert "anthropic-version: 2026-10-21\r\n" in head
         assert CARD not in head
+
+
+def test_a_header_that_is_passed_on_is_scanned(player: Player) -> None:
+    """What looks like the name of a feature may hold a number all the same."""
+    cloud = player.deployment("cloud/m", provider="anthropic", boundary="external")
+    models = [{"name": "m", "deployments": ["cloud/m"]}]
+    patterns = [{"name": "tag", "pattern": "internal-[0-9]+", "level": "internal"}]
+    settings = {
+        "deployments": [cloud],
+        "models": models,
+        "privacy": {"profile": "strict", "patterns": patterns},
+    }
+    with Gateway(settings) as running:
+        before = len(player.heads)
+        for text in ("card:" + CARD.replace(" ", "-"), "a-1, x:internal-77"):
+            headers = {"anthropic-beta": text}
+            answer = running.post(PATHS["messages"], {"model": "m", **messages("hi")}, headers)
+            assert answer.json["error"]["type"] != "not_found_error", answer.body
+        assert len(player.heads) == before, "nothing may have left"
+        # What Claude Code sends is no finding under any profile.
+        player.plays(whole(b'{"error":{"message":"no"}}', "404 Not Found"))
+        real = "claude-code-20250219,oauth-2025-04-20,interleaved-thinking-2025-05-14,tools-2025-06-27"
+        headers = {"anthropic-beta": real, "anthropic-version": "2023-06-01"}
+        assert running.post(PATHS["messages"], {"model": "m", **messages("hi")}, headers).status == 404
+
+
+MEDIA = base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(range(256)) * 8).decode()
+SEALS = {
+    ("chat", "signature"): user([{"type": "text", "text": "hi", "signature": MEDIA}]),
+    ("chat", "thought_signature"): [{"role": "user", "content": "hi", "thought_signature": MEDIA}],
+    ("chat", "images"): [{"role": "user", "content": "hi", "Images": [MEDIA]}],
+    ("messages", "signature"): user([{"type": "text", "text": "hi", "signature": MEDIA}]),
+    ("messages", "encrypted_content"): user([{"type": "text", "text": "hi", "encrypted_content": MEDIA}]),
+}
+
+
+@pytest.mark.parametrize(("route", "field"), SEALS, ids=lambda it: str(it))
+def test_media_under_the_name_of_a_seal_are_media(
+    demo: Demo, private: Gateway, route: str, field: str
+) -> None:
+    body = {"max_tokens": 5, "messages": SEALS[route, field]}
+    answer = ask(private, route, "cloud-chat", body)
+    assert answer.status in (400, 403), answer.body
+    assert not demo.requests("cloud")

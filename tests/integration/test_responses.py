@@ -198,7 +198,7 @@ def test_cursors_body_passes_through_to_no_backend(serving: Gateway, player: Pla
 
 def test_what_is_sensitive_in_items_and_instructions_is_found(serving: Gateway, player: Player) -> None:
     """On either route, before anything is sent; all of these deployments are this device's."""
-    card = "4111 1111 1111 1111"
+    card = "4716 2938 5501 7768"
     bodies: list[dict[str, Any]] = [
         {"instructions": f"my card is {card}"},
         {"input": [{"role": "user", "content": [{"type": "input_text", "text": card}]}]},

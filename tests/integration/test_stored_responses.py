@@ -20,7 +20,7 @@ from tests.support.waiting import until
 
 PATH = "/v1/responses"
 KEY, OTHER = "sk-anna-0123456789", "sk-bert-0123456789"
-CARD = "4111 1111 1111 1111"
+CARD = "4716 2938 5501 7768"
 TOOLS: Any = [
     {
         "type": "function",
@@ -251,7 +251,8 @@ def test_one_that_is_not_there(serving: Gateway, player: Player, name: str) -> N
         ({"input": "hi", "conversation": "conv_1"}, (400, "unsupported_parameter", "conversation")),
         ({"model": "native", "input": "hi", "conversation": {"id": "c"}},
          (400, "unsupported_parameter", "conversation")),
-        ({"input": [{"type": "item_reference", "id": "x"}]}, (400, "unsupported_parameter", "input[0]")),
+        ({"input": [{"type": "item_reference", "id": "x"}]}, (400, "invalid_value", "input[0]")),
+        ({"model": "native", "input": [{"id": "x"}]}, (400, "invalid_value", "input[0]")),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(
@@ -260,6 +261,43 @@ def test_what_is_wrong_is_named(
     asked = len(player.requests)
     assert refused(ask(serving, body)) == said
     assert len(player.requests) == asked
+
+
+@pytest.mark.parametrize("model", ["m", "native"])
+def test_items_that_are_sent_by_reference(serving: Gateway, player: Player, model: str) -> None:
+    """As the Vercel AI SDK does by default. Backends get the items, also those that have references."""
+    player.plays(whole(ANSWER if model == "m" else native("resp_up")))
+    turn = ask(serving, {"model": model, "input": "one"}).json
+    (item,) = turn["output"]
+    asked: Any = [
+        {"role": "user", "content": "one"},
+        {"type": "item_reference", "id": item["id"]},
+        {"role": "user", "content": "two"},
+    ]
+    player.plays(whole(ANSWER if model == "m" else native("resp_up2")))
+    answer = ask(serving, {"model": model, "input": asked})
+    assert answer.status == 200, answer.body
+    sent = json.loads(player.requests[-1])
+    if model == "native":
+        assert sent["input"] == [asked[0], item, asked[2]]
+    else:
+        assert [turn["role"] for turn in sent["messages"]] == ["user", "assistant", "user"]
+        assert sent["messages"][1]["content"] == item["content"][0]["text"]
+    refusal = ask(serving, {"model": model, "input": asked}, OTHER)
+    assert refusal.status in (400, 401), "another key's item does not exist"
+    for name in {turn["id"], answer.json["id"]}:
+        assert page(serving, name, "DELETE").status == 200
+    assert refused(ask(serving, {"model": model, "input": asked})) == (400, "invalid_value", "input[1]")
+
+
+def test_the_level_of_an_item_comes_with_it(serving: Gateway, player: Player, outside: Player) -> None:
+    player.plays(whole(ANSWER))
+    told = ask(serving, {"model": "guarded", "input": f"my card {CARD}"}).json
+    asked = len(outside.requests)
+    body = {"model": "out", "input": [{"type": "item_reference", "id": told["output"][0]["id"]},
+                                      {"role": "user", "content": "thanks"}]}  # fmt: skip
+    assert ask(serving, body).status == 403
+    assert len(outside.requests) == asked
 
 
 def test_an_input_that_is_none_is_wrong_with_history_too(serving: Gateway, player: Player) -> None:

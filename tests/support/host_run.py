@@ -61,7 +61,8 @@ class Host:
         return self
 
     def start_in_a_terminal(self) -> int:
-        """Start as the leader of a terminal session; closing the returned descriptor hangs it up."""
+        """Start as the leader of a terminal session; closing the returned descriptor hangs it up. OSError
+        where there are no terminals to be had."""
         ours, theirs = os.openpty()
         # A leader without a terminal that opens one gets it as its own.
         self.start(("sh", "-c", 'exec "$@" < "$0"', os.ttyname(theirs)))

@@ -21,6 +21,15 @@ class _ModelList(Exception):
     """The request is no part of a test."""
 
 
+class _OwnQuestion(Exception):
+    """A gateway asks what an engine is, by itself."""
+
+
+_OWN_QUESTIONS = (
+    b"GET /api/ps ", b"POST /api/show ", b"GET /props ", b"GET /v1/models ", b"GET /api/v0/models ",
+)  # fmt: skip
+
+
 class Player:
     """`bytes` are sent, a number is a pause in seconds, `hold` waits until the gateway leaves, `reset`
     ends with RST, `keep` waits for the next request on the same connection."""
@@ -52,6 +61,10 @@ class Player:
         """The answer to the next request that has none yet."""
         self._scripts.append(script)
 
+    def forget(self) -> None:
+        """Scripts that nobody has asked for yet are not played."""
+        self._scripts.clear()
+
     def deployment(self, name: str = "local/m", **more: Any) -> dict[str, Any]:
         """A deployment of the native configuration for this upstream."""
         return {
@@ -77,6 +90,10 @@ class Player:
             try:
                 while self._take(reader) and self._play(connection):
                     pass
+            except _OwnQuestion:
+                connection.sendall(
+                    b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                )
             except _ModelList:
                 connection.sendall(self.model_list)
             except OSError:
@@ -93,6 +110,9 @@ class Player:
             return False
         if self.model_list and head.startswith(b"GET /api/tags "):
             raise _ModelList
+        if head.startswith(_OWN_QUESTIONS):
+            reader.read(length)
+            raise _OwnQuestion
         self.heads.append(head)
         self.requests.append(reader.read(length))
         return True

@@ -58,7 +58,7 @@ pub struct Ask<'a> {
     pub principal: &'a Principal,
     /// The endpoint.
     pub route: Route,
-    /// Headers that may carry hints, names in lower case.
+    /// Headers that carry hints, and those that a backend may be sent; names in lower case.
     pub headers: &'a [(&'a str, &'a str)],
     /// When.
     pub now: Now,
@@ -71,6 +71,7 @@ pub const DECIDE_ERRORS: &[&str] = &[
     "invalid_json",
     "invalid_utf8",
     "duplicate_key",
+    "ambiguous_key",
     "too_deep",
     "too_many_members",
     "wrong_type",
@@ -82,6 +83,9 @@ pub const DECIDE_ERRORS: &[&str] = &[
     "policy_denied",
     "context_length_exceeded",
     "all_unavailable",
+    "misconfigured",
+    "upstream_auth",
+    "upstream_quota",
     "journal_full",
 ];
 
@@ -117,8 +121,7 @@ struct Core {
     /// The slot of each deployment in the state file.
     slots: Vec<usize>,
     /// What changes in a body on its way to each deployment.
-    /// By deployment: for bodies with Chat's names, and for all others.
-    edits: Vec<[Edits; 2]>,
+    edits: Vec<RouteEdits>,
     judge: Judge,
     /// Where requests start by how hard they look; `None` where that plays no part.
     difficulty: Option<Difficulty>,
@@ -167,10 +170,7 @@ impl Router {
         let edits = plan
             .deployments
             .iter()
-            .map(|deployment| {
-                let full = edits(&plan, deployment, true)?;
-                Ok([full, edits(&plan, deployment, false)?])
-            })
+            .map(|deployment| RouteEdits::new(&plan, deployment))
             .collect::<Result<_, _>>()?;
         let BreakerSettings {
             enabled,
@@ -275,6 +275,40 @@ fn slots(state: &StateFile, identities: &[u64], generation: u64) -> Result<Vec<u
                 "the state file has no room for {count} deployments"
             ))
         })
+}
+
+/// The edits of one deployment. Most routes share one of two lists, because a list is long and the
+/// routes are many.
+struct RouteEdits {
+    lists: Vec<Edits>,
+    /// By route.
+    of: [u8; Route::ALL.len()],
+}
+
+impl RouteEdits {
+    fn new(plan: &Plan, deployment: &Deployment) -> Result<Self, BindError> {
+        let chat = edits(plan, deployment, true)?;
+        let mut made = Self {
+            lists: vec![chat, edits(plan, deployment, false)?],
+            of: Route::ALL.map(|route| u8::from(!route.has_chat_names())),
+        };
+        for (route, unknown) in Route::ALL.into_iter().zip(&deployment.unknown) {
+            let user = deployment.user_metadata && route == Route::Messages;
+            if unknown.is_empty() && !user {
+                continue;
+            }
+            let base = made.of(route).clone();
+            let edits = base.cut_all(unknown.iter().map(String::as_str));
+            made.of[route as usize] = made.lists.len() as u8;
+            made.lists
+                .push(if user { edits.user_metadata() } else { edits });
+        }
+        Ok(made)
+    }
+
+    fn of(&self, route: Route) -> &Edits {
+        &self.lists[usize::from(self.of[route as usize])]
+    }
 }
 
 /// What is changed in a body for a deployment. Parameters are set and renamed by the names that

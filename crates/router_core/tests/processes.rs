@@ -299,7 +299,12 @@ fn probe(state: &StateFile, slot: usize) {
                 continue;
             }
         };
-        breaker::record(words, &config, ticket, outcome, 0, now, tick);
+        let report = breaker::Report {
+            outcome,
+            retry_after_ms: 0,
+            request: tick,
+        };
+        breaker::record(words, &config, ticket, report, now, tick);
     }
 }
 

@@ -21,6 +21,7 @@ from hybridgw.config.assemble import Assembler, Draft
 from hybridgw.config.bind import Binder, Missing
 from hybridgw.config.common import auth_unavailable, embedded, missing_problems
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.limits import Written
 from hybridgw.config.place import Networks, place_of
 from hybridgw.config.providers import VENDORS
 from hybridgw.config.schema import (
@@ -34,7 +35,6 @@ from hybridgw.config.schema import (
     TimeoutSettings,
 )
 from hybridgw.config.tree import Mapping, Node, Scalar, Sequence
-from hybridgw.core import Timeouts
 
 _LATER = "accepted, not acted on yet"
 _STANDARD: dict[str, BoundaryName] = {"local": "device", "private": "organization", "cloud": "external"}
@@ -198,8 +198,12 @@ def _deployments(
     tiers: list[_Tier], limits: TimeoutSettings, assembler: Assembler
 ) -> dict[str, dict[str, int]]:
     """tier -> alias -> index."""
-    timeouts = Timeouts(
-        connect=limits.connect, first_token=limits.first_token, idle=limits.idle, total=limits.total
+    written = Written(
+        connect=limits.connect,
+        first_token=limits.first_token,
+        idle=limits.idle,
+        total=limits.total,
+        load=limits.load,
     )
     result: dict[str, dict[str, int]] = {}
     for tier in tiers:
@@ -221,11 +225,8 @@ def _deployments(
                     unusable=f"the variable {lost[0].variable} is not set (needed by {lost[0].key})"
                     if lost
                     else None,
-                    rest={
-                        "timeouts": timeouts,
-                        "answer_timeout": limits.total,
-                        "probe_interval": tier.interval,
-                    },
+                    limits=written,
+                    rest={"probe_interval": tier.interval},
                 )
             )
     return result

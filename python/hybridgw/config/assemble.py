@@ -20,6 +20,7 @@ from hybridgw.config.azure import azure_address, azure_model, is_azure
 from hybridgw.config.bind import nearest
 from hybridgw.config.digest import deployment_identity
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.limits import Written, limits
 from hybridgw.config.place import RANK, Networks, Place, place_of
 from hybridgw.config.providers import VENDORS, Vendor, is_hosted_ollama
 from hybridgw.config.schema import BoundaryName, DeploymentSettings, Notice, Problem, TierSettings
@@ -44,6 +45,7 @@ class Draft(msgspec.Struct, kw_only=True):
     tier: str | None = None
     boundary: BoundaryName | None = None
     unusable: str | None = None
+    limits: Written = Written()
     rest: dict[str, Any] = {}
     """Further members of DeploymentSettings, as they are."""
 
@@ -119,13 +121,23 @@ class Assembler:
             draft.model = azure_model(draft.model)
         else:
             draft.rest.pop("api_version", None)
+        if draft.rest.get("api") == "responses" and vendor.provider != "openai":
+            raise ConfigError(
+                draft.where,
+                f"{draft.key}.api",
+                f"provider {draft.vendor[:60]} is not asked by Responses",
+                "leave it out, or use provider openai with the server's URL",
+            )
         base_url, url_fault = self._base_url(draft, vendor)
         api_key, key_fault = self._api_key(draft, vendor, base_url)
         reason = reason or url_fault or key_fault
+        draft.rest.setdefault("lacking", vendor.provider is None)
         place = self._place(draft, vendor, base_url)
         tier, boundary = self._tier(draft, place, base_url)
         provider = vendor.provider or draft.vendor
+        thoughts = draft.rest.pop("thoughts", None) or vendor.thoughts
         name = self._name(draft, tier)
+        stream, whole = limits(boundary, draft.limits)
         same = (provider, draft.model, api_key, base_url)
         occurrence = sum((d.provider, d.model, d.api_key, d.base_url) == same for d in self.deployments)
         self.deployments.append(
@@ -139,8 +151,11 @@ class Assembler:
                 boundary=boundary,
                 identity=deployment_identity(*same, occurrence),
                 api_key=api_key,
+                thoughts=thoughts,
                 unusable=reason,
                 where=draft.where,
+                timeouts=stream,
+                answer_timeouts=whole,
                 **draft.rest,
             )
         )
@@ -212,8 +227,9 @@ class Assembler:
             self.notice(
                 draft.where,
                 draft.key,
-                f"{host} looks like a host of the organization; boundaries.organization.networks must list "
-                "its network, or requests limited to the organization are refused when connecting",
+                f"{host} looks like a host of the organization, or of this device's containers; its network "
+                "must stand in boundaries.organization.networks, or boundaries.device.networks, or what is "
+                "sensitive is refused when connecting; where the name resolves, the line to write is named",
                 warning=True,
             )
         return place

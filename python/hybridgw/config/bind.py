@@ -32,10 +32,15 @@ class Missing(msgspec.Struct, frozen=True):
     variable: str
 
 
+_ALIKE = 0.74
+"""Share of letters in common from which a name is taken for a misspelt one: `modle` is one of `model`,
+`prompts` none of `port`."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """How to fix an unknown name: the nearest known one, or all of them when there are few."""
     names = sorted(known)
-    close = difflib.get_close_matches(name[:64], names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name[:64], names, n=1, cutoff=_ALIKE)
     if close:
         return f"did you mean {close[0]}?"
     return f"known: {', '.join(names)}" if names else "remove it"

@@ -5,10 +5,19 @@ that a test needs no resolver; without one, nothing is said about addresses.
 """
 
 import ipaddress
-from collections.abc import Callable, Iterable
 
 import msgspec
 
+from hybridgw.config.networks import (
+    Advice,
+    Classify,
+    Resolver,
+    advise,
+    in_container,
+    links,
+    resolve,
+    target_of,
+)
 from hybridgw.config.place import RANK, boundary_of, networks_of
 from hybridgw.config.privacy import scanner_of
 from hybridgw.config.schema import (
@@ -21,10 +30,6 @@ from hybridgw.config.schema import (
     Settings,
     SourceKind,
 )
-from hybridgw.core import Target
-
-Resolver = Callable[[str, int], Iterable[str]]
-"""host, port -> addresses as text; OSError when there are none."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +53,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     usable: bool
     why: str
     """Why not usable, or what will be refused; "" when there is nothing to say."""
+    advice: str
+    """What to write where its network is the operator's own; "" where that is no question."""
     where: str
 
 
@@ -82,8 +89,10 @@ _SEES: dict[BoundaryName, tuple[LevelName, ...]] = {
 }
 
 
-def check(settings: Settings, resolver: Resolver | None) -> Report:
-    """The report. Calls the resolver once per deployment that has an address."""
+def check(settings: Settings, resolver: Resolver | None, classify: Classify | None = None) -> Report:
+    """The report. Calls the resolver once per deployment that has an address; `classify` judges what it
+    says."""
+    judge = classify or _by_networks(settings)
     asked: dict[int, list[str]] = {}
     for model in settings.models:
         for group in model.groups:
@@ -93,7 +102,7 @@ def check(settings: Settings, resolver: Resolver | None) -> Report:
         kind=settings.source.kind,
         path=settings.source.path,
         rows=tuple(
-            _row(deployment, tuple(dict.fromkeys(asked.get(index, ()))), settings, resolver)
+            _row(deployment, tuple(dict.fromkeys(asked.get(index, ()))), settings, resolver, judge)
             for index, deployment in enumerate(settings.deployments)
         ),
         patterns=_patterns(settings.privacy),
@@ -113,18 +122,28 @@ def _patterns(privacy: PrivacySettings) -> tuple[PatternRow, ...]:
 
 
 def _row(
-    deployment: DeploymentSettings, models: tuple[str, ...], settings: Settings, resolver: Resolver | None
+    deployment: DeploymentSettings,
+    models: tuple[str, ...],
+    settings: Settings,
+    resolver: Resolver | None,
+    classify: Classify,
 ) -> Row:
     why = deployment.unusable or ""
     address = ""
     resolved: tuple[str, ...] = ()
     reached: BoundaryName | None = None
-    target = _target(deployment.base_url)
+    advice: Advice | None = None
+    # A mock has no address: nothing is sent for it.
+    target = target_of(deployment.base_url) if deployment.mock is None else None
     if target is not None:
         address = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
     if target is not None and resolver is not None and not deployment.unusable:
-        resolved = _resolve(target, resolver)
-        reached = _farthest(resolved, settings)
+        resolved = resolve(target, resolver)
+        judged = [classify(address) for address in resolved]
+        if judged:
+            farthest = max(judged, key=RANK.__getitem__)
+            reached = farthest
+        advice = advise(settings, deployment, resolved, classify, links(), in_container())
         if not resolved:
             why = f"{target.host} does not resolve"
         elif reached is not None and RANK[reached] > RANK[deployment.boundary]:
@@ -142,30 +161,18 @@ def _row(
         resolved=resolved,
         usable=deployment.unusable is None,
         why=why,
+        advice=str(advice) if advice else "",
         where=deployment.where,
     )
 
 
-def _target(url: str) -> Target | None:
-    try:
-        return Target.parse(url)
-    except ValueError:
-        return None
-
-
-def _resolve(target: Target, resolver: Resolver) -> tuple[str, ...]:
-    try:
-        return tuple(dict.fromkeys(resolver(target.host, target.port)))
-    except (OSError, UnicodeError):
-        return ()
-
-
-def _farthest(addresses: tuple[str, ...], settings: Settings) -> BoundaryName | None:
+def _by_networks(settings: Settings) -> Classify:
     networks = networks_of(settings.boundaries)
-    found: list[BoundaryName] = []
-    for text in addresses:
+
+    def classify(text: str) -> BoundaryName:
         try:
-            found.append(boundary_of(ipaddress.ip_address(text), networks))
+            return boundary_of(ipaddress.ip_address(text), networks)
         except ValueError:
-            found.append("external")
-    return max(found, key=lambda boundary: RANK[boundary], default=None)
+            return "external"
+
+    return classify

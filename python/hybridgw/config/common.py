@@ -7,9 +7,10 @@ his format (LiteLLM ignores the key).
 
 import re
 from collections.abc import Mapping as Environment
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from hybridgw.config.bind import Binder, Missing
 from hybridgw.config.errors import ConfigError
@@ -58,6 +59,10 @@ class Common(Section, frozen=True, kw_only=True):
     health: HealthSettings = HealthSettings()
     translation: TranslationSettings = TranslationSettings()
     responses: ResponseSettings = ResponseSettings()
+    accept_ignored: Annotated[
+        tuple[str, ...],
+        Meta(description="Keys of security functions of somebody else's file that may be ignored."),
+    ] = ()
 
 
 class Embedded(msgspec.Struct, frozen=True):

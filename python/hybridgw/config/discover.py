@@ -13,22 +13,35 @@ Keys found in the environment are reported; they are used only when the caller s
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from collections.abc import Mapping as Environment
 from typing import Any
 
 import msgspec
 
 from hybridgw.config.assemble import Assembler, Draft
+from hybridgw.config.engines import Learnt, ollama_models
 from hybridgw.config.load import load
 from hybridgw.config.models import generated
 from hybridgw.config.place import networks_of
 from hybridgw.config.probe import ask, connects
 from hybridgw.config.providers import CLOUD_KEYS
-from hybridgw.config.schema import BoundaryName, ModeName, Notice, Settings, Source
+from hybridgw.config.schema import (
+    BoundaryName,
+    DeploymentSettings,
+    EngineFacts,
+    ModelSettings,
+    ModeName,
+    Notice,
+    Settings,
+    Source,
+)
+from hybridgw.core import Target
 
 HOST = "127.0.0.1"
 MAX_MODELS = 256
+_PAGES = 0.15
+"""Seconds for the pages of an Ollama's models; those not read by then are read when it is asked again."""
 
 DEFAULT_CLOUD_MODELS = {
     "openai": ("gpt-4o-mini", "gpt-4o"),
@@ -55,6 +68,9 @@ class FoundModel(msgspec.Struct, frozen=True, kw_only=True):
     external: bool = False
     mode: ModeName = "chat"
     context_window: int | None = None
+    facts: EngineFacts | None = None
+    used: str = ""
+    """Grows with the time of its last use; empty when it is not resident."""
 
 
 class Engine(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +83,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[FoundModel, ...]
 
 
+Known = Mapping[str, EngineFacts | None]
+"""The models that were found behind a port before, in their order, with what was learnt of them."""
 Probe = Callable[[int], Coroutine[Any, Any, Engine | None]]
 
 
@@ -76,13 +94,20 @@ def discover(
     *,
     allow_cloud: bool = False,
     ports: Ports | None = None,
+    before: Settings | None = None,
+    keep_silent: bool = False,
 ) -> Settings:
     """Settings from what answers within `timeout` seconds. No deployments when nothing does; then
-    the caller decides what else to start. Raises ConfigError for a bad variable, nothing else."""
+    the caller decides what else to start. `before` are the settings found last: what they know of models
+    that are still there holds on, and with `keep_silent` an engine of theirs that does not answer counts as
+    found with the models that it had. Raises ConfigError for a bad variable, nothing else."""
     base = load(None, environ)
-    engines = find_engines(timeout, ports or Ports())
+    engines = find_engines(timeout, ports or _ports(environ), before)
+    if keep_silent and before is not None and before.source.kind == "discovery":
+        engines += _silent(before, {engine.port for engine in engines})
     assembler = Assembler(environ, networks_of(base.boundaries), base.tiers, strict=False)
     notices: list[Notice] = []
+    learnt: dict[str, EngineFacts] = {}
     for engine in engines:
         count = len(engine.models)
         said = (
@@ -94,24 +119,82 @@ def discover(
         # An engine lists its favourite first (Ollama: the one used last), so `auto` takes that one
         # and the same one every time; models that differ are no replicas to be shared among.
         for order, model in enumerate(engine.models):
-            assembler.add(_draft(engine, model, order, assembler))
+            index = assembler.add(_draft(engine, model, order, assembler))
+            if model.facts is not None:
+                learnt[assembler.deployments[index].identity] = model.facts
     _clouds(environ, allow_cloud, assembler, notices)
     return msgspec.structs.replace(
         base,
         source=Source(kind="discovery"),
         deployments=tuple(assembler.deployments),
-        models=tuple(generated((), assembler.deployments, base.tiers)),
+        engines=learnt,
+        models=_bare_names(generated((), assembler.deployments, base.tiers), assembler.deployments),
         notices=(*notices, *assembler.notices),
         problems=tuple(assembler.problems),
     )
 
 
-def find_engines(timeout: float, ports: Ports) -> list[Engine]:
+def _bare_names(
+    models: list[ModelSettings], deployments: list[DeploymentSettings]
+) -> tuple[ModelSettings, ...]:
+    """Each deployment also answers to the name that its engine has for the model, which is what people
+    type; where two engines have it, the first."""
+    taken = {model.name for model in models}
+    by_name = {entry.name: entry.model for entry in deployments}
+    told = []
+    for model in models:
+        bare = by_name.get(model.name)
+        if bare is not None and bare not in taken:
+            taken.add(bare)
+            model = msgspec.structs.replace(model, hidden_aliases=(bare,))
+        told.append(model)
+    return tuple(told)
+
+
+def _ports(environ: Environment[str, str]) -> Ports:
+    """The usual ports; for Ollama also the one in `OLLAMA_HOST`, the variable by which people move it. Only
+    its port counts: what is searched is this machine."""
+    port = environ.get("OLLAMA_HOST", "").rstrip("/").rpartition(":")[2]
+    usual = Ports()
+    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+        return usual
+    return msgspec.structs.replace(usual, ollama=tuple(dict.fromkeys((int(port[:6]), *usual.ollama))))
+
+
+def _silent(before: Settings, heard: set[int]) -> list[Engine]:
+    """The engines of `before` behind other ports than these, as they were."""
+    models: dict[tuple[int, str, str], list[FoundModel]] = {}
+    for entry in sorted(before.deployments, key=lambda it: it.order):
+        target = Target.parse(entry.base_url)
+        if target.host == HOST and target.port not in heard:
+            found = FoundModel(
+                name=entry.model,
+                external=entry.boundary == "external",
+                mode=entry.mode,
+                context_window=entry.context_window,
+                facts=before.engines.get(entry.identity),
+            )
+            models.setdefault((target.port, entry.description, entry.provider), []).append(found)
+    return [
+        Engine(kind=kind, provider=provider, port=port, models=tuple(found))
+        for (port, kind, provider), found in models.items()
+    ]
+
+
+def _known(before: Settings | None, port: int) -> Known:
+    if before is None:
+        return {}
+    url = f"http://{HOST}:{port}/v1"
+    entries = sorted((it for it in before.deployments if it.base_url == url), key=lambda it: it.order)
+    return {entry.model: before.engines.get(entry.identity) for entry in entries}
+
+
+def find_engines(timeout: float, ports: Ports, before: Settings | None = None) -> list[Engine]:
     """The engines that answered before the deadline, in a fixed order."""
     wanted: list[tuple[Probe, int]] = []
     # A port given for two engines is asked for both; the first that recognises itself counts.
     for probe, numbers in (
-        (_ollama, ports.ollama),
+        (lambda port: _ollama(port, _known(before, port)), ports.ollama),
         (_llama_server, ports.llama_server),
         (_vllm, ports.vllm),
         (_lm_studio, ports.lm_studio),
@@ -219,28 +302,44 @@ def _looks_like_embedding(name: str, *words: object) -> bool:
     return "embed" in name.lower() or any(isinstance(w, str) and "embed" in w.lower() for w in words)
 
 
-async def _ollama(port: int) -> Engine | None:
+async def _ollama(port: int, known: Known) -> Engine | None:
     version, tags = await asyncio.gather(ask(HOST, port, "/api/version"), ask(HOST, port, "/api/tags"))
-    known = version is not None and version.status == 200 and isinstance(version.body, dict)
-    if not known or version is None or not isinstance(version.body.get("version"), str):
+    answers = version is not None and version.status == 200 and isinstance(version.body, dict)
+    if not answers or version is None or not isinstance(version.body.get("version"), str):
         return None
     if tags is None or not isinstance(tags.body, dict) or not isinstance(tags.body.get("models"), list):
         return None
-    models = []
-    for item in _items(tags.body, "models"):
-        name = clean_name(item.get("name") or item.get("model"))
-        if name is None:
-            continue
-        capabilities = item.get("capabilities")
-        embeds = (
-            isinstance(capabilities, list)
-            and "embedding" in capabilities
-            and "completion" not in capabilities
-        )
-        cloud = bool(item.get("remote_host")) or name.lower().endswith((":cloud", "-cloud"))
-        mode: ModeName = "embedding" if embeds or _looks_like_embedding(name) else "chat"
-        models.append(FoundModel(name=name, external=cloud, mode=mode))
+    named = {
+        name: item
+        for item in _items(tags.body, "models")
+        if (name := clean_name(item.get("name") or item.get("model"))) is not None
+    }
+    told = await ollama_models(HOST, port, "", {name: known.get(name) for name in named}, _PAGES)
+    models = [_ollama_model(name, item, told.get(name), known.get(name)) for name, item in named.items()]
+    # The one used last first: `auto` takes it, and it need not be loaded. One that was first stays so when
+    # it has been let go: that it was used last is still true.
+    rank = {name: place for place, name in enumerate(known)}
+    models.sort(key=lambda model: rank.get(model.name, len(rank)))
+    models.sort(key=lambda model: model.used, reverse=True)
     return Engine(kind="Ollama", provider="ollama", port=port, models=tuple(models))
+
+
+def _ollama_model(
+    name: str, item: dict[str, Any], learnt: Learnt | None, known: EngineFacts | None
+) -> FoundModel:
+    cloud = bool(item.get("remote_host")) or name.lower().endswith((":cloud", "-cloud"))
+    facts = learnt.facts if learnt is not None else known
+    embeds = facts.embeds if facts is not None else None
+    if embeds is None:
+        # An Ollama from before it said so.
+        embeds = _looks_like_embedding(name)
+    return FoundModel(
+        name=name,
+        external=cloud,
+        mode="embedding" if embeds else "chat",
+        facts=facts,
+        used=learnt.used if learnt is not None else "",
+    )
 
 
 async def _listed(port: int) -> list[dict[str, Any]] | None:

@@ -17,8 +17,16 @@ import msgspec
 from hybridgw.config.assemble import Assembler
 from hybridgw.config.common import Embedded, auth_unavailable, embedded, missing_problems
 from hybridgw.config.errors import ConfigError
-from hybridgw.config.litellm_groups import Groups, read_groups
-from hybridgw.config.litellm_keys import GENERAL_SETTINGS, LITELLM_SETTINGS, ROUTER_SETTINGS, TOP_LEVEL
+from hybridgw.config.litellm_groups import Groups, read_groups, read_policy
+from hybridgw.config.litellm_keys import (
+    ALLOWED_FAILS,
+    GENERAL_SETTINGS,
+    GUARDS,
+    LITELLM_SETTINGS,
+    RETRIED,
+    ROUTER_SETTINGS,
+    TOP_LEVEL,
+)
 from hybridgw.config.litellm_models import Limits, read_entries
 from hybridgw.config.litellm_read import Reader, Values, with_includes
 from hybridgw.config.schema import (
@@ -31,6 +39,7 @@ from hybridgw.config.schema import (
     ServerSettings,
     Settings,
     Source,
+    TranslationSettings,
 )
 from hybridgw.config.tree import Mapping, Node, Sequence
 
@@ -46,13 +55,20 @@ class Sections(msgspec.Struct, frozen=True):
     general: Values
 
 
-def load_litellm(root: Node, file: str, environ: Environment[str, str]) -> Settings:
-    """Settings of a LiteLLM file; ConfigError if it is no such file after all."""
+def load_litellm(
+    root: Node, file: str, environ: Environment[str, str], repeated: list[ConfigError]
+) -> Settings:
+    """Settings of a LiteLLM file; ConfigError if it is no such file after all. `repeated` are keys that
+    it gives twice."""
     if not isinstance(root, Mapping):
         raise ConfigError(root.where, "", "expected keys and values", "write `model_list:` and its entries")
-    root, files = with_includes(root, file)
+    root, files = with_includes(root, file, repeated)
     own = embedded(root, file, environ)
     reader = Reader(environ, file)
+    for error in repeated:
+        if error.key.partition(".")[0] == "hybridgw":
+            raise error
+        reader.say(error.where, error.key, f"{error.message}; the last one counts, as in LiteLLM", True)
     for name in root.items:
         reader.fate(root, "", name, TOP_LEVEL)
     variables = reader.section(root.items.get("environment_variables"), "environment_variables")
@@ -62,6 +78,7 @@ def load_litellm(root: Node, file: str, environ: Environment[str, str]) -> Setti
         reader.section(root.items.get("router_settings"), "router_settings", ROUTER_SETTINGS),
         reader.section(root.items.get("general_settings"), "general_settings", GENERAL_SETTINGS),
     )
+    _note_guards(sections.litellm, reader)
     groups = read_groups(sections.litellm, sections.router, reader)
     limits = Limits(
         timeout=reader.seconds(sections.litellm, "request_timeout")
@@ -70,6 +87,7 @@ def load_litellm(root: Node, file: str, environ: Environment[str, str]) -> Setti
         by_group=groups.timeouts,
         max_parallel=reader.integer(sections.router, "default_max_parallel_requests") or 0,
         tls_verify=sections.litellm.get("ssl_verify") is not False,
+        drop_params=sections.litellm.get("drop_params") is True,
     )
     entries = read_entries(root.items.get("model_list"), reader, limits, _credentials(root, reader))
     tiers = Settings(source=Source(kind="litellm")).tiers
@@ -87,7 +105,10 @@ def load_litellm(root: Node, file: str, environ: Environment[str, str]) -> Setti
     derived: dict[str, Any] = {
         "server": own.over("server", _server(sections, reader)),
         "breaker": own.over("breaker", _breaker(sections, reader)),
-        "retry": own.over("retry", RetrySettings(max_attempts=_attempts(models, len(default_fallbacks)))),
+        "retry": own.over(
+            "retry", _retry(sections.router, reader, _attempts(models, len(default_fallbacks)))
+        ),
+        "translation": own.over("translation", _translation(sections.litellm)),
         "health": own.over("health", _health(sections.general, reader)),
         "auth": auth,
     }
@@ -106,6 +127,16 @@ def load_litellm(root: Node, file: str, environ: Environment[str, str]) -> Setti
         problems=tuple(problems),
         **derived,
     )
+
+
+def _note_guards(litellm: Values, reader: Reader) -> None:
+    """Callbacks that keep something back are more than observers."""
+    for name in ("callbacks", "success_callback", "failure_callback", "service_callback"):
+        value = litellm.get(name)
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, str) and item in GUARDS:
+                key = f"litellm_settings.{name}.{item}"
+                reader.say(litellm.where(name), key, "IGNORED, not acted on yet", True, "security")
 
 
 def _credentials(root: Mapping, reader: Reader) -> dict[str, Any]:
@@ -128,6 +159,9 @@ def _models(
     retries = reader.integer(sections.router, "num_retries", 0, 15)
     if retries is None:
         retries = reader.integer(sections.litellm, "num_retries", 0, 15)
+    policy = read_policy(sections.router, "retry_policy", RETRIED, reader)
+    if policy is not None:
+        retries = policy
     if retries is None:
         retries = _DEFAULT_RETRIES
     aliases = groups.aliases_of(members, reader)
@@ -183,11 +217,28 @@ def _server(sections: Sections, reader: Reader) -> ServerSettings:
     return server
 
 
+def _retry(router: Values, reader: Reader, attempts: int) -> RetrySettings:
+    retry = RetrySettings(max_attempts=attempts)
+    wait = reader.number(router, "retry_after", 0, 600)
+    if not wait:
+        return retry
+    return msgspec.structs.replace(
+        retry, backoff=max(wait, retry.backoff), backoff_max=max(wait, retry.backoff_max)
+    )
+
+
+def _translation(litellm: Values) -> TranslationSettings:
+    """`drop_params: false`, where somebody wrote it, wants a refusal instead of a dropped parameter."""
+    return TranslationSettings(unsupported="error" if litellm.get("drop_params") is False else "drop")
+
+
 def _breaker(sections: Sections, reader: Reader) -> BreakerSettings:
     router = sections.router
     fails = reader.integer(router, "allowed_fails", 0, 1000)
     if fails is None:
         fails = reader.integer(sections.litellm, "allowed_fails", 0, 1000)
+    policy = read_policy(router, "allowed_fails_policy", ALLOWED_FAILS, reader)
+    fails = fails if policy is None else policy
     cooldown = reader.number(router, "cooldown_time", 0, 86400)
     breaker = BreakerSettings(enabled=router.get("disable_cooldowns") is not True and cooldown != 0)
     if fails is not None:

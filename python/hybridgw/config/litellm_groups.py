@@ -107,6 +107,21 @@ def _strategy(router: Values, reader: Reader) -> StrategyName:
     return cast(StrategyName, strategy)
 
 
+def read_policy(router: Values, name: str, counted: tuple[str, ...], reader: Reader) -> int | None:
+    """The one count that stands for a policy by kind of failure: the largest of those that count here."""
+    value = router.get(name)
+    if not isinstance(value, Mapping):
+        return None
+    node = router.node.items[name] if isinstance(router.node, MappingNode) else None
+    policy = Values(node, f"router_settings.{name}", dict(value))
+    found = [n for kind in counted if (n := reader.integer(policy, kind, 0, 1000)) is not None]
+    if not found:
+        return None
+    count = max(found)
+    reader.say(router.where(name), f"router_settings.{name}", f"read as {count} for every kind of failure")
+    return min(count, 15) if name == "retry_policy" else count
+
+
 def _read_policy(router: Values, reader: Reader, groups: Groups) -> None:
     policies = router.get("model_group_retry_policy")
     if not isinstance(policies, Mapping):

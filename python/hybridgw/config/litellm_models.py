@@ -12,11 +12,23 @@ import msgspec
 from hybridgw.config.assemble import Draft
 from hybridgw.config.common import header_fault
 from hybridgw.config.errors import ConfigError
-from hybridgw.config.litellm_keys import ENTRY, MODEL_INFO, MODES, PARAM_PREFIXES, PARAMS, Fate
+from hybridgw.config.limits import Written
+from hybridgw.config.litellm_keys import (
+    ENTRY,
+    MODEL_INFO,
+    MODES,
+    PARAM_PREFIXES,
+    PARAMS,
+    THINKS,
+    UNTHINKING,
+    Fate,
+)
+from hybridgw.config.litellm_ollama import VENDORS as VENDORS_OF_OLLAMA
+from hybridgw.config.litellm_ollama import as_ollama
 from hybridgw.config.litellm_read import Reader, Values
 from hybridgw.config.providers import VENDORS, vendor_of_name
+from hybridgw.config.schema import ApiName
 from hybridgw.config.tree import Mapping, Node, Sequence
-from hybridgw.core import Timeouts
 
 UNORDERED = 1_000_000
 """Order of a member without one in a group that has ordered members: it serves last."""
@@ -30,6 +42,8 @@ class Limits(msgspec.Struct, frozen=True):
     by_group: dict[str, float]
     max_parallel: int
     tls_verify: bool
+    drop_params: bool
+    """What an entry that does not say it does with parameters that its model refuses."""
 
 
 class Entry(msgspec.Struct):
@@ -88,13 +102,16 @@ def _entry(item: Node, key: str, reader: Reader, limits: Limits, credentials: di
         )
     params = reader.section(params_node, f"{key}.litellm_params")
     for name in params_node.items:
+        if name.startswith("supports_"):
+            continue
         if name in PARAMS or name.startswith(PARAM_PREFIXES) or "cost_per" in name:
             table = PARAMS if name in PARAMS else {**PARAMS, name: Fate.LATER}
             reader.fate(params_node, "model_list[].litellm_params", name, table)
     info = reader.section(item.items.get("model_info"), f"{key}.model_info")
     if isinstance(info.node, Mapping):
+        # Whatever else stands there is shown to clients that ask, and means nothing here.
         for name in info.node.items:
-            if not name.startswith("supports_"):
+            if name in MODEL_INFO:
                 reader.fate(info.node, "model_list[].model_info", name, MODEL_INFO)
     lost = reader.take_missing(f"{key}.")
     model_name = reader.text(top, "model_name") or ""
@@ -132,13 +149,20 @@ def _build(
         unusable = f"the variable {lost[0].variable} is not set (needed by {lost[0].key})"
     if info.get("blocked") is True:
         unusable = unusable or "it is paused by model_info.blocked"
-    mode = reader.text(info, "mode") or "chat"
-    if mode not in MODES:
+    mode = reader.text(info, "mode")
+    if mode and mode not in MODES:
         unusable = unusable or f"mode {mode[:40]!r} is not supported yet"
     credential = _credential(params, reader, credentials)
     url = reader.text(params, "api_base") or reader.text(params, "base_url") or credential.get("api_base")
     vendor, model, fault = _vendor(params, reader, url)
+    api, model = _api(params, vendor, model)
     where = item.where
+    mock = params.get("mock_response")
+    if mock is not None:
+        # Nothing is sent anywhere, so neither key nor address nor provider is needed.
+        vendor, url, credential, fault = "openai_compatible", "http://127.0.0.1:9/v1", {}, None
+        unusable = None if isinstance(mock, str) else "mock_response is no text"
+        params.data.pop("api_key", None)
     draft = Draft(
         where=where,
         key=key,
@@ -149,11 +173,19 @@ def _build(
         api_key=reader.text(params, "api_key") or credential.get("api_key"),
         tier=reader.text(info, "tier"),
         unusable=unusable or fault,
+        limits=_limits(params, model_name, reader, limits),
         rest={
-            **_rest(params, info, model_name, MODES.get(mode, "chat"), reader, limits),
+            **_rest(params, info, model_name, MODES.get(mode or "", "any"), reader, limits),
+            **({"mock": mock, "mode": "chat"} if isinstance(mock, str) else {}),
+            "vision": _flag("supports_vision", info, params),
+            "thinking": _flag("supports_reasoning", info, params),
+            **({"lacking": True} if mode and mode not in MODES else {}),
+            "api": api,
             "api_version": reader.text(params, "api_version") or credential.get("api_version"),
         },
     )
+    if vendor in VENDORS_OF_OLLAMA:
+        as_ollama(draft.rest, params, reader)
     order = reader.integer(params, "order", -1000, 999_999)
     if order is None:
         order = reader.integer(info, "order", -1000, 999_999)
@@ -205,11 +237,40 @@ def _vendor(params: Values, reader: Reader, url: str | None) -> tuple[str, str, 
     return "unknown", text, f"the provider of {text[:60]!r} cannot be told from its name; write provider/name"
 
 
+def _api(params: Values, vendor: str, model: str) -> tuple[ApiName, str]:
+    """By which of OpenAI's protocols the model is asked, and its name without the words that say so
+    (`openai/responses/NAME`, `openai/chat_completions/NAME`)."""
+    word, _, name = model.partition("/")
+    api = _APIS.get(word) if name and vendor == "openai" else None
+    if api is not None:
+        model = name
+    if params.get("use_chat_completions_api") is True:
+        api = "chat"
+    return api or "auto", model
+
+
+_APIS: dict[str, ApiName] = {"responses": "responses", "chat_completions": "chat"}
+
+
+def _limits(params: Values, model_name: str, reader: Reader, limits: Limits) -> Written:
+    """A timeout of LiteLLM is how long nothing may arrive, and so a first token and a silence."""
+    timeout = reader.seconds(params, "timeout") or limits.by_group.get(model_name) or limits.timeout
+    stream = reader.seconds(params, "stream_timeout") or limits.stream_timeout
+    key = "stream_timeout" if stream else "timeout"
+    stream = stream or timeout
+    return Written(
+        connect=min(3.0, stream) if stream else None,
+        first_token=stream,
+        idle=stream,
+        answer=timeout,
+        stream_keys=(key, key, key),
+        answer_key="timeout",
+    )
+
+
 def _rest(
     params: Values, info: Values, model_name: str, mode: str, reader: Reader, limits: Limits
 ) -> dict[str, Any]:
-    timeout = reader.seconds(params, "timeout") or limits.by_group.get(model_name) or limits.timeout or 600.0
-    stream = reader.seconds(params, "stream_timeout") or limits.stream_timeout or timeout
     retries = reader.integer(params, "num_retries", 0, 15)
     if retries is None:
         retries = reader.integer(params, "max_retries", 0, 15)
@@ -218,7 +279,6 @@ def _rest(
         window = reader.integer(info, "max_tokens", 1)
     budget = reader.number(params, "max_budget")
     parallel = reader.integer(params, "max_parallel_requests", 0)
-    drop = params.get("additional_drop_params")
     return {
         "id": reader.text(info, "id"),
         "mode": mode,
@@ -226,11 +286,7 @@ def _rest(
         "defaults": _defaults(params),
         "extra_headers": _headers(params, reader),
         "extra_body": params.get("extra_body") if isinstance(params.get("extra_body"), dict) else {},
-        "drop_params": tuple(d for d in drop if isinstance(d, str)) if isinstance(drop, list) else (),
-        "timeouts": Timeouts(
-            connect=min(3.0, stream), first_token=stream, idle=stream, total=max(600.0, stream, timeout)
-        ),
-        "answer_timeout": timeout,
+        "drop_params": _drops(params, limits),
         "retries": retries,
         "max_parallel": limits.max_parallel if parallel is None else parallel,
         "tls_verify": limits.tls_verify and params.get("ssl_verify") is not False,
@@ -245,6 +301,23 @@ def _rest(
     }
 
 
+def _drops(params: Values, limits: Limits) -> tuple[str, ...]:
+    """Members that are not sent: those that the entry names, and with `drop_params` those that the
+    model is known to refuse. What a translation cannot carry is dropped without being asked for."""
+    named = params.get("additional_drop_params")
+    names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    said = params.get("drop_params")
+    drop = limits.drop_params if said is None else said is True
+    model = str(params.get("model") or "").rpartition("/")[2]
+    if drop and THINKS.match(model):
+        names += UNTHINKING
+    return tuple(dict.fromkeys(names))
+
+
+def _flag(name: str, *sections: Values) -> bool | None:
+    return next((value for s in sections if isinstance(value := s.get(name), bool)), None)
+
+
 def _first(reader: Reader, name: str, *sections: Values) -> float | None:
     found = [n for s in sections if (n := reader.number(s, name)) is not None]
     return found[0] if found else None
@@ -255,7 +328,7 @@ def _defaults(params: Values) -> dict[str, Any]:
         name: value
         for name, value in params.data.items()
         if name not in PARAMS
-        and not name.startswith(PARAM_PREFIXES)
+        and not name.startswith((*PARAM_PREFIXES, "supports_"))
         and "cost_per" not in name
         and value is not None
     }

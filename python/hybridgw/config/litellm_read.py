@@ -7,23 +7,31 @@ notice. What still ends in an error is a file that cannot be understood at all.
 
 import math
 import os
+import re
 from collections.abc import Mapping as Environment
 from typing import Any
 
 from hybridgw.config import units
 from hybridgw.config.bind import Missing, nearest
 from hybridgw.config.errors import ConfigError
-from hybridgw.config.litellm_keys import REMARKS, Fate, Table
+from hybridgw.config.litellm_keys import REMARKS, TOPICS, Fate, Table, Topic
 from hybridgw.config.schema import Notice
 from hybridgw.config.tree import Mapping, Node, Scalar, Sequence, parse, read_file
 
 _MAX_INCLUDES = 32
 _PREFIX = "os.environ/"
+_GRAVE = {
+    Fate.LATER: "IGNORED, not acted on yet",
+    Fate.SKIPPED: "IGNORED, not supported",
+    Fate.NEEDLESS: "IGNORED, not needed",
+}
+_FOREIGN = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(:[-?][^{}]*)?\}")
+"""How other formats write a variable."""
 
 
-def with_includes(root: Mapping, file: str) -> tuple[Mapping, tuple[str, ...]]:
+def with_includes(root: Mapping, file: str, repeated: list[ConfigError]) -> tuple[Mapping, tuple[str, ...]]:
     """The file with what it includes: lists are appended, mappings joined, the including file wins.
-    Also the names of all files read."""
+    Also the names of all files read. Keys that an included file gives twice are added to `repeated`."""
     files = [file]
     merged = Mapping(root.file, root.line, dict(root.items), dict(root.key_lines))
     pending = [(root, file)]
@@ -44,7 +52,7 @@ def with_includes(root: Mapping, file: str) -> tuple[Mapping, tuple[str, ...]]:
                     item.where, "include", f"names over {_MAX_INCLUDES} files", "join some of them"
                 )
             try:
-                tree = parse(read_file(path), path)
+                tree = parse(read_file(path), path, repeated)
             except ConfigError as error:
                 if error.where == path:
                     raise ConfigError(item.where, "include", f"{path} {error.message}", error.fix) from None
@@ -76,6 +84,13 @@ def _join(target: Mapping, source: Mapping) -> None:
             target.key_lines[key] = source.key_lines.get(key, source.line)
 
 
+def _says_nothing(node: Node) -> bool:
+    """A key that is off, empty or null asks for nothing, so nothing is ignored."""
+    if isinstance(node, Scalar):
+        return node.value is None or node.value is False or node.value == ""
+    return isinstance(node, Mapping | Sequence) and not node.items
+
+
 class Values:
     """One mapping of the file: its values with variables resolved, and where each stands."""
 
@@ -102,9 +117,11 @@ class Reader:
         self.missing: list[Missing] = []
         self._said: dict[tuple[str, str], list[Any]] = {}
 
-    def say(self, where: str, key: str, message: str, warning: bool = False) -> None:
+    def say(
+        self, where: str, key: str, message: str, warning: bool = False, about: Topic | None = None
+    ) -> None:
         """A notice; the same words about the same key are said once, with a count."""
-        entry = self._said.setdefault((key, message), [where or self.file, warning, 0])
+        entry = self._said.setdefault((key, message), [where or self.file, warning, 0, about])
         entry[2] += 1
 
     @property
@@ -115,8 +132,9 @@ class Reader:
                 where=where,
                 key=key,
                 message=f"{message} ({count} times)" if count > 1 else message,
+                about=about,
             )
-            for (key, message), (where, warning, count) in self._said.items()
+            for (key, message), (where, warning, count, about) in self._said.items()
         ]
 
     def section(self, node: Node | None, key: str, table: Table | None = None, shown: str = "") -> Values:
@@ -134,12 +152,18 @@ class Reader:
         """Says what becomes of a key, unless it has its effect."""
         fate = table.get(name)
         path = f"{key}.{name}" if key else name
+        child = node.items[name]
         if fate is None:
             hint = nearest(name, table)
-            message = "unknown key, ignored" + (f"; {hint}" if hint.startswith("did") else "")
-            self.say(node.key_where(name), path, message, warning=True)
-        elif fate is not Fate.ACTED_ON:
-            self.say(node.key_where(name), path, REMARKS.get(name, fate.value))
+            misspelt = hint.startswith("did")
+            self.say(
+                node.key_where(name), path, f"unknown key, ignored{'; ' + hint if misspelt else ''}", misspelt
+            )
+        elif fate is not Fate.ACTED_ON and not _says_nothing(child):
+            about = TOPICS.get(name)
+            message = REMARKS.get(name) or (_GRAVE[fate] if about else fate.value)
+            warning = fate in (Fate.LATER, Fate.SKIPPED) and name not in REMARKS
+            self.say(node.key_where(name), path, message, warning, about)
 
     def plain(self, node: Node, key: str, in_list: bool = False) -> Any:
         """Plain data, `os.environ/NAME` resolved. A bare text in a list stays as it is."""
@@ -148,6 +172,13 @@ class Reader:
         if isinstance(node, Sequence):
             return [self.plain(child, f"{key}[{i}]", True) for i, child in enumerate(node.items)]
         assert isinstance(node, Scalar)
+        if _FOREIGN.search(node.text):
+            self.say(
+                node.where,
+                key,
+                "holds ${…}, which is sent as it stands; write os.environ/NAME as the whole value",
+                True,
+            )
         if in_list or not node.text.startswith(_PREFIX):
             return node.value
         name = node.text.removeprefix(_PREFIX).strip()
@@ -186,7 +217,12 @@ class Reader:
             number = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError, OverflowError):
             number = math.nan
-        if not low <= number <= high:
+        if number > high:
+            self.say(
+                values.where(name), f"{values.key}.{name}", f"is more than {high:g}, which is used", True
+            )
+            return high
+        if not low <= number:
             self.say(values.where(name), f"{values.key}.{name}", f"is no number from {low:g}, ignored", True)
             return None
         return number

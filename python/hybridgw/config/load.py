@@ -57,12 +57,15 @@ def load(path: str | os.PathLike[str] | None, environ: Environment[str, str]) ->
         boundaries, _ = resolve_boundaries(settings.boundaries, None, "", environ)
         return _from_environment(msgspec.structs.replace(settings, boundaries=boundaries), environ)
     file = os.fspath(path)
-    root = parse(read_file(file), file)
+    repeated: list[ConfigError] = []
+    root = parse(read_file(file), file, repeated)
     if root is None:
         raise ConfigError(file, "", "is empty", "add deployments, or start without --config")
     kind = kind_of(root)
+    if repeated and kind != "litellm":
+        raise repeated[0]
     if kind == "litellm":
-        settings = load_litellm(root, file, environ)
+        settings = load_litellm(root, file, environ, repeated)
     elif kind == "agent":
         settings = load_agent(root, file, environ)
     else:

@@ -7,6 +7,8 @@ defines itself.
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from hybridgw.config.schema import DeploymentSettings, ModelSettings, StrategyName, TierSettings
 
 
@@ -20,6 +22,34 @@ def grouped(
         deployment = deployments[index]
         groups.setdefault((rank.get(deployment.tier, len(rank)), deployment.order), []).append(index)
     return tuple(tuple(groups[key]) for key in sorted(groups))
+
+
+_LATEST = ":latest"
+
+
+def tagged(
+    models: Sequence[ModelSettings], deployments: Sequence[DeploymentSettings]
+) -> tuple[ModelSettings, ...]:
+    """Models of Ollamas answer with and without `:latest`, as they do there, unless the name is taken."""
+    taken = {name for it in models for name in (it.name, *it.aliases, *it.hidden_aliases)}
+    told = []
+    for model in models:
+        members = [deployments[index] for group in model.groups for index in group]
+        if "*" not in model.name and members and all(it.provider == "ollama" for it in members):
+            names = [_other_tag(name) for name in (model.name, *model.aliases, *model.hidden_aliases)]
+            more = tuple(dict.fromkeys(name for name in names if name and name not in taken))
+            taken.update(more)
+            if more:
+                model = msgspec.structs.replace(model, hidden_aliases=(*model.hidden_aliases, *more))
+        told.append(model)
+    return tuple(told)
+
+
+def _other_tag(name: str) -> str | None:
+    """The name without the tag that goes without saying, or with it; None where another tag is said."""
+    if name.endswith(_LATEST):
+        return name.removesuffix(_LATEST)
+    return None if ":" in name.rpartition("/")[2] else name + _LATEST
 
 
 def generated(
@@ -43,7 +73,7 @@ def generated(
                 )
             )
 
-    chat = [i for i, d in enumerate(deployments) if d.mode == "chat"]
+    chat = [i for i, d in enumerate(deployments) if d.mode in ("chat", "any")]
     add("auto", chat, "the nearest tier that can answer")
     for tier in tiers:
         add(tier.name, [i for i in chat if deployments[i].tier == tier.name], f"tier {tier.name}")

@@ -30,8 +30,10 @@ from hybridgw.config.common import (
     resolve_boundaries,
 )
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.limits import Written
 from hybridgw.config.models import generated, grouped
 from hybridgw.config.schema import (
+    ApiName,
     BoundaryName,
     DeploymentSettings,
     ModelSettings,
@@ -41,12 +43,12 @@ from hybridgw.config.schema import (
     Settings,
     Source,
     StrategyName,
+    ThoughtsName,
     TierSettings,
     TimeoutSettings,
 )
 from hybridgw.config.tree import Mapping, Node
 from hybridgw.config.units import Count, Interval
-from hybridgw.core import Timeouts
 
 Tokens = Annotated[int, Meta(ge=1)]
 Price = Annotated[float | None, Meta(description="USD per million tokens.")]
@@ -66,6 +68,7 @@ class NativeTimeouts(Section, frozen=True, kw_only=True):
     first_token: Interval | None = None
     idle: Interval | None = None
     total: Interval | None = None
+    load: Interval | None = None
 
 
 class NativePrice(Section, frozen=True, kw_only=True):
@@ -100,6 +103,10 @@ class NativeDeployment(Section, frozen=True, kw_only=True):
         msgspec.field(default_factory=dict)
     )
     drop_params: Annotated[tuple[str, ...], Meta(description="Parameters that are removed.")] = ()
+    drop_refused: Annotated[
+        bool | None, Meta(description="Whether a refused parameter is left out; as translation.drop_refused.")
+    ] = None
+    max_inputs: Annotated[Count, Meta(description="Inputs of one embeddings call; 0 = as known.")] = 0
     timeouts: NativeTimeouts = NativeTimeouts()
     proxy: Annotated[str | None, Meta(description="HTTP proxy; only for boundary external.")] = None
     tls_verify: Annotated[bool, Meta(description="Whether the server's certificate is checked.")] = True
@@ -108,9 +115,13 @@ class NativeDeployment(Section, frozen=True, kw_only=True):
     max_output_tokens: Annotated[Tokens | None, Meta(description="Limit sent where one is demanded.")] = None
     num_ctx: Annotated[Tokens | None, Meta(description="Ollama: the window the model runs with.")] = None
     api_version: Annotated[str | None, Meta(description="Azure: the version of its API.")] = None
+    api: Annotated[ApiName, Meta(description="OpenAI: the protocol that its server is asked by.")] = "auto"
     sampling: Annotated[bool, Meta(description="Anthropic: it still takes temperature and top_p.")] = False
     thinking: Annotated[bool | None, Meta(description="Whether the model thinks, if known.")] = None
     vision: Annotated[bool | None, Meta(description="Whether the model sees images, if known.")] = None
+    thoughts: Annotated[
+        ThoughtsName | None, Meta(description="Member in which it wants thoughts of earlier turns back.")
+    ] = None
     mode: Annotated[ModeName, Meta(description="What it serves.")] = "chat"
     tags: Annotated[tuple[str, ...], Meta(description="Labels for routing.")] = ()
     description: Annotated[str, Meta(description="Shown to people.")] = ""
@@ -201,11 +212,12 @@ def _draft(
     entry: NativeDeployment, key: str, where: str, lost: list[Missing], timeouts: TimeoutSettings
 ) -> Draft:
     own = entry.timeouts
-    limits = Timeouts(
+    limits = Written(
         connect=_first(own.connect, timeouts.connect),
         first_token=_first(own.first_token, timeouts.first_token),
         idle=_first(own.idle, timeouts.idle),
         total=_first(own.total, timeouts.total),
+        load=_first(own.load, timeouts.load),
     )
     _check_headers(entry.headers, where, f"{key}.headers")
     if entry.proxy and not entry.proxy.startswith(("http://", "https://")):
@@ -224,6 +236,7 @@ def _draft(
         tier=entry.tier,
         boundary=entry.boundary,
         unusable=f"the variable {lost[0].variable} is not set (needed by {lost[0].key})" if lost else None,
+        limits=limits,
         rest={
             "weight": entry.weight,
             "order": entry.order,
@@ -232,8 +245,8 @@ def _draft(
             "extra_headers": entry.headers,
             "extra_body": entry.extra_body,
             "drop_params": entry.drop_params,
-            "timeouts": limits,
-            "answer_timeout": limits.total,
+            "drop_refused": entry.drop_refused,
+            "max_inputs": entry.max_inputs,
             "proxy": entry.proxy,
             "tls_verify": entry.tls_verify,
             "input_price": None if entry.price.input is None else entry.price.input / 1e6,
@@ -242,9 +255,11 @@ def _draft(
             "max_output_tokens": entry.max_output_tokens,
             "num_ctx": entry.num_ctx,
             "api_version": entry.api_version,
+            "api": entry.api,
             "sampling": entry.sampling,
             "thinking": entry.thinking,
             "vision": entry.vision,
+            "thoughts": entry.thoughts,
             "mode": entry.mode,
             "tags": entry.tags,
             "description": entry.description,
@@ -252,8 +267,8 @@ def _draft(
     )
 
 
-def _first(own: float | None, general: float) -> float:
-    return general if own is None else own
+def _first(own: float | None, common: float | None) -> float | None:
+    return common if own is None else own
 
 
 def _check_headers(headers: dict[str, str], where: str, key: str) -> None:
@@ -328,15 +343,16 @@ def _members(
     where: str,
     key: str,
 ) -> list[int]:
+    talking = [i for i, d in enumerate(deployments) if d.mode in ("chat", "any")]
     if not entry.deployments:
-        return [i for i, d in enumerate(deployments) if d.mode == "chat"]
+        return talking
     chosen: dict[int, None] = {}
     tier_names = {t.name for t in tiers}
     for name in entry.deployments:
         if name in by_name:
             chosen[by_name[name]] = None
         elif name in tier_names:
-            chosen.update((i, None) for i, d in enumerate(deployments) if d.tier == name and d.mode == "chat")
+            chosen.update((i, None) for i in talking if deployments[i].tier == name)
         else:
             raise ConfigError(
                 where,

@@ -94,6 +94,9 @@ def place_of(host: str, networks: Networks, own: Callable[[Address], bool] = is_
         if name == "localhost" or name.endswith(".localhost"):
             return Place("local", "device", True)
         if "." not in name or name.endswith(_INSIDE):
+            if networks.device and not networks.organization:
+                # Of the two only this device's networks are known: the name is meant to be there.
+                return Place("local", "device", False)
             return Place("private", "organization", False, unlisted=not networks.organization)
         return Place("cloud", "external", False)
     boundary = boundary_of(address, networks, own)

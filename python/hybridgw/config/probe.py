@@ -3,7 +3,8 @@
 Whatever listens there may be a database, a half-dead server or somebody who wants to be mistaken
 for an engine. So: HTTP/1.0 without keep-alive (no engine then chunks its answer), no redirects, no
 cookies, few bytes kept, and no time limit of its own: the caller cancels all probes at one
-deadline, which a peer cannot stretch by sending slowly. Only GET, only fixed paths, no content.
+deadline, which a peer cannot stretch by sending slowly. Only fixed paths, and no content but the name of
+a model.
 """
 
 import asyncio
@@ -34,17 +35,22 @@ async def connects(host: str, port: int) -> bool:
     return True
 
 
-async def ask(host: str, port: int, path: str, most: int = MAX_BYTES) -> Answer | None:
-    """GET a fixed path; None for anything that is no complete HTTP answer of at most that many bytes."""
+async def ask(
+    host: str, port: int, path: str, most: int = MAX_BYTES, *, body: bytes | None = None
+) -> Answer | None:
+    """GET a fixed path, or POST `body` (JSON) to it; None for anything that is no complete HTTP answer of at
+    most that many bytes."""
     try:
         reader, writer = await asyncio.open_connection(host, port, limit=_READ)
     except OSError:
         return None
     try:
         # The backend's own name: Ollama refuses others when it listens on loopback.
-        writer.write(
-            f"GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\nAccept: application/json\r\n\r\n".encode("ascii")
-        )
+        head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.0\r\nHost: {host}:{port}\r\n"
+        head += "Accept: application/json\r\n"
+        if body is not None:
+            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        writer.write(f"{head}\r\n".encode("ascii") + (body or b""))
         data = await _read(reader, most)
     except OSError:
         return None

@@ -8,6 +8,8 @@ deployments are listed as out of use with the reason.
 
 import msgspec
 
+from hybridgw.config.schema import ThoughtsName
+
 
 class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """One word of a file."""
@@ -22,17 +24,26 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     needs_key: bool = False
     azure: bool = False
     """Its addresses are Azure's."""
+    thoughts: ThoughtsName | None = None
+    """Where its models want their thoughts of earlier turns back, if elsewhere than `provider`'s do."""
     version: str = "/v1"
     """Path of an address that is given without any."""
 
 
-def _cloud(provider: str | None, base_url: str | None, *key_env: str, base_env: str = "") -> Vendor:
+def _cloud(
+    provider: str | None,
+    base_url: str | None,
+    *key_env: str,
+    base_env: str = "",
+    thoughts: ThoughtsName | None = None,
+) -> Vendor:
     return Vendor(
         provider=provider,
         base_url=base_url,
         key_env=key_env,
         base_env=(base_env,) if base_env else (),
         needs_key=bool(key_env),
+        thoughts=thoughts,
     )
 
 
@@ -101,7 +112,9 @@ VENDORS: dict[str, Vendor] = {
     "groq": _cloud(_COMPATIBLE, "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
     "mistral": _cloud(_COMPATIBLE, "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
     "codestral": _cloud(_COMPATIBLE, "https://codestral.mistral.ai/v1", "CODESTRAL_API_KEY"),
-    "deepseek": _cloud(_COMPATIBLE, "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
+    "deepseek": _cloud(
+        _COMPATIBLE, "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", thoughts="reasoning_content"
+    ),
     "together_ai": _cloud(
         _COMPATIBLE, "https://api.together.xyz/v1", "TOGETHERAI_API_KEY", "TOGETHER_API_KEY"
     ),
@@ -114,9 +127,14 @@ VENDORS: dict[str, Vendor] = {
     "cerebras": _cloud(_COMPATIBLE, "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
     "nvidia_nim": _cloud(_COMPATIBLE, "https://integrate.api.nvidia.com/v1", "NVIDIA_NIM_API_KEY"),
     "sambanova": _cloud(_COMPATIBLE, "https://api.sambanova.ai/v1", "SAMBANOVA_API_KEY"),
-    "moonshot": _cloud(_COMPATIBLE, "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY"),
+    "moonshot": _cloud(
+        _COMPATIBLE, "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", thoughts="reasoning_content"
+    ),
     "dashscope": _cloud(
-        _COMPATIBLE, "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY"
+        _COMPATIBLE,
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        "DASHSCOPE_API_KEY",
+        thoughts="reasoning_content",
     ),
     "hyperbolic": _cloud(_COMPATIBLE, "https://api.hyperbolic.xyz/v1", "HYPERBOLIC_API_KEY"),
     "novita": _cloud(_COMPATIBLE, "https://api.novita.ai/v3/openai", "NOVITA_API_KEY"),

@@ -24,7 +24,9 @@ from hybridgw.core import Timeouts
 BoundaryName = Literal["device", "organization", "external"]
 LevelName = Literal["public", "internal", "regulated"]
 StrategyName = Literal["weighted", "priority", "least_busy", "latency", "usage", "cost"]
-ModeName = Literal["chat", "completion", "embedding"]
+ModeName = Literal["chat", "completion", "embedding", "any"]
+ThoughtsName = Literal["reasoning_content", "reasoning"]
+ApiName = Literal["auto", "chat", "responses"]
 SourceKind = Literal["native", "litellm", "agent", "discovery", "demo"]
 
 
@@ -42,6 +44,10 @@ class ServerSettings(Section, frozen=True, kw_only=True):
         Literal["fork", "spawn"], Meta(description="How worker processes are started.")
     ] = "fork"
     max_body: Annotated[Size, Meta(description="Largest request body.")] = 20 * 1024 * 1024
+    max_bodies: Annotated[
+        Size,
+        Meta(description="Bytes of request bodies per worker; 0 = an eighth of the memory over all workers."),
+    ] = 0
     drain: Annotated[Seconds, Meta(description="Time for running requests after SIGTERM.")] = 30.0
     header_timeout: Annotated[Interval, Meta(description="Time for a client to send its headers.")] = 30.0
     body_timeout: Annotated[Interval, Meta(description="Time for a client to send its whole body.")] = 60.0
@@ -86,7 +92,7 @@ class StateSettings(Section, frozen=True, kw_only=True):
     journal_max: Annotated[Size, Meta(description="Journal bytes kept per instance.")] = 1024 * 1024 * 1024
     journal_sync: Annotated[Interval, Meta(description="Interval at which the journal is fsynced.")] = 0.05
     deployment_slots: Annotated[
-        int, Meta(ge=1, le=65536, description="Deployments that the state file has room for.")
+        int, Meta(ge=1, le=4096, description="Deployments that the state file has room for, at least.")
     ] = 256
 
 
@@ -185,20 +191,30 @@ class BreakerSettings(Section, frozen=True, kw_only=True):
 
 
 class TimeoutSettings(Section, frozen=True, kw_only=True):
-    """Time limits of an upstream request by phase."""
+    """Time limits of an upstream request by phase. Without a value: by boundary (docs/timeouts.md)."""
 
-    connect: Annotated[Interval, Meta(description="DNS, TCP and TLS.")] = 3.0
-    first_token: Annotated[Interval, Meta(description="Request sent until a stream's first content.")] = 60.0
-    idle: Annotated[Interval, Meta(description="Longest silence inside a stream.")] = 60.0
-    total: Annotated[Interval, Meta(description="Whole exchange, stream or not.")] = 600.0
+    connect: Annotated[Interval | None, Meta(description="DNS, TCP and TLS.")] = None
+    first_token: Annotated[
+        Interval | None, Meta(description="Request sent until a stream's first content.")
+    ] = None
+    idle: Annotated[Interval | None, Meta(description="Longest silence inside a stream.")] = None
+    total: Annotated[Interval | None, Meta(description="Whole exchange, stream or not.")] = None
+    load: Annotated[
+        Interval | None,
+        Meta(description="Request sent until the first content, while nobody else could answer."),
+    ] = None
 
 
 class TransportSettings(Section, frozen=True, kw_only=True):
     """Connections to upstreams."""
 
     max_connections: Annotated[
-        int, Meta(ge=1, le=65536, description="Open connections per deployment and worker.")
-    ] = 512
+        int,
+        Meta(ge=0, le=65536, description="Connections per upstream host and worker; 0 = no own limit."),
+    ] = 0
+    connection_wait: Annotated[
+        Seconds, Meta(description="How long a request waits for one of them when all are in use.")
+    ] = 1.0
     idle_expiry: Annotated[Seconds, Meta(description="An idle connection is closed after this.")] = 30.0
     dns_ttl: Annotated[Seconds, Meta(description="How long a resolved address is used.")] = 10.0
 
@@ -210,6 +226,10 @@ class TranslationSettings(Section, frozen=True, kw_only=True):
         Literal["drop", "error"],
         Meta(description="What becomes of a parameter that a backend does not know."),
     ] = "drop"
+    drop_refused: Annotated[
+        bool,
+        Meta(description="Whether a request is sent once more without a parameter that its backend refused."),
+    ] = False
     fetch_images: Annotated[
         bool, Meta(description="Whether remote images are fetched for backends that cannot.")
     ] = True
@@ -278,10 +298,15 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Request parameters that replace the client's."""
     drop_params: tuple[str, ...] = ()
     """Top-level request members that are removed."""
+    drop_refused: bool | None = None
+    """Whether a request is sent once more without a parameter of the client's that the backend refused by
+    name; None: as `translation.drop_refused` says."""
     timeouts: Timeouts = Timeouts()
     """Limits of a stream, already merged."""
-    answer_timeout: float = 600.0
-    """Seconds for a whole answer that is not a stream; it has no first token to wait for."""
+    answer_timeouts: Timeouts = Timeouts(first_token=600.0, idle=600.0, total=600.0)
+    """The same of a whole answer that is not a stream."""
+    max_inputs: int = 0
+    """Inputs of one request for embeddings that it takes; more are asked in several. 0: what is known."""
     retries: int | None = None
     proxy: str | None = None
     tls_verify: bool = True
@@ -295,12 +320,21 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Ollama: the one window that the model is run with. Another one would reload it."""
     api_version: str | None = None
     """Azure: asked for behind every path."""
+    api: ApiName = "auto"
+    """OpenAI: by which of its two protocols the model is asked. `auto`: in the client's own; clients of
+    other dialects by Responses where OpenAI itself serves a model that thinks, else by Chat."""
     sampling: bool = False
     """Anthropic: the model still takes temperature and top_p."""
     thinking: bool | None = None
     """Whether the model thinks; None when nobody said."""
+    thinking_words: bool = False
+    """Ollama: whether it is told in words how much to think; learnt from the engine."""
     vision: bool | None = None
     """Whether the model sees images; None when nobody said."""
+    thoughts: ThoughtsName | None = None
+    """The member in which it wants thoughts of earlier turns back; None: what its kind takes."""
+    mock: str | None = None
+    """An answer given instead of asking the upstream: nothing is ever sent there."""
     relayed: tuple[str, ...] = ()
     """Ollama, where clients choose the model: the names that it would pass on to a cloud."""
     mode: ModeName = "chat"
@@ -314,12 +348,32 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     unusable: str | None = None
     """Why no request may be sent there: it is listed and never tried. None when it is usable."""
+    lacking: bool = False
+    """Unusable because this gateway does not know its provider or mode, whatever is set outside."""
     where: str = ""
     """file:line of its entry."""
 
     def __repr__(self) -> str:
         state = f", unusable: {self.unusable}" if self.unusable else ""
         return f"DeploymentSettings({self.name}, {self.provider}, {self.base_url}{state})"
+
+
+class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine says of the model of one deployment. None: it did not say."""
+
+    window: int | None = None
+    """Tokens of the window that it runs with now."""
+    trained: int | None = None
+    """Tokens of the largest window that the model can be run with."""
+    chosen: int | None = None
+    """Ollama: the window that the model's own file sets."""
+    thinking: bool | None = None
+    thinking_words: bool = False
+    vision: bool | None = None
+    embeds: bool | None = None
+    """Whether it makes embeddings and nothing else."""
+    digest: str = ""
+    """Ollama: of the model's file. While it stays, the rest of its page does."""
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -352,6 +406,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     where: str
     key: str
     message: str
+    about: Literal["security", "money"] | None = None
+    """A function of this kind is asked for and not there: to be said where nobody overlooks it."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -401,8 +457,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         TierSettings(name="cloud", boundary="external", order=2),
     )
     deployments: tuple[DeploymentSettings, ...] = ()
+    engines: dict[str, EngineFacts] = {}
+    """What was learnt from engines, by identity of the deployment. What the file says counts more."""
     models: tuple[ModelSettings, ...] = ()
     default_fallbacks: tuple[str, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    accept_ignored: tuple[str, ...] = ()
+    """Security functions of the file that are known to be ignored, by their keys."""
     notices: tuple[Notice, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -132,11 +132,13 @@ def read_file(path: str) -> str:
         raise ConfigError(f"{path}:{line}", "", "is not UTF-8", "save the file as UTF-8") from None
 
 
-def parse(text: str, file: str) -> Node | None:
-    """The tree of one YAML document; None if there is nothing in it. Raises ConfigError only."""
+def parse(text: str, file: str, repeated: list[ConfigError] | None = None) -> Node | None:
+    """The tree of one YAML document; None if there is nothing in it. Raises ConfigError only. With a list
+    in `repeated`, a key that is given twice is no error: the last counts, and what is wrong with it is
+    added to the list."""
     try:
         _check_text(text, file, 1)
-        return _Builder(file).build(_events(text))
+        return _Builder(file, repeated).build(_events(text))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
@@ -179,8 +181,9 @@ class _Frame:
 
 
 class _Builder:
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, repeated: list[ConfigError] | None) -> None:
         self.file = file
+        self.repeated = repeated
         self.anchors: dict[str, Node | None] = {}
         self.stack: list[_Frame] = []
         self.root: Node | None = None
@@ -290,12 +293,15 @@ class _Builder:
     def open_key(self, frame: _Frame, target: Mapping, node: Scalar) -> None:
         if node.text in target.items:
             first = target.key_lines[node.text]
-            raise ConfigError(
+            error = ConfigError(
                 f"{self.file}:{node.line}",
                 f"{self.path()}.{node.text}".lstrip(".")[:200],
                 f"is given twice, first in line {first}",
                 "remove one of the two",
             )
+            if self.repeated is None:
+                raise error
+            self.repeated.append(error)
         frame.key = node.text
         frame.key_line = node.line
 

@@ -4,7 +4,7 @@ Values only. Nothing here does I/O, reads configuration or knows a protocol; who
 word for the whole house adds it here, whoever needs it in one room keeps it there.
 """
 
-from hybridgw.core.deployment import Deployment, Target, Timeouts
+from hybridgw.core.deployment import FOREVER, Deployment, Target, Timeouts
 from hybridgw.core.enums import Boundary, Level, Outcome, Route, Shape
 
-__all__ = ["Boundary", "Deployment", "Level", "Outcome", "Route", "Shape", "Target", "Timeouts"]
+__all__ = ["FOREVER", "Boundary", "Deployment", "Level", "Outcome", "Route", "Shape", "Target", "Timeouts"]

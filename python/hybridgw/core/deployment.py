@@ -11,6 +11,9 @@ import msgspec
 
 from hybridgw.core.enums import Boundary
 
+FOREVER = 10.0 * 365 * 24 * 3600
+"""Seconds that no exchange takes: where there is no limit. Infinity could not be written as JSON."""
+
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds by phase. `first_token` starts when the request was sent, `idle` at each content."""
@@ -18,7 +21,12 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     connect: float = 3.0
     first_token: float = 60.0
     idle: float = 60.0
-    total: float = 600.0
+    total: float = FOREVER
+    load: float = 0.0
+    """How long after sending an attempt without content goes on while nobody else could answer. 0: not
+    at all, `first_token` is the end."""
+    keys: tuple[str, str, str] = ("timeouts.first_token", "timeouts.idle", "timeouts.total")
+    """How the configuration calls `first_token`, `idle` and `total`, for messages."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -70,6 +78,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     proxy: str | None = None
     tls_verify: bool = True
     timeouts: Timeouts = Timeouts()
+    mock: str | None = None
+    """Its answer, instead of asking anybody."""
 
     def __repr__(self) -> str:
         return f"Deployment({self.name}, {self.provider}, {self.boundary.name}, {self.target.authority})"

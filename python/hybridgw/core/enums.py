@@ -67,3 +67,7 @@ class Outcome(IntEnum):
     TOTAL_TIMEOUT = 17
     MALFORMED = 18
     DRAINING = 19
+    CLIENT_TIMEOUT = 20
+    REFUSED_HERE = 21
+    NOT_SERVED = 22
+    LOADING = 23

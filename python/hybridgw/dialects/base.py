@@ -12,14 +12,21 @@ from hybridgw.wire import Ask, Event
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """An error as a client shall see it, in OpenAI's words; a dialect that has others maps `status`
-    and `code`."""
+    """An error as a client shall see it, in OpenAI's words and in those of the catalogue that was chosen;
+    a dialect that has words of its own finds them by `why` and `own_status`."""
 
     status: int
+    """As the catalogue has it."""
     type: str
     code: str | None
+    """What stands on the wire as OpenAI's `code`. LiteLLM's catalogue has the status there, so nothing but
+    the rendering of that member may read it."""
     message: str
     param: str | None = None
+    reason: str = ""
+    """What happened, in OpenAI's own codes and whatever the catalogue; empty where `code` says it."""
+    own_status: int = 0
+    """The status without any catalogue but our own, for dialects that no other proxy speaks; 0: the same."""
     retry_after: float | None = None
     """Seconds; rendered as a header by the server."""
     should_retry: bool | None = None
@@ -28,6 +35,11 @@ class Fault(msgspec.Struct, frozen=True):
     """What journal and headers call the request, for the dialects whose errors name it."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """What HTTP wants said beside it (`allow`, `accept-encoding`); added by the server."""
+
+    @property
+    def why(self) -> str:
+        """What happened: never a status, whichever catalogue renders it."""
+        return self.reason or self.code or self.type
 
 
 class Writer(Protocol):

@@ -163,9 +163,8 @@ class Conversation:
             call_id = self._functions[name] = f"call_{len(self._calls)}_{name}"
             self._calls.add(call_id)
             parts.append(ToolCall(call_id, name, said.function_call.arguments))
-        if not parts:
-            raise RequestError("missing_field", f"`{field}.content` is missing", field=f"{field}.content")
-        return parts
+        # A turn in which the model said nothing: `null`, or a list without parts.
+        return parts or [Text("")]
 
     def _call(self, call: _Call, field: str) -> ToolCall:
         if not call.id:

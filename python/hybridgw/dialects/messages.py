@@ -1,6 +1,6 @@
 """Anthropic's dialect: Messages, which Claude Code and Anthropic's SDKs speak.
 
-Its errors have types and statuses of their own: overload is 529, money 402, and a bad gateway plain
+Its errors have types and statuses of their own: overload is 529, and a bad gateway plain
 500. There is no place for the member at fault, so the message begins with it. A prompt that is too
 long must say so in these very words: agents compact their conversation when they read them.
 """
@@ -43,8 +43,10 @@ class Messages:
         """`{"type": "error", "error": {type, message}, "request_id"}`"""
         status = self.status(fault)
         kind = _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
+        if fault.why == "upstream_timeout":
+            kind = "timeout_error"
         message = fault.message
-        if fault.code == "context_length_exceeded":
+        if fault.why == "context_length_exceeded":
             message = message if message.startswith(_KNOWN) else f"{_TOO_LONG}: {message}"
         elif fault.param and fault.param not in message:
             message = f"{fault.param}: {message}"
@@ -55,8 +57,6 @@ class Messages:
 
     def status(self, fault: Fault) -> int:
         """The catalogue's status in this dialect's words."""
-        if fault.status == 429 and fault.code == "insufficient_quota":
-            return 402
         return _STATUSES.get(fault.status, fault.status)
 
     def error_event(self, fault: Fault) -> bytes:

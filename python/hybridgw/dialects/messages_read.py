@@ -99,9 +99,10 @@ def read_messages(body: bytes) -> Ask:
     turns.preamble(asked.system)
     if not asked.messages:
         refuse("messages", "there is no message")
-    last = len(asked.messages) - 1
     for position, message in enumerate(asked.messages):
-        turns.add(message, position, position == last)
+        turns.add(message, position)
+    if all(message.role == "system" for message in ask.messages):
+        refuse("messages", "there is no message that says anything")
     _tools(ask, asked)
     _thinking(ask, asked)
     form = (asked.output_config and asked.output_config.format) or asked.output_format

@@ -15,6 +15,7 @@ from hybridgw.dialects.reading import Raw, given, member, needed, tool_name
 from hybridgw.errors import RequestError
 from hybridgw.wire import (
     OWN_SIGNATURE,
+    SEALED_SIGNATURE,
     Ask,
     File,
     Image,
@@ -66,7 +67,7 @@ class Turn(msgspec.Struct):
     """One message as it was written."""
 
     role: str
-    content: str | list[Block]
+    content: str | list[Block] | None
 
 
 _inner: msgspec.json.Decoder[str | list[Block]] = msgspec.json.Decoder(str | list[Block])
@@ -94,7 +95,7 @@ class Turns:
         if parts:
             self._messages.append(Message("system", parts))
 
-    def add(self, message: Turn, position: int, last: bool) -> None:
+    def add(self, message: Turn, position: int) -> None:
         """One message; consecutive ones of a role are one turn, as the API has it."""
         field = f"messages[{position}]"
         content = message.content
@@ -107,7 +108,7 @@ class Turns:
         if role not in ("user", "assistant"):
             refuse(field + ".role", "the role is none of user, assistant, system")
         results: list[Part] = []
-        if isinstance(content, str):
+        if content is None or isinstance(content, str):
             parts = [Text(content)] if content else []
         elif role == "user":
             parts = self._asked(content, field + ".content", results)
@@ -118,9 +119,8 @@ class Turns:
             self._after += 1
         if parts:
             self._append(role, parts)
-        elif not results and (role == "user" or not (content or last)):
-            # A last, empty turn of the assistant asks for nothing else than its absence does; one that
-            # held what nobody else can read has nothing left.
+        elif not results and role == "user":
+            # An empty turn of the assistant is what it may have said, and the same as its absence.
             refuse(field + ".content", "the message is empty")
 
     def _append(self, role: str, parts: list[Part]) -> None:
@@ -177,7 +177,7 @@ class Turns:
             elif kind == "thinking":
                 signature = block.signature
                 if signature is not None and signature.startswith(OWN_SIGNATURE):
-                    signature = None
+                    signature = signature if signature.startswith(SEALED_SIGNATURE) else None
                 parts.append(Thinking(block.thinking or "", signature))
             elif kind == "redacted_thinking":
                 parts.append(Thinking(redacted=block.data or ""))

@@ -29,8 +29,8 @@ class Ollama:
         return error_line(fault)
 
     def status(self, fault: Fault) -> int:
-        """As the catalogue has it."""
-        return fault.status
+        """Our own: no other proxy's clients speak this dialect, and Ollama's know 404 as "pull it first"."""
+        return fault.own_status or fault.status
 
     def error_event(self, fault: Fault) -> bytes:
         """The same as the last line."""

@@ -213,9 +213,9 @@ class OllamaWriter:
 def error_line(fault: Fault) -> bytes:
     """`{"error": text}`: all that Ollama's clients read of an error beside its status."""
     message = fault.message
-    if fault.code == "overloaded":
+    if fault.why == "overloaded":
         message = f"{BUSY} ({message})"
-    elif fault.code == "model_not_found" and fault.param == "model":
+    elif fault.why == "model_not_found" and fault.param == "model":
         # Clients look for these words; the name that was asked for stands in our own between marks.
         name = message.partition("`")[2].rpartition("`")[0]
         message = f'model "{name}" not found, try pulling it first' if name else message

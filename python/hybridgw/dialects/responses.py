@@ -24,8 +24,8 @@ class Responses:
     stream_type = OPENAI.stream_type
 
     def error(self, fault: Fault) -> bytes:
-        """As Chat has it."""
-        return OPENAI.error(fault)
+        """As Chat has it, but `code` is the reason in every catalogue: coding agents act on that word."""
+        return OPENAI.error(msgspec.structs.replace(fault, code=fault.why))
 
     def status(self, fault: Fault) -> int:
         """As the catalogue has it."""
@@ -34,7 +34,7 @@ class Responses:
     def error_event(self, fault: Fault) -> bytes:
         """For a stream whose bytes passed through: an error that the SDKs raise on, then the failed
         response that coding agents wait for."""
-        code, message = fault.code or fault.type, failed_message(fault)
+        code, message = fault.why, failed_message(fault)
         flat = {"code": code, "message": message, "param": fault.param}
         error = {"type": "error", "sequence_number": _LATE, **flat, "error": {"type": fault.type, **flat}}
         failed = {

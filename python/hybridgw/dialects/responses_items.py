@@ -166,9 +166,13 @@ class Thought(Item):
 class Call(Item):
     """A call of a function."""
 
-    def __init__(self, emit: Emit, index: int, id_: str, call_id: str, name: str) -> None:
+    def __init__(
+        self, emit: Emit, index: int, id_: str, call_id: str, name: str, namespace: str | None = None
+    ) -> None:
         super().__init__(emit, index, id_)
         self._named = b',"call_id":%b,"name":%b' % (_json(call_id), _json(name))
+        if namespace is not None:
+            self._named += b',"namespace":' + _json(namespace)
         self._delta = self._where + b',"delta":'
         self._said: list[str] = []
         self._begin(self._form(b"in_progress", b'""'))
@@ -205,9 +209,11 @@ class Call(Item):
 class CustomCall(Call):
     """A call of a tool that takes text, which the backend knows as a function."""
 
-    def __init__(self, emit: Emit, index: int, id_: str, call_id: str, name: str) -> None:
+    def __init__(
+        self, emit: Emit, index: int, id_: str, call_id: str, name: str, namespace: str | None = None
+    ) -> None:
         self._input = CustomInput()
-        super().__init__(emit, index, id_, call_id, name)
+        super().__init__(emit, index, id_, call_id, name, namespace)
 
     def arguments(self, text: str) -> None:
         self._tell(self._input.feed(text))

@@ -10,6 +10,7 @@ from typing import Literal, cast
 
 import msgspec
 
+from hybridgw.dialects.namespaces import Names, Origin
 from hybridgw.dialects.reading import Raw, decoded, given, number
 from hybridgw.dialects.responses_tools import read_choice, read_tools
 from hybridgw.dialects.responses_turns import Turns
@@ -21,8 +22,7 @@ _VERBOSITIES = frozenset({"low", "medium", "high"})
 _REMEMBERED = ("previous_response_id", "conversation", "prompt")
 _HARMLESS = frozenset(
     {
-        "store", "metadata", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
-        "safety_identifier", "client_metadata", "background", "truncation",
+        "store", "metadata", "safety_identifier", "client_metadata", "background", "truncation",
     }
 )  # fmt: skip
 _ANSWERED = ("max_tool_calls", "context_management", "moderation")
@@ -39,6 +39,8 @@ class ResponsesAsk(Ask, kw_only=True):
     """Members of the response object that repeat the request, without braces."""
     summaries: bool = False
     """Whether the client asked for summaries of thoughts; otherwise they are told as they are."""
+    renamed: dict[str, Origin] = msgspec.field(default_factory=dict)
+    """Tools that the backend knows by another name, and what the client calls them."""
 
     def remembered(self, previous: str | None) -> None:
         """The answer will be stored, after the one called `previous`, and says so."""
@@ -99,11 +101,12 @@ def read(body: bytes) -> ResponsesAsk:
         text = decoded(_str, instructions, "instructions")
         if text:
             ask.messages.append(Message("system", [Text(text)]))
+    names = Names()
     tools, choice = take("tools", None), take("tool_choice", None)
     if tools is not None:
-        read_tools(ask, tools, "tools")
+        read_tools(ask, names, tools, "tools")
     if choice is not None:
-        read_choice(ask, choice)
+        read_choice(ask, names, choice)
     text_member, reasoning = take("text", None), take("reasoning", None)
     form = _read_text(ask, text_member) if text_member is not None else None
     if reasoning is not None:
@@ -111,7 +114,8 @@ def read(body: bytes) -> ResponsesAsk:
     given_input = take("input", None)
     if given_input is None:
         raise RequestError("missing_field", "`input` is required", field="input")
-    Turns(ask).read(given_input)
+    Turns(ask, names).read(given_input)
+    ask.renamed = names.renamed
     ask.echo = _echo(members, instructions, tools, choice, text_member, form, reasoning)
     ask.extra = {name: raw for name, raw in members.items() if name not in _TAKEN}
     return ask
@@ -138,6 +142,8 @@ def _read_switches(ask: ResponsesAsk, members: dict[str, Raw]) -> None:
     if (raw := get("top_logprobs")) is not None:
         count = decoded(_int, raw, "top_logprobs")
         ask.top_logprobs = count if ask.logprobs else None
+        if count and not ask.logprobs:
+            ask.drop("top_logprobs")
     if (raw := get("user")) is not None:
         ask.user = decoded(_str, raw, "user")
     if (raw := get("service_tier")) is not None:

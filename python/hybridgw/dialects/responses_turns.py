@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 import msgspec
 
 from hybridgw.dialects.carried import unpack
+from hybridgw.dialects.namespaces import Names
 from hybridgw.dialects.reading import Raw, decoded, given, needed, tool_name
 from hybridgw.dialects.responses_parts import Content, Piece, heard, spoken, texts_of
 from hybridgw.dialects.responses_tools import head, read_tools, word
@@ -30,6 +31,7 @@ class _Item(msgspec.Struct):
     content: Content = None
     call_id: str | None = None
     name: str | None = None
+    namespace: str | None = None
     arguments: str | None = None
     input: str | None = None
     output: Content = None
@@ -45,8 +47,9 @@ _item = _decoder(_Item)
 class Turns:
     """Items, gathered into turns."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, names: Names) -> None:
         self._ask = ask
+        self._names = names
         self._turn: Message | None = None
         """What the assistant is saying; None after anybody else."""
         self._calls: dict[str, tuple[str, ToolCall]] = {}
@@ -111,7 +114,7 @@ class Turns:
 
     def _add_call(self, item: _Item, field: str, member: str, text: str | None, *, custom: bool) -> None:
         id_ = needed(item.call_id, f"{field}.call_id")
-        name = tool_name(item.name, f"{field}.name")
+        name = self._names.say(item.namespace or None, tool_name(item.name, f"{field}.name"))
         said = needed(text, f"{field}.{member}", empty=True)
         call = ToolCall(id_, name, said, custom, signature=self._signatures.get(id_))
         self._calls[id_] = name, call
@@ -143,15 +146,14 @@ class Turns:
             self._assistant().parts.append(thought)
 
     def reference(self, item: _Item, field: str) -> None:
+        # References were replaced before; this route never had any.
         raise RequestError(
-            "unsupported_parameter",
-            f"`{field}` refers to a stored item, and none are stored here; send the item itself",
-            field=field,
+            "unsupported_parameter", f"`{field}` refers to an item; send the item itself", field=field
         )
 
     def more_tools(self, item: _Item, field: str) -> None:
         if given(item.tools) is not None:
-            read_tools(self._ask, item.tools, f"{field}.tools")
+            read_tools(self._ask, self._names, item.tools, f"{field}.tools")
 
     def _assistant(self) -> Message:
         if self._turn is None:

@@ -54,6 +54,7 @@ class ResponsesWriter:
         self._echo = (ask.echo if isinstance(ask, ResponsesAsk) else b"") or _BARE
         self._summaries = isinstance(ask, ResponsesAsk) and ask.summaries
         self._custom = frozenset(tool.name for tool in ask.tools if tool.custom)
+        self._renamed = ask.renamed if isinstance(ask, ResponsesAsk) else {}
         self._model = ask.model
         self._number = 0
         self._out: list[bytes] = []
@@ -99,7 +100,7 @@ class ResponsesWriter:
     def error_event(self, fault: Fault) -> bytes:
         """`response.failed`; what was not complete is not in it."""
         self._begin()
-        error = _json({"code": fault.code or fault.type, "message": failed_message(fault)})
+        error = _json({"code": fault.why, "message": failed_message(fault)})
         self._tell(b"response.failed", b"failed", error)
         return self._taken()
 
@@ -148,7 +149,8 @@ class ResponsesWriter:
         custom = event.name in self._custom
         place, item_id = self._next("ctc" if custom else "fc")
         made = CustomCall if custom else Call
-        self._calls[event.index] = made(self._emit, place, item_id, id_, event.name)
+        namespace, name = self._renamed.get(event.name, (None, event.name))
+        self._calls[event.index] = made(self._emit, place, item_id, id_, name, namespace)
 
     def _tool_delta(self, event: ToolDelta) -> None:
         call = self._calls.get(event.index)
@@ -257,6 +259,6 @@ _HANDLERS: dict[type, Callable[[ResponsesWriter, Any], None]] = {
 
 def failed_message(fault: Fault) -> str:
     """The message; with the time to wait where clients read it out of the text."""
-    if fault.code == "rate_limit_exceeded" and fault.retry_after:
+    if fault.why == "rate_limit_exceeded" and fault.retry_after:
         return f"{fault.message} Please try again in {fault.retry_after:g}s."
     return fault.message

@@ -9,6 +9,7 @@ import ipaddress
 import os
 from pathlib import Path
 
+from hybridgw.config.engines import learn
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.load import environment, load
 from hybridgw.config.relays import without_relays
@@ -22,7 +23,8 @@ def resolve(config_path: str | None, allow_cloud: bool = False, before: Settings
     A file says itself which clouds it uses; `allow_cloud` matters to discovery only. `before` are the
     settings in use.
     """
-    return without_relays(load(config_path, environment()), before)
+    settings = without_relays(load(config_path, environment()), before)
+    return learn(settings, before.engines if before is not None else {})
 
 
 def check_exposure(settings: Settings, host: str) -> None:
@@ -38,6 +40,50 @@ def check_exposure(settings: Settings, host: str) -> None:
     )
 
 
+def check_reload(before: Settings, after: Settings) -> None:
+    """ConfigError for a change that would be an accident far more often than an intention: one after
+    which everybody may call, or nobody answers. A file is cut off while it is written, a merge loses a
+    section; whoever means it restarts. What the file says otherwise is taken as it is."""
+    path = after.source.path or "the configuration"
+    guarded = before.auth.master_key is not None or before.auth_unavailable is not None
+    if guarded and after.auth.master_key is None and after.auth_unavailable is None:
+        raise ConfigError(
+            path,
+            "auth.master_key",
+            "is gone: a reload would open the gateway to callers without a key",
+            "put it back, or restart the gateway if that is meant",
+        )
+    if before.deployments and not after.deployments:
+        raise ConfigError(
+            path,
+            "deployments",
+            "are gone: a reload would leave nobody who answers",
+            "put them back, or restart the gateway if that is meant",
+        )
+
+
+def check_ignored(settings: Settings, host: str) -> None:
+    """ConfigError where others than this machine can call and the file asks for a lock that is not here.
+    `accept_ignored` names the keys of those that may be missing."""
+    if _is_loopback(host):
+        return
+    for notice in settings.notices:
+        if notice.about != "security" or accepted(settings, notice.key):
+            continue
+        name = notice.key.rpartition(".")[2]
+        raise ConfigError(
+            notice.where,
+            notice.key,
+            f"is a security function that this gateway does not have, and {host} is open to others",
+            f"listen on 127.0.0.1, or write below `hybridgw:`  accept_ignored: [{name}]",
+        )
+
+
+def accepted(settings: Settings, key: str) -> bool:
+    """Whether the file says that this key may be ignored: by its whole path, or by its last part."""
+    return key in settings.accept_ignored or key.rpartition(".")[2] in settings.accept_ignored
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -47,12 +93,13 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def discovered(allow_cloud: bool) -> Settings:
-    """The settings of what answers on this machine; perhaps no deployments. Raises ConfigError."""
+def discovered(allow_cloud: bool, before: Settings | None = None, *, keep_silent: bool = False) -> Settings:
+    """The settings of what answers on this machine; perhaps no deployments. `before` are those in use;
+    `keep_silent`: engines of theirs that do not answer keep their models. Raises ConfigError."""
     # Here, because a gateway with a file never needs it.
     from hybridgw.config.discover import discover
 
-    return discover(environment(), allow_cloud=allow_cloud)
+    return discover(environment(), allow_cloud=allow_cloud, before=before, keep_silent=keep_silent)
 
 
 def again(info: RuntimeInfo, current: Settings) -> Settings:
@@ -60,8 +107,10 @@ def again(info: RuntimeInfo, current: Settings) -> Settings:
     if info.config_path is not None:
         settings = resolve(info.config_path, before=current)
         check_exposure(settings, info.host)
+        check_reload(current, settings)
+        check_ignored(settings, info.host)
         return settings
-    settings = discovered(info.allow_cloud)
+    settings = discovered(info.allow_cloud, current)
     if settings.deployments:
         return settings
     if current.source.kind == "demo":

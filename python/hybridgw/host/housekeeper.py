@@ -7,10 +7,12 @@ answered: while this process is dead, requests go on, only nobody sweeps, reload
 that raises is reported and tried again at its next turn; the others do not notice.
 
     sweep     100 ms         gives back the slots of dead workers
+    life      1 s            tells of workers that hang, and ends them
     reload    250 ms, HUP    publishes a changed configuration
     sync      journal_sync   flushes the journal to the disk
     probe     100 ms         asks engines whose breaker is open whether they are back, each at its interval
     forget    10 s           removes stored responses that have expired
+    learn     250 ms         asks engines at their interval what models they have, and what these can do
     load      250 ms         asks engines that tell it how many requests wait inside them
     tidy      10 s           shortens the segments of killed workers, removes the oldest beyond journal_max
 
@@ -27,6 +29,8 @@ from hybridgw.host import publication
 from hybridgw.host.configure import again
 from hybridgw.host.console import say
 from hybridgw.host.journal_care import Syncer, Trimmer, prune
+from hybridgw.host.learning import Learner
+from hybridgw.host.life import LOOK, LifeWatch
 from hybridgw.host.loads import LoadWatch
 from hybridgw.host.lock import live_instances
 from hybridgw.host.probes import Prober
@@ -83,12 +87,16 @@ class Housekeeper:
         trimmer = Trimmer(journal)
         prober = Prober(state)
         loads = LoadWatch(state)
+        life = LifeWatch(state)
+        learner = Learner(info, self._reloader)
         self.duties = [
             Duty("sweep", _SWEEP, lambda: sweep(state)),
+            Duty("life", LOOK, life.look),
             Duty("sync", limits.journal_sync, self._syncer.sync),
             Duty("reload", _LOOK, self._reloader.look),
             Duty("probe", _PROBE, lambda: prober.look(self._reloader.settings)),
             Duty("forget", _TIDY, lambda: forget(Path(info.state_dir))),
+            Duty("learn", _LOOK, learner.look),
             Duty("load", _LOOK, lambda: loads.look(self._reloader.settings)),
             Duty("tidy", _TIDY, lambda: _tidy(info, journal, trimmer, limits.journal_max)),
         ]

@@ -18,7 +18,8 @@ from pathlib import Path
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.schema import Settings
 from hybridgw.host import listener, publication, runtime
-from hybridgw.host.configure import check_exposure, discovered, resolve, state_folder
+from hybridgw.host.admission import admit, slots_for
+from hybridgw.host.configure import check_exposure, check_ignored, discovered, resolve, state_folder
 from hybridgw.host.console import say
 from hybridgw.host.demo import DemoUpstreams, demo_settings
 from hybridgw.host.limits import raise_descriptor_limit
@@ -62,6 +63,8 @@ def prepare(
     try:
         settings = resolve(config_path)
         check_exposure(settings, host or settings.server.host)
+        check_ignored(settings, host or settings.server.host)
+        admit(settings)
         folder = state_folder(settings)
     except ConfigError as error:
         say("serve", str(error), "error")
@@ -179,7 +182,7 @@ def _furnish(
             )
         )
         # Twice the workers: those that drain while their successors serve keep their slots.
-        state = StateFile.create(info.state_file, instance, 2 * workers + 4, settings.state.deployment_slots)
+        state = StateFile.create(info.state_file, instance, 2 * workers + 4, slots_for(settings))
         settings = publication.effective(info, settings)
         if config_path is not None:
             publication.publish(info, state, settings)

@@ -14,10 +14,10 @@ from pathlib import Path
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.schema import Settings
 from hybridgw.host import publication
+from hybridgw.host.admission import admit
 from hybridgw.host.console import say
 from hybridgw.host.runtime import RuntimeInfo
-from hybridgw.native import Router, StateFile
-from hybridgw.routing.plan import Plan
+from hybridgw.native import StateFile
 
 Resolve = Callable[[RuntimeInfo, Settings], Settings]
 """From the run and the configuration in use to the next one."""
@@ -96,12 +96,20 @@ class Reloader:
             say("housekeeper", f"only a restart applies: {', '.join(later)}", "warning")
         return True
 
+    def adopt(self, settings: Settings) -> None:
+        """Publish settings that no file changed: what engines say is new."""
+        settings = publication.effective(self._info, settings)
+        self._admit(settings)
+        generation = publication.publish(self._info, self._state, settings)
+        self.settings = settings
+        if generation is not None:
+            say("housekeeper", f"configuration {generation} is in use: engines say something new")
+
     def _admit(self, settings: Settings) -> None:
         """Everything that a worker will do with it, tried on a state of its own; then its slots."""
         generation = self._state.generation() + 1
-        plan = Plan(settings, generation)
+        plan = admit(settings, generation)
         identities = [int(upstream.deployment.id, 16) for upstream in plan.upstreams]
-        Router(plan.native, StateFile.anonymous(1, max(1, len(set(identities)))), 0, None, settings.learned)
         self._state.reserve(identities, generation)
 
     def _refuse(self, why: str) -> None:

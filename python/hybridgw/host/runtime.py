@@ -33,6 +33,7 @@ START_UP_FAILED = 3
 GRACE = 2.0
 """Seconds beyond the drain time for cancelled requests to be settled and files to be closed."""
 
+_ASK = "ask-again"
 _SHM = Path("/dev/shm")
 _PREFIX = "hybridgw-"
 _INFO = "runtime.json"
@@ -164,3 +165,17 @@ def current() -> RuntimeInfo:
     if _current is None:
         raise RuntimeError("this process was not started by a hybridgw supervisor")
     return _current
+
+
+def ask_again(info: RuntimeInfo) -> None:
+    """Have the housekeeper ask the engines again soon: something of theirs has changed."""
+    write_private(Path(info.run_dir) / _ASK, b"")
+
+
+def was_asked(info: RuntimeInfo) -> bool:
+    """Whether somebody called `ask_again` since this was called last."""
+    try:
+        (Path(info.run_dir) / _ASK).unlink()
+    except OSError:
+        return False
+    return True

@@ -51,6 +51,16 @@ CREATE TRIGGER removed AFTER DELETE ON response BEGIN
     UPDATE total SET entries = entries - 1, bytes = bytes - old.bytes;
 END;
 """
+_ITEMS = """
+CREATE TABLE IF NOT EXISTS item (
+    key TEXT NOT NULL, id TEXT NOT NULL, response TEXT NOT NULL, PRIMARY KEY (key, id)
+);
+CREATE INDEX IF NOT EXISTS item_response ON item (key, response);
+CREATE TRIGGER IF NOT EXISTS forgotten AFTER DELETE ON response BEGIN
+    DELETE FROM item WHERE key = old.key AND response = old.id;
+END;
+"""
+"""Which response holds an item. Beside a file of before, whose older responses are not in it."""
 _EXPIRED = (
     "DELETE FROM response WHERE rowid IN (SELECT rowid FROM response WHERE expires <= ? "
     "ORDER BY expires LIMIT ?)"
@@ -115,6 +125,8 @@ class ResponseStore:
             return False
         values = (_text(key), row.id, row.level, now, now + bounds.ttl, row.model, size)
 
+        items = tuple(_output(row.response))
+
         def write(connection: sqlite3.Connection) -> None:
             with _transaction(connection):
                 connection.execute("DELETE FROM response WHERE key = ? AND id = ?", values[:2])
@@ -122,6 +134,10 @@ class ResponseStore:
                 connection.execute(
                     "INSERT INTO response VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (*values, row.input, row.response),
+                )
+                connection.executemany(
+                    "INSERT OR REPLACE INTO item VALUES (?, ?, ?)",
+                    [(values[0], item, row.id) for item in items],
                 )
                 _push_out(connection, bounds)
 
@@ -139,6 +155,20 @@ class ResponseStore:
             ).fetchone()
         )
         return None if found is None else Stored(*found)
+
+    def find_item(self, key: int, id_: str, now: float | None = None) -> tuple[int, bytes] | None:
+        """The level and the text of an item that a stored response of this key gave, or None."""
+        now = time.time() if now is None else now
+        found = self._use(
+            lambda connection: connection.execute(
+                "SELECT response.level, response.response FROM item JOIN response "
+                "ON response.key = item.key AND response.id = item.response "
+                "WHERE item.key = ? AND item.id = ? AND response.expires > ?",
+                (_text(key), id_, now),
+            ).fetchone()
+        )
+        item = None if found is None else _output(found[1]).get(id_)
+        return None if item is None else (found[0], item)
 
     def delete(self, key: int, id_: str, now: float | None = None) -> bool:
         """Remove a response; whether there was one that had not expired."""
@@ -202,6 +232,30 @@ def forget(folder: Path, now: float | None = None) -> int:
     return removed
 
 
+class _Item(msgspec.Struct):
+    id: str | None = None
+
+
+class _Output(msgspec.Struct):
+    output: list[msgspec.Raw] = []
+
+
+_item = msgspec.json.Decoder(_Item)
+_response = msgspec.json.Decoder(_Output)
+
+
+def _output(response: bytes) -> dict[str, bytes]:
+    """The items of a response by their ids; nothing of one that cannot be read."""
+    items: dict[str, bytes] = {}
+    try:
+        for raw in _response.decode(response).output:
+            if name := _item.decode(raw).id:
+                items[name] = bytes(raw)
+    except msgspec.MsgspecError:
+        return {}
+    return items
+
+
 def _opened(path: Path) -> sqlite3.Connection:
     _make_private(path)
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
@@ -236,6 +290,10 @@ def _prepare(connection: sqlite3.Connection) -> None:
                 connection.execute(f"PRAGMA user_version = {_FORMAT}")
             elif version != _FORMAT:
                 raise sqlite3.DatabaseError("the file was made by another version")
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'forgotten'").fetchone():
+        with _transaction(connection):
+            for statement in _statements(_ITEMS):
+                connection.execute(statement)
 
 
 def _make_private(path: Path) -> None:

@@ -7,6 +7,7 @@ watchdog touch it.
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -17,8 +18,9 @@ from hybridgw.ledger.response_store import ResponseStore
 from hybridgw.native import Decision, Permit, Principal, Relay, Router, StateFile
 from hybridgw.pipeline.line import Lines
 from hybridgw.pipeline.memory import Memory
+from hybridgw.pipeline.room import Room
 from hybridgw.routing.plan import Plan
-from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamResponse
+from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamRequest, UpstreamResponse
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -29,8 +31,8 @@ class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "draining", "draw", "images", "lines", "loop", "plan", "responses", "router", "slot",
-        "state", "transport",
+        "active", "chat_only", "draining", "draw", "images", "lines", "loop", "most_inputs", "plan",
+        "responses", "room", "router", "slot", "state", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -41,6 +43,7 @@ class Worker:
         slot: int,
         transport: Transport,
         images: Images,
+        room: Room,
     ) -> None:
         self.plan = plan
         self.router = router
@@ -48,14 +51,24 @@ class Worker:
         self.slot = slot
         self.transport = transport
         self.images = images
+        self.room = room
         self.responses: ResponseStore | None = None
         """Where responses are stored that clients may refer to; None where none are."""
         self.loop = asyncio.get_running_loop()
+        self.most_inputs: dict[str, int] = {}
+        """Inputs that a backend takes at once, by its deployment's id: learnt from refusals."""
         self.active: set[Call] = set()
         self.draining = False
         self.lines = Lines()
+        self.chat_only: set[str] = set()
+        """Deployments (by id, which outlives a reload) whose server turned out to have no Responses. Each
+        worker learns it by itself, at the price of one request."""
         # Spreads load; guards nothing, so the fast generator is the right one.
         self.draw: Callable[[int], int] = random.Random().getrandbits
+
+
+_LOOK = 1.0
+"""Seconds between two looks for somebody else."""
 
 
 class Call:
@@ -71,9 +84,15 @@ class Call:
     """It is too large, and what still arrives is thrown away within limits of its own."""
     received = 0
     """Bytes of the body so far."""
+    held = 0
+    """Bytes that its body takes of the worker's room."""
     decision: Decision | None = None
     permit: Permit | None = None
     response: UpstreamResponse | None = None
+    asked_ns = 0
+    """When the present attempt was sent."""
+    deadline_ns = 0
+    """When the time that the client gave is over; 0 when it gave none."""
     status = 0
     """Status sent to the client, 0 while there is none."""
     head_sent = False
@@ -95,12 +114,18 @@ class Call:
     """Of the answer whose bytes pass through, once they do."""
     dropped: tuple[str, ...] = ()
     """Parameters that the backend was not told."""
+    warning: bytes = b""
+    """What the client should know of an answer that is none of an error's business."""
     images: Mapping[str, Fetched] = {}
     """Remote images that were fetched for an attempt, by URL: the next one needs them again."""
     memory: Memory | None = None
     """What a stored response leans on and becomes; None for a request that leaves nothing behind."""
+    rest: tuple[UpstreamRequest, ...] = ()
+    """Where a request is divided: what follows the piece that was sent."""
     forwarded: Mapping[bytes, bytes] = {}
     """Headers of the client that some backends are to see, by name."""
+    fallbacks = 0
+    """Failed attempts at another model than the one asked for."""
     query = ""
     """With its question mark; empty when there is none, or nobody is to see it."""
     bytes_sent = 0
@@ -148,6 +173,19 @@ class Call:
                 return event
         return (self.dialect if self.writer is None else self.writer).error_event(fault)
 
+    def patience(self) -> float:
+        """Seconds for which the present attempt may go on without content beyond its first-token limit; 0
+        when somebody else is to be asked, or the time for loading a model is over. A short while at a time:
+        somebody else may come up meanwhile."""
+        decision, permit = self.decision, self.permit
+        if decision is None or permit is None:
+            return 0.0
+        now = time.monotonic_ns()
+        left = self.plan.upstreams[permit.deployment].stream_timeouts.load - (now - self.asked_ns) / 1e9
+        if left <= 0 or decision.may_move(now):
+            return 0.0
+        return min(left, _LOOK)
+
     def leave(self, now_ns: int) -> None:
         """The request waits for somebody else: what follows is not our time. Again: no change."""
         if self.mark_ns:
@@ -173,6 +211,25 @@ class Call:
         if self.cause is None and self.task is not None and not self.task.done():
             self.cause = cause
             self.task.cancel()
+
+    def dismiss(self) -> None:
+        """The request is over: nobody watches it any more, and it knows none of its tasks. A task that was
+        cancelled keeps its error, the error its frames and these the call: with the task in the call that
+        would be a ring, in which the body stays until the garbage collector finds it."""
+        watch, self.watch = self.watch, None
+        if watch is not None:
+            watch.cancel()
+        beat, self.beat = self.beat, None
+        if beat is not None:
+            beat.cancel()
+        self.task = None
+        if self.held:
+            self.hold(0)
+
+    def hold(self, size: int) -> None:
+        """The body takes `size` bytes from now on. Refused where the worker has no room for them."""
+        self.worker.room.resize(self.held, size)
+        self.held = size
 
     def resumed(self) -> None:
         """The task has seen the CancelledError of `abort` and goes on: to answer, or to end well."""

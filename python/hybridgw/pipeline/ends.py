@@ -78,7 +78,7 @@ def verdict(end: str, failure: UpstreamError | None) -> Verdict:
         return TABLE[end][Stop.CLEAN]
     stop = _STOPS.get(failure.outcome)
     if stop is None:
-        raise failure
+        raise failure.anew()
     return TABLE[end][stop]
 
 
@@ -87,7 +87,7 @@ def failed(found: Verdict, failure: UpstreamError | None) -> UpstreamError:
     if found is Verdict.TOO_LARGE:
         return UpstreamError(Outcome.MALFORMED, "an event of the upstream is larger than 16 MiB", status=200)
     if found is Verdict.AS_IT_STOPPED and failure is not None:
-        return failure
+        return failure.anew()
     return UpstreamError(
         Outcome.TRUNCATED, "the upstream closed the stream early", code="upstream_truncated", status=200
     )

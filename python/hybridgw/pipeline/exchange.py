@@ -1,39 +1,81 @@
 """Sending one attempt: from a permit to a response whose head says 200, or to the failure it is."""
 
-import re
+import asyncio
 import time
 
 import msgspec
 
-from hybridgw.core import Boundary, Outcome, Route
+from hybridgw.core import Boundary, Outcome, Route, Shape
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
 from hybridgw.native import Decision, Permit
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.decoded import decoded
+from hybridgw.pipeline.divided import joined, most_of, pieces
 from hybridgw.pipeline.images import inlined_body
-from hybridgw.pipeline.translation import Translation
-from hybridgw.providers import Exchange, provider_named
-from hybridgw.providers.failures import failure, hide
+from hybridgw.pipeline.translation import Translation, asked, translation_of, unsupported
+from hybridgw.providers import Exchange, failures, provider_named
+from hybridgw.providers.openai_models import thinks
+from hybridgw.providers.refusals import Without, refused
+from hybridgw.providers.templated import edited
 from hybridgw.routing.plan import Upstream
+from hybridgw.routing.protocols import FOREIGN
 from hybridgw.transport.seam import JSON_REQUEST, STREAM_REQUEST, Headers, UpstreamRequest, UpstreamResponse
 
 # Looking a member up by number costs more in the enumeration itself.
 _BOUNDARIES = tuple(Boundary)
 _ERROR_BODY_LIMIT = 1024 * 1024
 _LEAST = 0.001
+_LOADING = 0.5
+"""Seconds between two questions to an engine that is loading its model."""
 
 
-_FEATURE = rb"[A-Za-z][\w.:-]{0,63}"
-_PLAIN_HEADER = re.compile(rb"%b(?:, ?%b){0,63}|\d{4}-\d\d-\d\d" % (_FEATURE, _FEATURE)).fullmatch
-"""Names of features, or a date. Anything else in a header might be text, which nobody has scanned."""
+async def opened(
+    call: Call, decision: Decision, permit: Permit, upstream: Upstream
+) -> tuple[Exchange, Translation | None, UpstreamResponse]:
+    """Ask the deployment of this permit; how it was asked, and its answer, of which the head says 200.
+
+    A server that imitates OpenAI without its Responses is asked once more, by Chat, and if it answers
+    always so from then on: nothing was sent to the client, and nothing was done upstream."""
+    exchange = exchange_of(call, upstream, permit)
+    translation = translation_of(call, upstream, exchange)
+    try:
+        return exchange, translation, await _ask(call, decision, permit, upstream, exchange, translation)
+    except UpstreamError as error:
+        chat = _apart(upstream) if _lacks_responses(call, upstream, exchange, error) else None
+        if chat is None:
+            raise
+    call.back(time.monotonic_ns())
+    response, call.response = call.response, None
+    if response is not None:
+        response.close()
+    translation = translation_of(call, upstream, chat)
+    answer = await _ask(call, decision, permit, upstream, chat, translation)
+    call.worker.chat_only.add(upstream.deployment.id)
+    return chat, translation, answer
 
 
-def exchange_of(call: Call, upstream: Upstream) -> Exchange:
+_NO_SUCH_ROUTE = frozenset({404, 405, 501})
+
+
+def _lacks_responses(call: Call, upstream: Upstream, exchange: Exchange, error: UpstreamError) -> bool:
+    return (
+        upstream.may_lack_responses
+        and call.route is Route.RESPONSES
+        and exchange.outbound is None
+        and error.status in _NO_SUCH_ROUTE
+    )
+
+
+def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
     """How this deployment serves the route. The native side permits no other deployment."""
     exchange = upstream.exchanges[call.route]
     if exchange is None:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
-    if exchange.outbound is None and (call.astray or _begun(call)):
+    if upstream.thinking is not None and call.route in FOREIGN and thinks(permit.model):
+        return upstream.thinking
+    if upstream.may_lack_responses and _known_without(call, upstream):
+        return _apart(upstream) or exchange
+    if exchange.outbound is None and (call.astray or _begun(call) or _converted(call)):
         apart = _apart(upstream)
         if apart is not None:
             return apart
@@ -43,12 +85,25 @@ def exchange_of(call: Call, upstream: Upstream) -> Exchange:
     return exchange
 
 
+def _converted(call: Call) -> bool:
+    """Whether the request says something that this backend understands in other words only."""
+    return call.permit is not None and call.permit.converted
+
+
+def _known_without(call: Call, upstream: Upstream) -> bool:
+    return call.route is Route.RESPONSES and upstream.deployment.id in call.worker.chat_only
+
+
 def _begun(call: Call) -> bool:
     """Whether a heartbeat of an earlier attempt has begun an answer that only its writer can go on with:
     the bytes of a backend would begin another one, with another id."""
     return call.writer is not None and call.head_sent and call.route in _BEGUN_BY_HEARTBEATS
 
 
+_CUTS = b'"truncate":true'
+"""In a body of Ollama's, as it is written here: rather cut than refused, said the client."""
+_MESSAGES = frozenset({Route.CHAT, Route.OLLAMA_CHAT})
+"""Routes with the `messages` of Chat, whose bytes may pass to an engine."""
 _BEGUN_BY_HEARTBEATS = frozenset({Route.RESPONSES, Route.MESSAGES})
 
 
@@ -57,10 +112,10 @@ def _apart(upstream: Upstream) -> Exchange | None:
     provider = provider_named(upstream.deployment.provider)
     if provider is None or provider.outbound is None:
         return None
-    return Exchange(upstream.deployment.target.path, provider.shape, outbound=provider.outbound)
+    return provider.by_chat(upstream.deployment.target.path)
 
 
-async def open_exchange(
+async def _ask(
     call: Call,
     decision: Decision,
     permit: Permit,
@@ -68,29 +123,146 @@ async def open_exchange(
     exchange: Exchange,
     translation: Translation | None,
 ) -> UpstreamResponse:
-    """Send the request of this permit. A status other than 200 is read and raised."""
+    """Send the request of this permit. A status other than 200 is read and raised; but where it refuses a
+    member that need not be sent (`providers.refusals`), the request is sent once more without it."""
     if upstream.relays is not None or upstream.names is not None:
         _check_name(upstream, permit.model)
-    body = permit.body()
+    said = decision.drop_refused
+    may_leave = upstream.drop_refused if said is None else said
+    known = permit.refused(time.monotonic_ns())
+    learnt = 0
+    request = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
+    if exchange.shape is Shape.EMBEDDINGS:
+        request = _first_piece(call, upstream, request)
+    call.asked_ns = time.monotonic_ns()
+    while True:
+        response = await _send(call, decision, upstream, request)
+        if response.status == 200:
+            if learnt:
+                permit.refuse(learnt, time.monotonic_ns())
+            return response
+        answer = await response.read_all(_ERROR_BODY_LIMIT)
+        bit = refused(response.status, answer) & ~(known | learnt)
+        if bit:
+            learnt |= bit
+            less = known | learnt
+            again = await _request(call, decision, permit, upstream, exchange, translation, less, may_leave)
+            if again.body != request.body:
+                response.close()
+                request = again
+                continue
+        error = _refusal(decision, upstream, response, answer)
+        wait = call.patience() if error.outcome == Outcome.LOADING else 0.0
+        if wait and not 0 < call.deadline_ns <= time.monotonic_ns():
+            # Nobody else may answer, and the engine says that it only takes time.
+            await asyncio.sleep(min(wait, _LOADING))
+            continue
+        most = most_of(error) if exchange.shape is Shape.EMBEDDINGS else 0
+        if not most or upstream.deployment.id in call.worker.most_inputs:
+            raise error.anew()
+        call.worker.most_inputs[upstream.deployment.id] = most
+        request = _first_piece(call, upstream, request)
+        if not call.rest:
+            raise error.anew()
+        response.close()
+
+
+def _first_piece(call: Call, upstream: Upstream, request: UpstreamRequest) -> UpstreamRequest:
+    """What is to be sent first of a request for embeddings; `call.rest` is the rest of it."""
+    most = call.worker.most_inputs.get(upstream.deployment.id) or upstream.max_inputs
+    first, *rest = [_with(request, body) for body in pieces(request.body, most)]
+    call.rest = tuple(rest)
+    return first
+
+
+def _with(request: UpstreamRequest, body: bytes) -> UpstreamRequest:
+    return UpstreamRequest(request.method, request.target, request.headers, body)
+
+
+async def with_rest(call: Call, decision: Decision, upstream: Upstream, first: bytes, limit: int) -> bytes:
+    """The whole answer to a request that was divided, of which `first` is the first piece's."""
+    answers = [first]
+    for request in call.rest:
+        response = await _send(call, decision, upstream, request)
+        if response.status != 200:
+            answer = await response.read_all(_ERROR_BODY_LIMIT)
+            raise _refusal(decision, upstream, response, answer)
+        answers.append(await response.read_all(limit))
+    try:
+        return joined(answers)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise UpstreamError(
+            Outcome.MALFORMED, "the upstream's answer holds no embeddings", status=200
+        ) from None
+
+
+async def _request(
+    call: Call,
+    decision: Decision,
+    permit: Permit,
+    upstream: Upstream,
+    exchange: Exchange,
+    translation: Translation | None,
+    refuses: int,
+    may_leave: bool,
+) -> UpstreamRequest:
+    """The request for a backend that `refuses` some members."""
+    less = Without.of(refuses, may_leave)
+    untold = permit.untold() or []
+    limit = exchange.limit
+    if limit is not None and permit.says("max_tokens"):
+        limit = None
+    if less is not None:
+        untold += [name for name in less.leave if permit.says(name)]
+    if less is None and limit is None:
+        body = permit.body()
+    else:
+        leave, withhold, renames = (less.leave, less.withhold, less.renames) if less else ([], [], [])
+        # A limit of null is none.
+        body = permit.body(leave if limit is None else [*leave, "max_tokens"], withhold, renames)
+    if limit is not None:
+        # A body is an object, and never empty: it names a model.
+        body = body.rstrip()[:-1] + b',"max_tokens":%d}' % limit(upstream.backend, permit.model)
+    if decision.late_system and exchange.outbound is None and _needs_one_system(call, upstream):
+        body = asked(edited, body)
     headers: Headers
     if translation is not None:
+        if less is not None:
+            translation.less(less.backend(upstream.backend, permit.says))
         target, headers, body = await translation.request(body)
     else:
         target, headers = exchange.target, ()
+        call.dropped = ()
         if upstream.inline_images and decision.remote_media:
             body = await inlined_body(call, body)
         if upstream.forwards:
             headers = _forwarded(call, upstream)
             target += call.query
+        if exchange.configure is not None:
+            body, call.dropped = exchange.configure(body, upstream.backend)
+            if upstream.window and decision.prompt_tokens > upstream.window and _CUTS in body:
+                call.warning = b"context-truncated"
         if exchange.edit is not None:
             body = exchange.edit(body)
+        if untold and call.plan.settings.translation.unsupported == "error":
+            raise unsupported(untold[0])
+    if untold or decision.unheeded:
+        call.dropped = tuple(dict.fromkeys((*decision.unheeded, *untold, *call.dropped)))
+    kind = STREAM_REQUEST if decision.stream else JSON_REQUEST
+    return UpstreamRequest("POST", target, kind + headers, body)
+
+
+async def _send(
+    call: Call, decision: Decision, upstream: Upstream, request: UpstreamRequest
+) -> UpstreamResponse:
     stream = decision.stream
     timeouts = upstream.stream_timeouts if stream else upstream.whole_timeouts
-    asked = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms
+    patience = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms
     now = time.monotonic_ns()
-    if asked:
+    if patience:
         # The client's own patience began with its request, not with this attempt.
-        left = max(_LEAST, asked / 1000 - (now - call.begun_ns) / 1e9)
+        call.deadline_ns = call.begun_ns + patience * 1_000_000
+        left = max(_LEAST, (call.deadline_ns - now) / 1e9)
         timeouts = msgspec.structs.replace(
             timeouts, total=min(timeouts.total, left), connect=min(timeouts.connect, left)
         )
@@ -98,15 +270,42 @@ async def open_exchange(
     sent = await call.worker.transport.send(
         _BOUNDARIES[decision.ceiling],
         upstream.deployment,
-        UpstreamRequest("POST", target, (STREAM_REQUEST if stream else JSON_REQUEST) + headers, body),
+        request,
         timeouts,
+        call.patience if timeouts.load else None,
     )
     call.response = sent
     response = call.response = await decoded(sent)
-    if response.status != 200:
-        answer = await response.read_all(_ERROR_BODY_LIMIT)
-        raise failure(response.status, response.headers, answer, secrets=upstream.secrets)
     return response
+
+
+def _refusal(
+    decision: Decision, upstream: Upstream, response: UpstreamResponse, answer: bytes
+) -> UpstreamError:
+    """The failure that an answer other than 200 is."""
+    error = failures.failure(response.status, response.headers, answer, secrets=upstream.secrets)
+    if error.outcome == Outcome.NOT_SERVED and "*" in upstream.deployment.model:
+        # The client itself chose the name; the deployment serves others.
+        error.outcome, error.code = Outcome.REQUEST_REJECTED, "upstream_rejected"
+    return _with_window(error, decision, upstream)
+
+
+def _with_window(error: UpstreamError, decision: Decision, upstream: Upstream) -> UpstreamError:
+    """The error; of a prompt that an engine finds too long, with what would allow it: engines name neither
+    their window nor the setting that makes it larger."""
+    if error.outcome is not Outcome.CONTEXT_EXCEEDED or not upstream.window_setting:
+        return error
+    window = f"{upstream.window} tokens" if upstream.window else "unknown size"
+    error.message += (
+        f" (the prompt has about {decision.prompt_tokens} tokens, {upstream.deployment.name} runs with a "
+        f"window of {window}; a larger one: {upstream.window_setting})"
+    )
+    error.args = (error.message,)
+    return error
+
+
+def _needs_one_system(call: Call, upstream: Upstream) -> bool:
+    return upstream.backend.templated and call.route in _MESSAGES
 
 
 def _check_name(upstream: Upstream, name: str) -> None:
@@ -125,12 +324,10 @@ def _check_name(upstream: Upstream, name: str) -> None:
 
 def _forwarded(call: Call, upstream: Upstream) -> Headers:
     """The headers of the client that this backend is to see, the values of its own where it sent none."""
-    said = {name: value for name, value in call.forwarded.items() if _PLAIN_HEADER(value)}
-    values = ((name, said.get(name, unsaid)) for name, unsaid in upstream.forwards.items())
+    values = ((name, call.forwarded.get(name, unsaid)) for name, unsaid in upstream.forwards.items())
     return tuple((name, value) for name, value in values if value is not None)
 
 
 def failure_inside(upstream: Upstream, error: tuple[str, str, str]) -> UpstreamError:
     """The failure that an error object inside a 200 answer stands for."""
-    message = hide(error[0], upstream.secrets)
-    return UpstreamError(Outcome.STREAM_ERROR, message or "the upstream reported an error", status=200)
+    return failures.failure_inside(*error, secrets=upstream.secrets)

@@ -60,8 +60,25 @@ _MOST_NAMES = 64
 _UNFIT = re.compile(r"[^!-+\--~]")
 
 
+_ELSEWHERE = frozenset({"fallback", "context_fallback"})
+
+
+def count_fallback(call: Call, permit: Permit) -> None:
+    """A failed attempt: remember whether it was at another model than the one asked for."""
+    call.fallbacks += permit.reason in _ELSEWHERE
+
+
 def _note(headers: list[tuple[bytes, bytes]], call: Call, permit: Permit) -> None:
+    if call.plan.litellm and call.decision is not None:
+        fallbacks = call.fallbacks + (permit.reason in _ELSEWHERE)
+        headers += (
+            (b"x-litellm-call-id", call.decision.id.encode()),
+            (b"x-litellm-attempted-fallbacks", b"%d" % fallbacks),
+            (b"x-litellm-attempted-retries", b"%d" % max(0, permit.attempt - 1 - fallbacks)),
+        )
     if call.dropped:
         headers.append((b"x-hybridgw-dropped", dropped(call.dropped)))
+    if call.warning:
+        headers.append((b"x-hybridgw-warning", call.warning))
     if permit.attempt > 1:
         headers.append((b"x-hybridgw-attempts", b"%d" % permit.attempt))

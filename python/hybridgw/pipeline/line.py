@@ -49,7 +49,7 @@ class Lines:
         line or wait is too long, and what `decide` raises when it is not room that is missing."""
         line = self._lines.setdefault(full, _Line())
         if line.length >= LONGEST:
-            raise refused
+            raise refused.anew()
         line.length += 1
         call.leave(time.monotonic_ns())
         upstreams = call.plan.upstreams
@@ -69,7 +69,7 @@ class Lines:
                                 raise
                     await asyncio.sleep(_LOOK)
         except TimeoutError:
-            raise refused from None
+            raise refused.anew() from None
         finally:
             call.back(time.monotonic_ns())
             line.length -= 1

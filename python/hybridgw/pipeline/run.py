@@ -20,6 +20,7 @@ from hybridgw.dialects import RESPONSES_AS_CHAT
 from hybridgw.errors import GatewayError, Refused, RequestError, UpstreamError
 from hybridgw.native import DecideError, Decision, Permit
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.head import count_fallback
 from hybridgw.pipeline.line import FULL, worth_waiting_for
 from hybridgw.pipeline.streaming import attempt_stream
 from hybridgw.pipeline.whole import attempt_whole
@@ -28,10 +29,29 @@ _OFF_THE_LOOP = 64 * 1024
 """Bytes. Above it a body is decided in the executor, where the native side releases the GIL: the
 other requests of this worker go on meanwhile. Below it, handing over costs more than deciding."""
 
-_REFUSALS = frozenset({"policy_denied", "all_unavailable", "journal_full", "overloaded", "draining"})
+_REFUSALS = frozenset(
+    {
+        "policy_denied", "all_unavailable", "misconfigured", "upstream_auth", "upstream_quota",
+        "journal_full", "overloaded", "draining",
+    }
+)  # fmt: skip
 
 
 _DOWN = frozenset({Outcome.CONNECT_FAILED, Outcome.RESET, Outcome.SERVER_ERROR, Outcome.FIRST_TOKEN_TIMEOUT})
+
+
+_TIMES = frozenset(
+    {
+        Outcome.TOTAL_TIMEOUT,
+        Outcome.FIRST_TOKEN_TIMEOUT,
+        Outcome.STALLED,
+        Outcome.CONNECT_FAILED,
+        Outcome.CLIENT_TIMEOUT,
+    }
+)
+"""How an attempt may end because the client's own time was over. Connecting has no outcome of its own."""
+_TIMER = 2_000_000
+"""Nanoseconds by which a timer of the loop may be early."""
 
 
 class ClientGone(Exception):
@@ -63,9 +83,13 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
                 return
             except UpstreamError as error:
                 call.back(time.monotonic_ns())
+                if call.deadline_ns and error.outcome in _TIMES and _over(call):
+                    _settle(call, Outcome.CLIENT_TIMEOUT)
+                    raise (first or _out_of_time(call)) from None
                 # The first failure is told: it belongs to the deployment that was asked for, and
                 # what went wrong with a stand-in afterwards explains less.
-                first = first or error
+                first = first or error.anew()
+                count_fallback(call, permit)
                 following = _after(call, decision, permit, error)
                 if following is None:
                     # Not everybody was asked: this host had too many retries under way.
@@ -106,11 +130,22 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
         raise
 
 
+def _over(call: Call) -> bool:
+    return time.monotonic_ns() + _TIMER >= call.deadline_ns
+
+
+def _out_of_time(call: Call) -> UpstreamError:
+    """Nobody's fault but that of the limit: it says nothing of the deployment that had to stop."""
+    given = (call.deadline_ns - call.begun_ns) / 1e9
+    message = f"not finished within the request's own limit (`timeout`: {given:g} s)"
+    return UpstreamError(Outcome.CLIENT_TIMEOUT, message, code="client_timeout")
+
+
 def _told(call: Call, decision: Decision, first: UpstreamError) -> GatewayError:
     """What the client hears of a failure. Where the content's level is why nobody else may be asked,
     that is an outage of those who may, to be waited out, and not just somebody's error."""
     if decision.level == Level.PUBLIC or call.content_sent or first.outcome not in _DOWN:
-        return first
+        return first.anew()
     wait = max(1.0, decision.retry_after_ms / 1000)
     message = "the deployments that may see this request are down; it was not sent anywhere else"
     return Refused("all_unavailable", message, retry_after=wait)
@@ -178,7 +213,7 @@ async def _in_line(call: Call, body: bytes, hints: dict[str, str] | None, refuse
     run = call.worker.loop.run_in_executor
     full = worth_waiting_for(call, await run(None, _explained, call, body, hints))
     if not full:
-        raise refused
+        raise refused.anew()
     return await call.worker.lines.wait(call, full, lambda: run(None, _decide, call, body, hints), refused)
 
 

@@ -15,10 +15,10 @@ from hybridgw.errors import UpstreamError
 from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.ends import Verdict, failed, verdict
-from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange
+from hybridgw.pipeline.exchange import exchange_of, failure_inside, opened
 from hybridgw.pipeline.head import stream_head
 from hybridgw.pipeline.memory import Memory
-from hybridgw.pipeline.translation import Translation, as_stream, translation_of
+from hybridgw.pipeline.translation import Translation, as_stream
 from hybridgw.pipeline.whole import observed
 from hybridgw.providers.failures import hide
 from hybridgw.transport.seam import UpstreamResponse
@@ -30,9 +30,7 @@ _AFTER_DONE = 1.0
 async def attempt_stream(call: Call, decision: Decision, permit: Permit) -> None:
     """One attempt at a stream. Raises UpstreamError; `call.content_sent` tells whether too late."""
     upstream = call.plan.upstreams[permit.deployment]
-    exchange = exchange_of(call, upstream)
-    translation = translation_of(call, upstream, exchange)
-    response = await open_exchange(call, decision, permit, upstream, exchange, translation)
+    exchange, translation, response = await opened(call, decision, permit, upstream)
     # Through the hub the writer decides what the client is told; elsewhere only these two wires have
     # a usage event that comes on demand.
     strip = exchange.outbound is None and exchange.shape <= Shape.COMPLETIONS and not decision.include_usage
@@ -197,10 +195,9 @@ async def _failed_inside(
     """The upstream told of its failure inside its stream. Where its bytes pass through, its own words
     are the last ones; elsewhere the dialect has words for it."""
     assert relay.error is not None
-    failure = failure_inside(call.plan.upstreams[permit.deployment], relay.error)
     if translation is None:
         await _end_body(call, _last_words(call, permit, events))
-    raise failure
+    raise failure_inside(call.plan.upstreams[permit.deployment], relay.error)
 
 
 def _last_words(call: Call, permit: Permit, events: bytes) -> bytes:
@@ -272,7 +269,7 @@ async def _whole_as_stream(
     """A backend that answers a request for a stream with one JSON object: its answer is told as
     events, an error in it is an error, and anything else (an HTML page) is no answer."""
     upstream = call.plan.upstreams[permit.deployment]
-    exchange = exchange_of(call, upstream)
+    exchange = exchange_of(call, upstream, permit)
     relay = Relay(exchange.shape, False)
     body = observed(relay, stream.take_body(), failure)
     if relay.error is not None:

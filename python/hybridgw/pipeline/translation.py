@@ -20,11 +20,12 @@ from hybridgw.dialects.openai import completion_as_events
 from hybridgw.errors import RequestError, UpstreamError
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.images import inline_images
-from hybridgw.providers.base import Exchange, Translator
+from hybridgw.providers.base import Backend, Exchange, Translator
 from hybridgw.providers.failures import hide
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import Headers
 from hybridgw.wire import Ask, Event, Failure
+from hybridgw.wire.ask import direct_results
 
 T = TypeVar("T")
 
@@ -34,6 +35,9 @@ class Translation(Protocol):
 
     async def request(self, body: bytes) -> tuple[str, Headers, bytes]:
         """Target, headers and body for the backend."""
+
+    def less(self, backend: Backend) -> None:
+        """The next request is for this backend, which refuses more than was known."""
 
     def whole(self, body: bytes) -> bytes:
         """A complete answer, for a client that wants one."""
@@ -67,6 +71,9 @@ class _Direct:
     async def request(self, body: bytes) -> tuple[str, Headers, bytes]:
         return self._exchange.target, (), asked(self._translator.request, body)
 
+    def less(self, backend: Backend) -> None:
+        """Its body has the backend's names already."""
+
     def whole(self, body: bytes) -> bytes:
         return _told(self._translator.whole, body)
 
@@ -96,18 +103,14 @@ class _Through:
             # The body asks for usage because the journal wants it, whether the client did or not.
             ask.include_usage = call.decision.include_usage
             ask.prompt_tokens = call.decision.prompt_tokens
+        direct_results(ask.messages)
         if self._upstream.inline_images:
             await inline_images(call, ask, self._upstream.own_media)
         target = self._exchange.target + self._outbound.path(ask)
         headers = self._outbound.headers(ask)
         data = asked(lambda _: self._outbound.request(ask), b"")
         if ask.dropped and call.plan.settings.translation.unsupported == "error":
-            name = ask.dropped[0]
-            raise RequestError(
-                "unsupported_parameter",
-                f"`{name}` cannot be carried to the backend of this model",
-                field=name,
-            )
+            raise unsupported(ask.dropped[0])
         call.dropped = tuple(ask.dropped)
         if call.memory is not None:
             call.memory.announce(ask)
@@ -115,6 +118,10 @@ class _Through:
             # One that was given an answer which failed all the same still holds what it was given.
             call.writer = call.dialect.writer(ask)
         return target, headers, data
+
+    def less(self, backend: Backend) -> None:
+        assert self._exchange.outbound is not None
+        self._outbound = self._exchange.outbound(backend)
 
     @property
     def _writer(self) -> Writer:
@@ -153,6 +160,12 @@ class _Through:
                 said = hide(event.message, self._upstream.secrets)
                 raise UpstreamError(Outcome.STREAM_ERROR, said or "the upstream failed", status=200)
         return events
+
+
+def unsupported(name: str) -> RequestError:
+    """Where nothing may be dropped."""
+    message = f"`{name}` cannot be carried to the backend of this model"
+    return RequestError("unsupported_parameter", message, field=name)
 
 
 def as_stream(body: bytes, call: Call, include_usage: bool) -> bytes:

@@ -2,26 +2,31 @@
 
 import time
 
-from hybridgw.core import Outcome
+import msgspec
+
+from hybridgw.core import Outcome, Shape
 from hybridgw.errors import UpstreamError
 from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
-from hybridgw.pipeline.exchange import exchange_of, failure_inside, open_exchange
+from hybridgw.pipeline.exchange import failure_inside, opened, with_rest
 from hybridgw.pipeline.head import whole_head
-from hybridgw.pipeline.translation import translation_of
 from hybridgw.transport.seam import UpstreamResponse
 
 _SUCCESS = int(Outcome.SUCCESS)
+_FAR_BELOW = 0.75
+"""Of the tokens that we counted: less than this is no other way of counting."""
 _ANSWER_LIMIT = 256 * 1024 * 1024
 
 
 async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     """One attempt at a complete JSON answer. Raises UpstreamError while nothing was sent."""
     upstream = call.plan.upstreams[permit.deployment]
-    exchange = exchange_of(call, upstream)
-    translation = translation_of(call, upstream, exchange)
-    response = await open_exchange(call, decision, permit, upstream, exchange, translation)
+    exchange, translation, response = await opened(call, decision, permit, upstream)
     body, failure = await _read(response)
+    if call.rest:
+        if failure is not None:
+            raise failure.anew()
+        body = await with_rest(call, decision, upstream, body, _ANSWER_LIMIT)
     now = time.monotonic_ns()
     call.back(now)
     relay = Relay(exchange.shape, False)
@@ -30,6 +35,10 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
         raise failure_inside(upstream, relay.error)
     if translation is not None:
         answer = translation.whole(answer)
+    elif exchange.shape is Shape.RESPONSES:
+        _check_kind(answer)
+    if upstream.window_setting and upstream.window:
+        call.warning = call.warning or _window_filled(relay, upstream.window, decision.prompt_tokens)
     call.content_sent = True
     # Settled before the last byte leaves: what a client has seen complete is never missing from
     # the journal.
@@ -63,6 +72,38 @@ async def _read(response: UpstreamResponse) -> tuple[bytes, UpstreamError | None
     return parts[0] if len(parts) == 1 else b"".join(parts), None
 
 
+class _Response(msgspec.Struct):
+    output: msgspec.Raw
+
+
+_response = msgspec.json.Decoder(_Response)
+
+
+def _check_kind(answer: bytes) -> None:
+    """UpstreamError for an object that is no response: servers exist that answer in Chat on any path, and
+    a client would find nothing in it."""
+    try:
+        _response.decode(answer)
+    except msgspec.ValidationError:
+        raise UpstreamError(
+            Outcome.MALFORMED, "the upstream's answer is no response: it has no output", status=200
+        ) from None
+    except msgspec.MsgspecError:
+        pass  # half a surrogate pair, which passes
+
+
+def _window_filled(relay: Relay, window: int, expected: int) -> bytes:
+    """What an engine does not say: that it left out a part of the prompt to make it fit, or that the answer
+    ends where the window does. Empty when neither is so."""
+    usage = relay.usage
+    if usage is None:
+        return b""
+    prompt, completion = usage[0], usage[1]
+    if expected > window and prompt <= window and prompt < expected * _FAR_BELOW:
+        return b"context-truncated"
+    return b"context-full" if prompt + completion >= window else b""
+
+
 def observed(relay: Relay, body: bytes, failure: UpstreamError | None) -> bytes:
     """The body as the relay passes it on. UpstreamError for one that cannot be an answer: an HTML
     page, or an object that was cut off. One that is whole is an answer, whatever became of its
@@ -71,6 +112,6 @@ def observed(relay: Relay, body: bytes, failure: UpstreamError | None) -> bytes:
     answer = relay.observe(body) if body.lstrip()[:1] in (b"{", b"[") else b""
     if not answer or relay.unreadable:
         if failure is not None:
-            raise failure
+            raise failure.anew()
         raise UpstreamError(Outcome.MALFORMED, "the upstream's answer is not a JSON object", status=200)
     return answer

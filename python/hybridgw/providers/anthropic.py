@@ -116,9 +116,7 @@ class Anthropic:
         return []
 
     def _limit(self, ask: Ask) -> int:
-        if ask.max_tokens is not None:
-            return ask.max_tokens
-        return self._backend.max_output_tokens or longest_answer(ask.model)
+        return longest(self._backend, ask.model) if ask.max_tokens is None else ask.max_tokens
 
     def _tools(self, ask: Ask) -> list[dict[str, Any]]:
         choice = ask.tool_choice
@@ -189,8 +187,7 @@ class Anthropic:
         where the longest answer of the model has no room for one."""
         budget = ask.thinking_budget or _BUDGETS.get(ask.effort or "medium", _LARGEST_BUDGET)
         asked: int = body["max_tokens"]
-        longest = self._backend.max_output_tokens or longest_answer(ask.model)
-        total = max(asked, min(asked + budget, longest))
+        total = max(asked, min(asked + budget, longest(self._backend, ask.model)))
         budget = min(max(budget, _SMALLEST_BUDGET), total - 1)
         if budget < _SMALLEST_BUDGET:
             return False
@@ -239,3 +236,8 @@ class Anthropic:
         for name in self._backend.drops:
             if name not in _CHAT_ONLY and body.pop(name, None) is not None:
                 ask.drop(name)
+
+
+def longest(backend: Backend, model: str) -> int:
+    """The limit for a client that gave none: the API demands one."""
+    return backend.max_output_tokens or longest_answer(model)

@@ -45,6 +45,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """Anthropic: the model still takes temperature and top_p."""
     thinking: bool | None = None
     """Whether the model thinks; None when nobody said."""
+    thinking_words: bool = False
+    """Ollama: whether it is told in words how much to think; others take yes and no."""
     vision: bool | None = None
     """Whether the model sees images; None when nobody said."""
     ask_usage: bool = True
@@ -56,6 +58,10 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """Members that replace the client's."""
     query: str = ""
     """Behind every path: `?api-version=…`."""
+    templated: bool = False
+    """Puts conversations through its model's template: one system message, at the front."""
+    thoughts: Literal["reasoning_content", "reasoning"] | None = None
+    """The member in which it wants thoughts of earlier turns back; None: what its kind takes."""
 
 
 class Outbound(Protocol):
@@ -92,8 +98,14 @@ class Exchange(msgspec.Struct, frozen=True):
     """Makes the translator of one exchange; None where the bytes pass through."""
     outbound: Callable[[Backend], Outbound] | None = None
     """Makes the far half of a translation through the hub."""
+    configure: Callable[[bytes, Backend], tuple[bytes, tuple[str, ...]]] | None = None
+    """Puts the deployment's configuration into a body that passes through and has other names than Chat's.
+    Returns the body, and the client's names of what is not sent."""
     edit: Callable[[bytes], bytes] | None = None
     """Takes out of a body that passes through what this backend alone must not see."""
+    limit: Callable[[Backend, str], int] | None = None
+    """The limit of an answer, in tokens, of a backend that demands one, by the name of the model. It is
+    put into a body that passes through without any."""
 
 
 class EngineLoad(msgspec.Struct, frozen=True):
@@ -127,8 +139,12 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Routes served through another one of the backend's."""
     outbound: Callable[[Backend], Outbound] | None = None
     """Serves all other conversations through the hub."""
+    responses: Callable[[Backend], Outbound] | None = None
+    """The same by Responses, where the backend has that beside Chat."""
     shape: Shape = Shape.CHAT
     """Of what `outbound` reads."""
+    configures: Mapping[Route, Callable[[bytes, Backend], tuple[bytes, tuple[str, ...]]]] = {}
+    """See `Exchange.configure`; by native route."""
     edits: Mapping[Route, Callable[[bytes], bytes]] = {}
     """See `Exchange.edit`; by native route."""
     paths: Mapping[Route, str] = {}
@@ -137,8 +153,19 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Request members under another name, e.g. max_completion_tokens -> max_tokens."""
     drops: tuple[str, ...] = ()
     """Request members that the backend answers with an error."""
+    unknown: Mapping[Route, tuple[str, ...]] = {}
+    """Members of a native route's protocol that it takes no notice of: left out, and the client is told."""
+    convert: Mapping[Route, tuple[str, ...]] = {}
+    """Members of a native route's protocol that it does not know and `outbound` says in other words: a
+    request that has one is translated instead of passed through."""
+    user_metadata: bool = False
+    """Of the `metadata` of Messages it takes `user_id` alone."""
+    limits: Mapping[Route, Callable[[Backend, str], int]] = {}
+    """See `Exchange.limit`; by native route."""
     ask_usage: bool = True
     """Whether `stream_options.include_usage` may be asked for."""
+    max_inputs: int = 0
+    """Inputs of one request for embeddings that it takes; 0: nobody knows."""
     max_parallel: int = 0
     """Requests at once that the backend can bear; 0 = many."""
     queue: bool = False
@@ -158,6 +185,11 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     inline_images: bool | Literal["inside"] = False
     """Whether the gateway fetches remote images for it: the backend cannot, or must not (it stands
     inside the network, and would fetch whatever a client names). `inside`: unless it is external."""
+    templated: bool | Literal["inside"] = False
+    """Whether it puts conversations through its model's template, which may take a system message only at
+    the front. `inside`: unless it is external, because whoever speaks this dialect there is an engine."""
+    window_setting: str = ""
+    """What makes the window of its models larger, for people who run it."""
     own_media: tuple[str, ...] = ()
     """Beginnings of URLs of what the backend itself keeps; never fetched for it."""
     probe: str | None = "{base}/models"
@@ -176,7 +208,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         behind every path; an `outbound` has it from its `Backend`."""
         if route in self.routes:
             target = self._base(route, base_path) + self._path(route) + query
-            return Exchange(target, SHAPES[route], edit=self.edits.get(route))
+            configure, edit, limit = self.configures.get(route), self.edits.get(route), self.limits.get(route)
+            return Exchange(target, SHAPES[route], configure=configure, edit=edit, limit=limit)
         if route in self.translated:
             through, translator = self.translated[route]
             return Exchange(base_path + self._path(through) + query, SHAPES[through], translator)
@@ -184,6 +217,17 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
             base = base_path.removesuffix("/v1") if self.beside_v1 else base_path
             return Exchange(base, self.shape, outbound=self.outbound)
         return None
+
+    def by_chat(self, base_path: str) -> Exchange:
+        """A conversation through the hub, also where the client's own bytes could pass."""
+        assert self.outbound is not None
+        return Exchange(base_path, self.shape, outbound=self.outbound)
+
+    def by_responses(self, base_path: str) -> Exchange | None:
+        """The same by the backend's Responses."""
+        if self.responses is None:
+            return None
+        return Exchange(base_path, Shape.RESPONSES, outbound=self.responses)
 
     def _base(self, route: Route, base_path: str) -> str:
         return base_path.removesuffix("/v1") if PATHS[route].startswith("/api/") else base_path

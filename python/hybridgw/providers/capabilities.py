@@ -6,9 +6,12 @@ A row holds for the kind; what a particular model can do (`vision`, `thinking`) 
 their own (Anthropic, Gemini, Ollama) differ in more than flags can say, so what they can is in their code.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
+
+from hybridgw.providers.openai_models import thinks
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
@@ -44,6 +47,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     efforts: tuple[str, ...] = _EFFORTS
     assumes_thinking: bool = True
     """Takes an effort for a model that does not think, too: it need not be known whether this one does."""
+    thinks: Callable[[str], bool | None] = lambda _: None
+    """Whether a model thinks, by its name; None where that does not tell."""
     verbosity: bool = False
     service_tier: bool = False
     developer: bool = False
@@ -52,6 +57,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     keeps: Literal["", "reasoning_content", "reasoning", "reasoning_details"] = ""
     """Where it takes thoughts of earlier turns."""
+    old_functions: bool = False
+    """Takes `functions`, as Chat had them first."""
     extras: frozenset[str] = frozenset()
     """Further members that it takes, by the names that clients have for them."""
 
@@ -60,9 +67,11 @@ _SAMPLERS = frozenset({"min_p", "logit_bias", "repetition_penalty", "repeat_pena
 _OPENAI = Capabilities(
     audio=True,
     files=True,
+    old_functions=True,
     custom_tools=True,
     stops=4,
     assumes_thinking=False,
+    thinks=thinks,
     verbosity=True,
     service_tier=True,
     developer=True,
@@ -113,7 +122,13 @@ CAPABILITIES: dict[str, Capabilities] = {
     "llama_server": _LLAMA,
     # It refuses null, and its templates look for a content.
     "llama_cpp_python": msgspec.structs.replace(
-        _LLAMA, audio=False, keeps="", efforts=(), parallel=False, silence=""
+        _LLAMA,
+        audio=False,
+        keeps="",
+        efforts=(),
+        parallel=False,
+        silence="",
+        old_functions=True,
     ),
     "vllm": Capabilities(
         remote_images=False,
@@ -151,3 +166,34 @@ CAPABILITIES: dict[str, Capabilities] = {
     "demo": Capabilities(limit="max_completion_tokens", user="user"),
 }  # fmt: skip
 """By provider."""
+
+_OPENAI_ONLY = _OPENAI.extras | {"moderation"}
+_ANYBODYS = frozenset({"openai_compatible", "demo"})
+"""Nobody knows what stands behind such an address: it is sent what the client wrote."""
+
+
+def unknown_members(provider: str) -> tuple[str, ...]:
+    """Members of OpenAI's Chat request that this kind of backend takes no notice of."""
+    if provider in _ANYBODYS:
+        return ()
+    can = CAPABILITIES[provider]
+    names = set(_OPENAI_ONLY - can.extras) | {"user", "safety_identifier"} - {can.user}
+    for known, members in (
+        (can.verbosity, ("verbosity",)),
+        (can.service_tier, ("service_tier",)),
+        (can.n, ("n",)),
+        (can.parallel, ("parallel_tool_calls",)),
+        (can.logprobs, ("logprobs", "top_logprobs")),
+        (can.penalties, ("presence_penalty", "frequency_penalty")),
+        (can.tool_choice, ("tool_choice",)),
+        (bool(can.efforts), ("reasoning_effort",)),
+    ):
+        if not known:
+            names.update(members)
+    return tuple(sorted(names))
+
+
+def old_functions(provider: str) -> tuple[str, ...]:
+    """Members by which the first functions of Chat are told, where only a translation understands them."""
+    untranslated = provider in _ANYBODYS or CAPABILITIES[provider].old_functions
+    return () if untranslated else ("functions", "function_call")

@@ -12,10 +12,8 @@ import msgspec
 from hybridgw.providers.base import Backend
 from hybridgw.providers.capabilities import Capabilities
 from hybridgw.providers.chat_turns import Json, Turns
-from hybridgw.wire import (
-    Ask,
-    Tool,
-)
+from hybridgw.providers.templated import one_system
+from hybridgw.wire import Ask, Message, Tool
 
 Raw = msgspec.Raw
 
@@ -48,7 +46,7 @@ def body(ask: Ask, backend: Backend, can: Capabilities) -> bytes:
 
 def members(ask: Ask, backend: Backend, can: Capabilities) -> Json:
     """The body's members, ready to be encoded."""
-    out: Json = {"model": ask.model, "messages": Turns(backend, can).write(ask.messages)}
+    out: Json = {"model": ask.model, "messages": Turns(backend, can).write(_conversation(ask, backend))}
     _tools(ask, can, out)
     if ask.max_tokens is not None:
         out[can.limit] = ask.max_tokens
@@ -66,6 +64,10 @@ def members(ask: Ask, backend: Backend, can: Capabilities) -> Json:
             out["stream_options"] = {"include_usage": True}
     _configure(ask, backend, can, out)
     return out
+
+
+def _conversation(ask: Ask, backend: Backend) -> list[Message]:
+    return one_system(ask.messages) if backend.templated else ask.messages
 
 
 def _configure(ask: Ask, backend: Backend, can: Capabilities, out: Json) -> None:
@@ -204,9 +206,10 @@ def _put(ask: Ask, out: Json, name: str, value: object, possible: bool) -> None:
 
 def _thinking(ask: Ask, backend: Backend, can: Capabilities, out: Json) -> None:
     effort = ask.effort
+    known = can.thinks(ask.model) if backend.thinking is None else backend.thinking
     if effort is None:
         effort = _derived(ask)
-        thinks = can.assumes_thinking if backend.thinking is None else backend.thinking
+        thinks = can.assumes_thinking if known is None else known
         if effort is not None and not thinks:
             # Agents always say how to think, whatever model they talk to. A model that does not think
             # has nothing to be told, and where that is not known an error would be worse.
@@ -214,8 +217,11 @@ def _thinking(ask: Ask, backend: Backend, can: Capabilities, out: Json) -> None:
                 ask.drop("thinking")
             return
     if effort is None:
+        if ask.thinking == "enabled":
+            # Asked for, without a word on how much: nothing here says that alone.
+            ask.drop("thinking")
         return
-    if backend.thinking is False or not can.efforts:
+    if known is False or not can.efforts:
         ask.drop("reasoning_effort")
         return
     if effort not in can.efforts:

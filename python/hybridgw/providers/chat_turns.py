@@ -12,6 +12,7 @@ from hybridgw.errors import RequestError
 from hybridgw.providers.base import Backend
 from hybridgw.providers.capabilities import Capabilities
 from hybridgw.wire import (
+    OWN_SIGNATURE,
     Audio,
     File,
     Image,
@@ -33,6 +34,8 @@ class Turns:
 
     def __init__(self, backend: Backend, can: Capabilities) -> None:
         self._can = can
+        self._keeps = backend.thoughts or can.keeps
+        self._templated = backend.templated
         self._sees = backend.vision is not False
         self._after: list[Json] = []
 
@@ -59,7 +62,8 @@ class Turns:
         if message.role == "user":
             role = "user"
         else:
-            role = "developer" if message.developer and self._can.developer else "system"
+            developer = message.developer and self._can.developer and not self._templated
+            role = "developer" if developer else "system"
         said: Json = {"role": role, "content": self._content(message.parts, at, role != "user")}
         if message.name is not None:
             said["name"] = message.name
@@ -150,7 +154,7 @@ class Turns:
             said["content"] = [self._part(text, at, place) for place, text in enumerate(texts)]
         else:
             said["content"] = "".join(text.text for text in texts)
-        if thoughts and self._can.keeps:
+        if thoughts and self._keeps:
             self._keep(said, thoughts)
         if calls:
             said["tool_calls"] = calls
@@ -159,10 +163,10 @@ class Turns:
         return said
 
     def _keep(self, said: Json, thoughts: list[Thinking]) -> None:
-        if self._can.keeps == "reasoning_details":
+        if self._keeps == "reasoning_details":
             said["reasoning_details"] = [_detail(thought, at) for at, thought in enumerate(thoughts)]
         elif text := "".join(thought.text for thought in thoughts):
-            said[self._can.keeps] = text
+            said[self._keeps] = text
 
     def _call(self, call: ToolCall) -> Json:
         if call.custom and self._can.custom_tools:
@@ -200,7 +204,7 @@ def _detail(thought: Thinking, index: int) -> Json:
     if thought.redacted is not None:
         return {"type": "reasoning.encrypted", "data": thought.redacted, "index": index}
     detail: Json = {"type": "reasoning.text", "text": thought.text, "index": index}
-    if thought.signature is not None:
+    if thought.signature is not None and not thought.signature.startswith(OWN_SIGNATURE):
         detail["signature"] = thought.signature
     return detail
 

@@ -2,7 +2,11 @@
 
 Statuses and error objects in, an `UpstreamError` out. What only a text can tell (does this 400
 mean that the prompt is too long? does this 429 mean money?) is decided here and nowhere else, from
-lists of codes and phrases that backends are known to use.
+lists of codes and phrases that backends are known to use; `error_bodies` finds them in the body.
+
+Three questions decide. *Whose fault?* The request's, the credential's, the deployment's. *For how long?*
+What only a person can mend is never told as something that passes. *For whom?* What may be about one
+request alone (a firewall's 403, more tokens than a quota holds) must not count against anybody else's.
 """
 
 import email.utils
@@ -11,24 +15,91 @@ import time
 from collections.abc import Iterable
 from datetime import UTC
 
-import msgspec
-import orjson
-
 from hybridgw.core import Outcome
 from hybridgw.errors import UpstreamError
+from hybridgw.providers.error_bodies import LONGEST_MESSAGE, Said, read
 
-_MONEY_CODES = frozenset(
+_MONEY = frozenset(
     {
         "insufficient_quota",
         "billing_hard_limit_reached",
         "billing_not_active",
+        "billing_error",
         "credit_limit_reached",
         "enforced_spend_limit_reached",
         "insufficient_credits",
+        "insufficient_balance",
+        "insufficient_user_quota",
+        "payment_required",
         "account_deactivated",
+        "billing_disabled",
+        "arrearage",
     }
 )
-_CONTEXT_CODES = frozenset(
+_MONEY_PHRASES = (
+    "credit balance is too low",
+    "insufficient balance",
+    "insufficient credits",
+    "billing hard limit",
+    "spend limit",
+    "spending limit",
+    "requires billing to be enabled",
+    "account is not active, please check your billing",
+)
+"""Where the code says nothing of it: Anthropic has a 400 without one."""
+_TOO_LARGE_PHRASES = (
+    "request too large for",
+    "requires more credits, or fewer max_tokens",
+    "tokens limit exceeded:",
+    "request was larger than the rate limit",
+)
+"""More than the quota admits at once, or than is left: about this request, others fit."""
+_KEY_WORDS = frozenset(
+    {
+        "api_key_invalid",
+        "api_key_service_blocked",
+        "api_key_http_referrer_blocked",
+        "api_key_ip_address_blocked",
+        "access_token_expired",
+        "authentication_error",
+        "invalid_api_key",
+        "invalid_authentication",
+        "account_suspended",
+        "unauthenticated",
+        "no_auth_credentials",
+    }
+)
+"""Google answers a bad key with 400, others with 403."""
+_MODEL_WORDS = frozenset(
+    {
+        "model_not_found",
+        "model_decommissioned",
+        "model_not_available",
+        "deploymentnotfound",
+        "deployment_not_found",
+        "invalid_model",
+        "unknown_model",
+        "model_not_supported",
+        "operationnotsupported",
+    }
+)
+_MODEL_PHRASES = (
+    "does not support chat",
+    "does not support generate",
+    "does not support completion",
+    "does not support embed",
+    "model not exist",
+    "is not a valid model id",
+    "no endpoints found for",
+    "the model has been deprecated",
+    "this is not a chat model",
+)
+_NOT_FOUND_PHRASES = ("not found", "does not exist", "model:", "not supported for")
+"""Of a 404 that speaks of a model."""
+_OVERLOAD_WORDS = frozenset({"overloaded_error", "overloaded", "unavailable"})
+_LOADING_PHRASES = ("loading model", "model is loading", "is currently loading", "model is still loading")
+"""llama-server and the servers that load on demand answer so at once, with 503."""
+_CONTEXT_WORDS = frozenset(
     {"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}
 )
 _CONTEXT_PHRASES = (
@@ -61,47 +132,75 @@ _TOO_MUCH_ASKED = tuple(
 _BUSY_PHRASE = "maximum pending requests exceeded"
 """Ollama's queue is full: nothing is broken, and somebody else may have room."""
 _TGI_REFUSALS = frozenset({"validation", "template_error", "tool_error"})
-_KEY_CODES = frozenset({"api_key_invalid"})
-"""Google answers a bad key with 400."""
-_FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
-_LONGEST_MESSAGE = 2000
+_FILTER_WORDS = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 _LONGEST_PARAM = 200
+_LONGEST_WAIT = 86400.0
 _SHORTEST_SECRET = 8
 """A shorter one is a placeholder (`none`, `ollama`), and hiding it would only garble messages."""
-
-
-class _Error(msgspec.Struct):
-    message: str = ""
-    type: str = ""
-    code: str = ""
-    param: str | None = None
-    retry_after: float | None = None
-    """As Google has it: inside the body."""
 
 
 def failure(
     status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, *, secrets: Iterable[str] = ()
 ) -> UpstreamError:
     """The error that this answer is. `secrets` never appear in its message."""
-    error = _read(body)
-    outcome, code = _judge(status, error)
+    error = read(body)
+    outcome, code = judge(status, error)
     message = error.message or f"the upstream answered {status}"
     if outcome is Outcome.CONTEXT_EXCEEDED:
         message = _limit_of_answer(message)
     if outcome is Outcome.CREDENTIAL_REJECTED:
         # Its text tends to quote the key.
         message = "the upstream rejected the gateway's credential"
+    wait = retry_after(headers, time.time())
+    if wait is None and error.wait is not None:
+        wait = min(error.wait, _LONGEST_WAIT)
     built = UpstreamError(
         outcome,
-        hide(message, secrets)[:_LONGEST_MESSAGE],
+        hide(message, secrets)[:LONGEST_MESSAGE],
         code=code,
         # Clients of this protocol know such a fault as a 400.
-        status=400 if status == 422 and error.type in _TGI_REFUSALS else status,
-        retry_after=_either(retry_after(headers, time.time()), error.retry_after),
+        status=400 if status == 422 and error.kind in _TGI_REFUSALS else status,
+        retry_after=wait,
     )
     if error.param is not None:
         built.field = hide(error.param, secrets)[:_LONGEST_PARAM]
     return built
+
+
+def failure_inside(message: str, kind: str, code: str, *, secrets: Iterable[str] = ()) -> UpstreamError:
+    """The failure that an error object inside a 200 answer stands for. Resellers put the whole of an
+    upstream's refusal there, with its status as the code; what it means is judged as if it had come so."""
+    words = frozenset({kind.lower(), code.lower()} - {""})
+    status = int(code) if code.isdigit() and len(code) == 3 else 0
+    status = status or next((_STATUS_OF[word] for word in words if word in _STATUS_OF), 500)
+    outcome, named = judge(status, Said(message=message, why=words, is_error=True))
+    if outcome not in _SAID_INSIDE:
+        outcome, named = Outcome.STREAM_ERROR, "upstream_error"
+    if outcome is Outcome.CREDENTIAL_REJECTED:
+        message = "the upstream rejected the gateway's credential"
+    message = hide(message, secrets)[:LONGEST_MESSAGE] or "the upstream reported an error"
+    return UpstreamError(outcome, message, code=named, status=200)
+
+
+_STATUS_OF = {
+    "rate_limit_error": 429, "rate_limit_exceeded": 429, "insufficient_quota": 429, "resource_exhausted": 429,
+    "authentication_error": 401, "invalid_api_key": 401, "unauthenticated": 401, "permission_error": 403,
+    "billing_error": 402, "invalid_request_error": 400, "invalid_argument": 400, "not_found_error": 404,
+    "context_length_exceeded": 400, "content_filter": 400,
+}  # fmt: skip
+"""What the kinds of error are elsewhere sent with."""
+_SAID_INSIDE = frozenset(
+    {
+        Outcome.THROTTLED,
+        Outcome.OUT_OF_CREDIT,
+        Outcome.CREDENTIAL_REJECTED,
+        Outcome.CONTEXT_EXCEEDED,
+        Outcome.CONTENT_FILTERED,
+        Outcome.NOT_SERVED,
+        Outcome.REFUSED_HERE,
+    }
+)
+"""Anything else inside a 200 is an answer that broke."""
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
@@ -118,16 +217,25 @@ def hide(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def _judge(status: int, error: _Error) -> tuple[Outcome, str]:
-    codes = {error.code.lower(), error.type.lower()}
-    if status == 402 or (status in (400, 403, 429) and codes & _MONEY_CODES):
+def judge(status: int, error: Said) -> tuple[Outcome, str]:
+    """What a status other than 200 with this error means, and its code in our catalogue."""
+    why, text = error.why, error.message.lower()
+    refused = 400 <= status < 500
+    if refused and _any(_TOO_LARGE_PHRASES, text):
+        return Outcome.REFUSED_HERE, "over_quota"
+    if refused and (why & _MONEY or _any(_MONEY_PHRASES, text)):
         return Outcome.OUT_OF_CREDIT, "upstream_quota"
+    if status == 402 or (status == 429 and any("perday" in word for word in why)):
+        # A quota of the day (Google) is named together with a wait of seconds that does not help.
+        return Outcome.OUT_OF_CREDIT, "upstream_quota"
+    if status == 401 or (status in (400, 403) and why & _KEY_WORDS):
+        return Outcome.CREDENTIAL_REJECTED, "upstream_auth"
     if status == 429:
         return Outcome.THROTTLED, "rate_limit_exceeded"
-    if status == 503 and _BUSY_PHRASE in error.message:
+    if status == 503 and _BUSY_PHRASE in text:
         return Outcome.THROTTLED, "overloaded"
-    if status in (401, 403) or (status == 400 and codes & _KEY_CODES):
-        return Outcome.CREDENTIAL_REJECTED, "upstream_auth"
+    if status == 503 and _any(_LOADING_PHRASES, text):
+        return Outcome.LOADING, "overloaded"
     if status == 408:
         return Outcome.SERVER_ERROR, "upstream_timeout"
     if status in (503, 529):
@@ -136,73 +244,42 @@ def _judge(status: int, error: _Error) -> tuple[Outcome, str]:
     # TGI says 424 where its model failed.
     if status >= 500 or status == 424:
         return Outcome.SERVER_ERROR, "upstream_error"
-    if status in (400, 413, 422):
-        said = error.message.lower()
-        if codes & _CONTEXT_CODES or any(phrase in said for phrase in _CONTEXT_PHRASES):
-            return Outcome.CONTEXT_EXCEEDED, "context_length_exceeded"
-        if codes & _FILTER_CODES:
-            return Outcome.CONTENT_FILTERED, "content_filter"
-    if 400 <= status < 500:
+    if status in (400, 413, 422) and (why & _CONTEXT_WORDS or _any(_CONTEXT_PHRASES, text)):
+        return Outcome.CONTEXT_EXCEEDED, "context_length_exceeded"
+    if status in (400, 403, 422) and why & _FILTER_WORDS:
+        return Outcome.CONTENT_FILTERED, "content_filter"
+    if refused and _no_such_model(status, error):
+        return Outcome.NOT_SERVED, "upstream_model"
+    if status == 403:
+        # Without a word about the key it is a firewall's, or a rule about this request.
+        return Outcome.REFUSED_HERE, "upstream_rejected"
+    if refused:
         return Outcome.REQUEST_REJECTED, "upstream_rejected"
     # A redirect or another success than 200 is nothing that an inference endpoint answers.
     return Outcome.MALFORMED, "upstream_error"
 
 
-def _read(body: bytes) -> _Error:
-    """The error object in whatever shape a backend has it; an empty one when there is none."""
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return _Error()
-    if isinstance(answer, list) and answer:
-        answer = answer[0]
-    if not isinstance(answer, dict):
-        return _Error()
-    inner = answer.get("error", answer)
-    if isinstance(inner, str):
-        return _Error(message=inner, type=_text(answer.get("error_type")))
-    if not isinstance(inner, dict):
-        return _Error()
-    param = inner.get("param")
-    reason, wait = _google(inner.get("details"))
-    return _Error(
-        message=_text(inner.get("message") or inner.get("detail")),
-        type=_text(inner.get("type")),
-        code=reason or _text(inner.get("code")),
-        param=param if isinstance(param, str) else None,
-        retry_after=wait,
-    )
+def _no_such_model(status: int, error: Said) -> bool:
+    """Whether the upstream lacks what the deployment is configured for. The client did not choose it."""
+    text = error.message.lower()
+    if error.why & _MODEL_WORDS or _any(_MODEL_PHRASES, text):
+        return True
+    return status == 404 and "model" in text and _any(_NOT_FOUND_PHRASES, text)
 
 
 def _limit_of_answer(message: str) -> str:
     """The message; where only the limit of the answer is too large, in Anthropic's words before it: its
     clients lower the limit then, and shorten their conversation else."""
     for search in _TOO_MUCH_ASKED:
-        found = search(message[:_LONGEST_MESSAGE])
+        found = search(message[:LONGEST_MESSAGE])
         if found is not None and int(found["prompt"]) < int(found["window"]):
             sizes = f"{found['prompt']} + {found['asked']} > {found['window']}"
             return f"input length and `max_tokens` exceed context limit: {sizes}: {message}"
     return message
 
 
-def _google(details: object) -> tuple[str, float | None]:
-    """Reason and wait from the list of details that Google's errors carry."""
-    reason, wait = "", None
-    for detail in details if isinstance(details, list) else ():
-        if isinstance(detail, dict):
-            reason = reason or _text(detail.get("reason"))
-            delay = detail.get("retryDelay")
-            if isinstance(delay, str) and delay.endswith("s"):
-                wait = _number(delay[:-1].encode(), 1.0)
-    return reason, wait
-
-
-def _either(said: float | None, inside: float | None) -> float | None:
-    return said if said is not None or inside is None else min(inside, 86400.0)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)[:_LONGEST_MESSAGE]
+def _any(phrases: Iterable[str], text: str) -> bool:
+    return any(phrase in text for phrase in phrases)
 
 
 def retry_after(headers: Iterable[tuple[bytes, bytes]], now: float) -> float | None:
@@ -225,7 +302,7 @@ def retry_after(headers: Iterable[tuple[bytes, bytes]], now: float) -> float | N
                     found = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
                 except (ValueError, OverflowError):
                     found = None
-    return None if found is None or found < 0 else min(found, 86400.0)
+    return None if found is None or found < 0 else min(found, _LONGEST_WAIT)
 
 
 def _number(value: bytes, unit: float) -> float | None:

@@ -16,6 +16,7 @@ import msgspec
 from hybridgw.errors import RequestError
 from hybridgw.providers import configured
 from hybridgw.providers.base import Backend
+from hybridgw.providers.templated import one_system
 from hybridgw.wire import (
     Ask,
     File,
@@ -37,10 +38,10 @@ _encode = msgspec.json.Encoder().encode
 # Member of the hub -> option, where both are numbers that pass as they are.
 _NUMBERS = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
 # Members without a place in the hub that clients of engines send, and that are options here.
-_SAMPLERS = frozenset(
+SAMPLERS = frozenset(
     {"min_p", "typical_p", "repeat_penalty", "repeat_last_n", "mirostat", "mirostat_eta", "mirostat_tau"}
 )
-_LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
+LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
 _NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
 # A custom tool takes text; here it is a function of one string.
 _TEXT_PARAMETERS = Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}')
@@ -50,11 +51,10 @@ def chat_request(ask: Ask, backend: Backend) -> bytes:
     """The body for `ask`; notes in it what is not told."""
     configured.apply(ask, backend)
     named_results(ask.messages)
+    messages = one_system(ask.messages)
     body: dict[str, Any] = {
         "model": ask.model,
-        "messages": [
-            turn for at, message in enumerate(ask.messages) for turn in _turns(message, at, backend)
-        ],
+        "messages": [turn for at, message in enumerate(messages) for turn in _turns(message, at, backend)],
         "stream": ask.stream,
         "truncate": False,
     }
@@ -106,10 +106,12 @@ def _untold(ask: Ask, backend: Backend, body: dict[str, Any], options: dict[str,
         if getattr(ask, name) is not None:
             ask.drop(name)
     for name, raw in ask.extra.items():
-        if name in _SAMPLERS:
+        if name in SAMPLERS:
             options[name] = raw
-        elif name == "keep_alive":
+        elif name in ("keep_alive", "truncate"):
             body[name] = raw
+        elif name in ("think", "format") and name in backend.defaults:
+            body.setdefault(name, raw)
         elif name not in backend.force:
             ask.drop(name)
         elif name == "options" and bytes(raw)[:1] == b"{":
@@ -133,7 +135,15 @@ def _think(ask: Ask, backend: Backend) -> bool | str | None:
             if ask.thinking is not None:
                 ask.drop("thinking")
             return None
-    return _LEVELS.get(ask.effort, True) if ask.effort is not None else True
+    if ask.effort is None or not thinks(backend):
+        return True
+    return LEVELS.get(ask.effort, True)
+
+
+def thinks(backend: Backend) -> bool:
+    """Whether how much a model is to think can be said in words. To others it is an error: they take yes
+    and no."""
+    return backend.thinking is not False and backend.thinking_words
 
 
 def _tools(ask: Ask) -> list[dict[str, Any]]:

@@ -12,31 +12,21 @@ with its reason, listed, and never tried.
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import orjson
 
+from hybridgw.config.informed import informed
 from hybridgw.config.privacy import scan_config
 from hybridgw.config.relays import bare_name
 from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal
 from hybridgw.providers import CONVERSATIONS, Backend, Exchange, Provider, provider_named
+from hybridgw.routing.owned import owned_keys, unheeded_keys
+from hybridgw.routing.protocols import exchanges_of, may_lack_responses
 from hybridgw.routing.wildcards import ChosenNames
-
-# Members of a request body that belong to the gateway and never travel upstream. `hybridgw` is
-# ours; the others are what clients of a LiteLLM Proxy put at the top level through `extra_body`.
-OWNED_KEYS = (
-    "hybridgw", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks",
-    "disable_fallbacks", "num_retries", "max_retries", "timeout", "stream_timeout", "tags",
-    "guardrails", "cache", "drop_params", "allowed_openai_params", "litellm_session_id",
-    "litellm_trace_id", "litellm_call_id", "include_fallback_errors", "mock_response",
-    "mock_timeout", "mock_testing_fallbacks", "mock_testing_context_fallbacks",
-    "mock_testing_context_window_fallbacks", "mock_testing_content_policy_fallbacks",
-    "mock_testing_rate_limit_error", "api_base", "base_url", "api_key", "api_version",
-    "custom_llm_provider", "extra_headers",
-)  # fmt: skip
 
 _BOUNDARIES = {
     "device": Boundary.DEVICE,
@@ -47,6 +37,7 @@ _MODES = {
     "chat": CONVERSATIONS | {Route.COMPLETIONS},
     "completion": CONVERSATIONS | {Route.COMPLETIONS},
     "embedding": frozenset({Route.EMBEDDINGS, Route.OLLAMA_EMBED}),
+    "any": CONVERSATIONS | {Route.COMPLETIONS, Route.EMBEDDINGS, Route.OLLAMA_EMBED},
 }
 
 
@@ -58,7 +49,7 @@ class Upstream(msgspec.Struct, frozen=True):
     """By Route."""
     stream_timeouts: Timeouts
     whole_timeouts: Timeouts
-    """For an answer that is not a stream: its first byte is its last, so `total` rules."""
+    """For an answer that is not a stream."""
     response_headers: tuple[tuple[bytes, bytes], ...]
     """Which deployment answered, for the client."""
     backend: Backend
@@ -71,29 +62,45 @@ class Upstream(msgspec.Struct, frozen=True):
     """Judges such names, where they may tell somebody what he must not know."""
     secrets: tuple[str, ...]
     """Never to appear in what a client reads."""
+    window: int | None
+    """Tokens that it takes, prompt and answer."""
+    window_setting: str
+    """What makes that more, for people; empty where nothing does."""
     inline_images: bool
     """Whether remote images are fetched for it."""
     own_media: tuple[str, ...]
     """Beginnings of URLs that are not."""
+    max_inputs: int
+    """Inputs of one request for embeddings that it takes; 0: any number, as far as is known."""
+    drop_refused: bool
+    """Whether parameters of the client's are left out once the backend has refused them by name."""
+    thinking: Exchange | None = None
+    """For models that clients choose by name: how one that thinks is asked by other dialects."""
+    may_lack_responses: bool = False
+    """It is asked by Responses because its provider has that, but nobody knows whether this server does."""
 
 
 class Plan:
     """One generation. Immutable once built."""
 
     __slots__ = (
-        "generation", "key_digests", "listed", "native", "observing", "queues", "settings", "upstreams",
+        "generation", "key_digests", "listed", "litellm", "native", "observing", "queues", "settings",
+        "upstreams",
     )  # fmt: skip
 
     def __init__(self, settings: Settings, generation: int) -> None:
+        settings = informed(settings)
         self.settings = settings
         self.generation = generation
         names = _names(settings)
         self.upstreams = tuple(
-            _upstream(index, entry, names) for index, entry in enumerate(settings.deployments)
+            _upstream(index, entry, names, settings) for index, entry in enumerate(settings.deployments)
         )
         self.native = orjson.dumps(_native(settings, self.upstreams, generation))
         self.observing = settings.privacy.mode == "observe"
         """Whether levels are only reported."""
+        self.litellm = settings.source.kind == "litellm"
+        """Whether clients expect a LiteLLM Proxy, and read its headers."""
         self.listed = _listed(settings)
         self.queues = _queues(settings)
         self.key_digests = _principals(settings)
@@ -127,7 +134,9 @@ def _names(settings: Settings) -> ChosenNames | None:
     return ChosenNames(settings.privacy)
 
 
-def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) -> Upstream:
+def _upstream(
+    index: int, entry: DeploymentSettings, names: ChosenNames | None, settings: Settings
+) -> Upstream:
     provider = provider_named(entry.provider)
     try:
         target = Target.parse(entry.base_url)
@@ -155,33 +164,45 @@ def _upstream(index: int, entry: DeploymentSettings, names: ChosenNames | None) 
         proxy=entry.proxy,
         tls_verify=entry.tls_verify,
         timeouts=entry.timeouts,
+        mock=entry.mock,
     )
-    times = entry.timeouts
+    exchanges, thinking = exchanges_of(provider, entry, target, routes, _query(entry))
     return Upstream(
         deployment=deployment,
-        exchanges=tuple(
-            provider.exchange(route, target.path, _query(entry)) if provider and route in routes else None
-            for route in Route
-        ),
-        stream_timeouts=times,
-        whole_timeouts=Timeouts(
-            connect=times.connect,
-            first_token=entry.answer_timeout,
-            idle=entry.answer_timeout,
-            total=entry.answer_timeout,
-        ),
+        exchanges=exchanges,
+        stream_timeouts=entry.timeouts,
+        whole_timeouts=entry.answer_timeouts,
         response_headers=(
             (b"x-hybridgw-deployment", entry.name.encode("utf-8", "replace")),
             (b"x-hybridgw-tier", entry.tier.encode("utf-8", "replace")),
             (b"x-hybridgw-boundary", boundary.name.lower().encode()),
+            *(_litellm_headers(entry) if settings.source.kind == "litellm" else ()),
         ),
-        backend=_backend(provider, entry),
+        backend=_backend(provider, entry, boundary),
         forwards=provider.forwards if provider else {},
         relays=_relays(provider, entry, boundary),
         names=names if "*" in entry.model and boundary > Boundary.DEVICE else None,
         secrets=_secrets(entry),
+        window=entry.context_window,
+        window_setting=provider.window_setting if provider else "",
         inline_images=_inlines(provider, boundary),
         own_media=provider.own_media if provider else (),
+        max_inputs=entry.max_inputs or (provider.max_inputs if provider else 0),
+        drop_refused=settings.translation.drop_refused if entry.drop_refused is None else entry.drop_refused,
+        thinking=thinking,
+        may_lack_responses=may_lack_responses(provider, entry, target),
+    )
+
+
+def _header_text(text: str) -> bytes:
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:200]).encode()
+
+
+def _litellm_headers(entry: DeploymentSettings) -> tuple[tuple[bytes, bytes], ...]:
+    """What clients of a LiteLLM Proxy read of a deployment."""
+    return (
+        (b"x-litellm-model-id", _header_text(entry.id or entry.identity)),
+        (b"x-litellm-timeout", b"%g" % entry.answer_timeouts.total),
     )
 
 
@@ -196,9 +217,12 @@ def _relays(
 
 
 def _inlines(provider: Provider | None, boundary: Boundary) -> bool:
-    if provider is None or provider.inline_images != "inside":
-        return bool(provider and provider.inline_images)
-    return boundary < Boundary.EXTERNAL
+    return _holds(provider.inline_images if provider else False, boundary)
+
+
+def _holds(trait: bool | Literal["inside"], boundary: Boundary) -> bool:
+    """Whether a deployment has a trait that some backends have only inside the network."""
+    return boundary < Boundary.EXTERNAL if trait == "inside" else trait
 
 
 def _key_header(provider: Provider | None, key: str) -> tuple[bytes, bytes]:
@@ -206,12 +230,13 @@ def _key_header(provider: Provider | None, key: str) -> tuple[bytes, bytes]:
     return name.encode(), (b"Bearer " if name == "authorization" else b"") + key.encode()
 
 
-def _backend(provider: Provider | None, entry: DeploymentSettings) -> Backend:
+def _backend(provider: Provider | None, entry: DeploymentSettings, boundary: Boundary) -> Backend:
     return Backend(
         max_output_tokens=entry.max_output_tokens,
         num_ctx=entry.num_ctx,
         sampling=entry.sampling,
         thinking=entry.thinking,
+        thinking_words=entry.thinking_words,
         vision=entry.vision,
         ask_usage=provider.ask_usage if provider else False,
         renames=provider.renames if provider else {},
@@ -219,6 +244,8 @@ def _backend(provider: Provider | None, entry: DeploymentSettings) -> Backend:
         defaults={name: value for name, value in entry.defaults.items() if name != "stream"},
         force=entry.extra_body,
         query=_query(entry),
+        templated=_holds(provider.templated if provider else False, boundary),
+        thoughts=entry.thoughts,
     )
 
 
@@ -256,7 +283,8 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
     breaker, retry = settings.breaker, settings.retry
     return {
         "generation": generation,
-        "owned_keys": OWNED_KEYS,
+        "owned_keys": sorted(owned_keys(settings)),
+        "unheeded_keys": sorted(unheeded_keys(settings)),
         "tiers": [tier.name for tier in settings.tiers],
         "deployments": [
             _native_deployment(entry, upstream)
@@ -269,6 +297,10 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
                 "groups": model.groups,
                 "fallbacks": model.fallbacks,
                 "context_fallbacks": model.context_fallbacks,
+                # A model that only another gateway could serve is not silently another vendor's.
+                "default_fallbacks": not all(
+                    settings.deployments[index].lacking for group in model.groups for index in group
+                ),
                 "retries": model.retries,
                 "hidden": model.hidden or name in model.hidden_aliases,
             }
@@ -306,6 +338,12 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
     }
 
 
+def _number(*parts: str) -> int:
+    """The same number for the same texts."""
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
 def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[str, Any]:
     provider = provider_named(entry.provider)
     return {
@@ -317,10 +355,21 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "weight": entry.weight,
         "order": entry.order,
         "max_parallel": _most(entry, provider),
-        "routes": [int(route) for route, exchange in zip(Route, upstream.exchanges, strict=True) if exchange],
+        "credential": _number(entry.base_url, *_secrets(entry)) if _secrets(entry) else 0,
+        # One process on this machine; behind an organization's address there may be many.
+        "engine": _number(upstream.deployment.target.authority) if entry.boundary == "device" else 0,
+        # What nobody here can serve might be meant for any route: its reason is told on all of them.
+        "routes": [
+            int(route)
+            for route, exchange in zip(Route, upstream.exchanges, strict=True)
+            if exchange or entry.lacking
+        ],
         "defaults": {name: value for name, value in entry.defaults.items() if name != "stream"},
         "renames": provider.renames if provider else {},
         "drops": [*(provider.drops if provider else ()), *entry.drop_params],
+        "unknown": _by_route(provider.unknown, upstream) if provider else {},
+        "convert": _by_route(provider.convert, upstream) if provider else {},
+        "user_metadata": provider.user_metadata if provider else False,
         "force": entry.extra_body,
         "ask_usage": provider.ask_usage if provider else False,
         "splice": True,
@@ -328,6 +377,16 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "output_price": entry.output_price,
         "context_window": entry.context_window,
         "unusable": entry.unusable,
+    }
+
+
+def _by_route(names: Mapping[Route, tuple[str, ...]], upstream: Upstream) -> dict[str, tuple[str, ...]]:
+    """Only where bytes pass through: a translation tells itself what it leaves out."""
+    passed = {route: upstream.exchanges[route] for route in names}
+    return {
+        str(int(route)): names[route]
+        for route, exchange in passed.items()
+        if exchange is not None and exchange.outbound is None
     }
 
 

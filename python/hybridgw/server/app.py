@@ -7,17 +7,19 @@ redirect, and is never relayed to anybody.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from hybridgw.core import Route
 from hybridgw.dialects import DIALECTS, Dialect
 from hybridgw.errors import GatewayError, RequestError
 from hybridgw.native import warm_tokens
 from hybridgw.pipeline.call import Message, Receive, Send
-from hybridgw.server import cors, ollama_pages, pages, stored_responses, token_counter
+from hybridgw.server import cors, model_pages, ollama_pages, pages, stored_responses, token_counter
 from hybridgw.server.body import discard_body
 from hybridgw.server.inference import infer
 from hybridgw.server.lifecycle import Lifecycle
 from hybridgw.server.ollama_embeddings import embed_one
+from hybridgw.server.ollama_manage import manage
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
 from hybridgw.server.respond import send_fault
@@ -43,6 +45,10 @@ PAGES: dict[str, Page] = {
     "/health/liveliness": pages.liveliness,
     "/health/liveness": pages.liveliness,
     "/health/readiness": pages.readiness,
+    "/health/readiness/details": pages.readiness_details,
+    "/model/info": model_pages.model_info,
+    "/model_group/info": model_pages.group_info,
+    "/routes": model_pages.routes,
     "/metrics": pages.metrics,
     "/api/tags": ollama_pages.tags,
     "/api/ps": ollama_pages.ps,
@@ -53,8 +59,12 @@ POSTS: dict[str, Post] = {
     "/messages/count_tokens": lambda lifecycle, *rest: token_counter.count_messages(lifecycle.worker, *rest),
     "/api/show": ollama_pages.show,
     "/api/embeddings": lambda lifecycle, *rest: embed_one(lifecycle.worker, *rest),
+    "/api/pull": partial(manage, "POST", "/api/pull"),
+    "/api/create": partial(manage, "POST", "/api/create"),
+    "/api/copy": partial(manage, "POST", "/api/copy"),
 }
 """Questions with a body that is not an inference request in its own words."""
+DELETES: dict[str, Post] = {"/api/delete": partial(manage, "DELETE", "/api/delete")}
 _AT_THE_ROOT = ("/api/", "/health", "/metrics")
 """Begins of paths that clients call without `/v1`."""
 
@@ -69,13 +79,26 @@ class Application:
 
     def __init__(self) -> None:
         self.lifecycle = Lifecycle()
-        self.lifecycle.endpoints = tuple(public(path) for path in (*INFERENCE, *POSTS, *PAGES) if path != "/")
+        self.lifecycle.endpoints = tuple(
+            public(path) for path in (*INFERENCE, *POSTS, *DELETES, *PAGES) if path != "/"
+        )
+        self.lifecycle.methods = tuple(
+            (public(path), methods)
+            for table, methods in (
+                (INFERENCE, ("POST",)),
+                (POSTS, ("POST",)),
+                (DELETES, ("DELETE",)),
+                (PAGES, ("GET", "HEAD")),
+            )
+            for path in table
+        )
         self._inference = {
             prefix + path: route for path, route in INFERENCE.items() for prefix in ("", "/v1")
         }
         self._pages = {prefix + path: page for path, page in PAGES.items() for prefix in ("", "/v1")}
         self._pages["/v1"] = PAGES["/"]
         self._posts = {prefix + path: post for path, post in POSTS.items() for prefix in ("", "/v1")}
+        self._deletes = {prefix + path: post for path, post in DELETES.items() for prefix in ("", "/v1")}
 
     def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         # Not itself a coroutine, and inference leaves from here: each coroutine in between would
@@ -113,7 +136,8 @@ class Application:
             if method == "OPTIONS" and facts.origin is not None:
                 await cors.preflight(plan, facts, send)
                 return
-            post = self._posts.get(path) if method == "POST" else None
+            taken = {"POST": self._posts, "DELETE": self._deletes}.get(method, {})
+            post = taken.get(path)
             if post is not None:
                 await post(self.lifecycle, facts, receive, send)
                 return
@@ -132,11 +156,11 @@ class Application:
             page = pages.model
         if page is None and stored_responses.page_of(self.lifecycle, path, method):
             return stored_responses.page
-        takes_body = route is not None or path in self._posts
+        takes_body = route is not None or path in self._posts or path in self._deletes
         if page is None and not takes_body:
             raise RequestError("unknown_url", f"no such path: {method} {path[:200]}")
         if page is None or method not in ("GET", "HEAD"):
-            takes = "POST" if takes_body else "GET, HEAD"
+            takes = "DELETE" if path in self._deletes else "POST" if takes_body else "GET, HEAD"
             raise RequestError(
                 "method_not_allowed", f"{path[:200]} takes {takes}", headers=((b"allow", takes.encode()),)
             )

@@ -31,8 +31,7 @@ def watched(call: Call) -> Iterator[Call]:
         yield call
     finally:
         call.worker.active.discard(call)
-        if call.watch is not None:
-            call.watch.cancel()
+        call.dismiss()
 
 
 async def read_body(call: Call, declared: int, encoding: bytes | None = None) -> bytes:
@@ -41,7 +40,7 @@ async def read_body(call: Call, declared: int, encoding: bytes | None = None) ->
     RequestError `request_too_large` above the configured limit, `request_timeout` when the watchdog
     gave up on it, `bad_request` when it ends early: the client left, or its framing is broken and the
     server gave up on it. A client that left does not see that answer, one that sent nonsense shall.
-    Refused `draining` when the worker has no time left."""
+    Refused `draining` when the worker has no time left, `overloaded` when it has no room for the body."""
     try:
         if encoding is None:
             body = await _whole(call, call.plan.settings.server.max_body, declared)
@@ -66,6 +65,12 @@ async def _whole(call: Call, limit: int, declared: int) -> bytes:
             call.refused = True
             await discard_body(call.receive, limit)
         raise _too_large(limit)
+    try:
+        call.hold(declared)
+    except Refused:
+        call.refused = True
+        await discard_body(call.receive, limit)
+        raise
     message = await call.receive()
     if message["type"] == "http.disconnect":
         raise _cut_short()
@@ -75,6 +80,7 @@ async def _whole(call: Call, limit: int, declared: int) -> bytes:
     if len(body) == declared or not message.get("more_body", False):
         if len(body) > limit:
             raise _too_large(limit)
+        call.hold(len(body))
         return body
     # One growing buffer: a list of one-byte chunks would cost forty times their length.
     whole = bytearray(body)
@@ -90,6 +96,8 @@ async def _whole(call: Call, limit: int, declared: int) -> bytes:
             raise _cut_short()
         whole += message.get("body", b"")
         call.received = len(whole)
+        if len(whole) > call.held:
+            call.hold(len(whole))
         if not message.get("more_body", False):
             if len(whole) > limit:
                 raise _too_large(limit)
@@ -114,10 +122,14 @@ async def _unpacked(call: Call, declared: int, encoding: bytes) -> bytes:
         # Nearly all are small when unpacked, too. One that is not is begun again elsewhere.
         with contextlib.suppress(decoding.Larger):
             return decoding.decode(coding, body, min(limit, _OFF_THE_LOOP))
+    # Nobody knows what comes out before it is out, so the most that may is counted meanwhile.
+    call.hold(len(body) + limit)
     try:
-        return await call.worker.loop.run_in_executor(None, decoding.decode, coding, body, limit)
+        decoded = await call.worker.loop.run_in_executor(None, decoding.decode, coding, body, limit)
     except decoding.Larger:
         raise _too_large(limit) from None
+    call.hold(len(decoded))
+    return decoded
 
 
 async def discard_body(receive: Receive, limit: int) -> None:

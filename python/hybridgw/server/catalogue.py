@@ -37,6 +37,7 @@ CATALOGUE: dict[str, Row] = {
     "invalid_json": _bad_request("The body is not one JSON object."),
     "invalid_utf8": _bad_request("The body is not UTF-8.", "invalid_json"),
     "duplicate_key": _bad_request("A top-level member occurs twice."),
+    "ambiguous_key": _bad_request("A top-level member differs from a known one in case only."),
     "too_deep": _bad_request("The body nests deeper than 64 levels.", "invalid_json"),
     "too_many_members": _bad_request("The body has too many top-level members.", "invalid_json"),
     "wrong_type": _bad_request("A member has the wrong type.", "invalid_type"),
@@ -86,7 +87,16 @@ CATALOGUE: dict[str, Row] = {
         "upstream", 429, "rate_limit_error", 429, "throttling_error",
     ),
     "upstream_quota": Row(
-        "Our account with the upstream is out of credit.",
+        "Our account with the upstream is out of credit, or its spend limit is reached.",
+        "gateway", 429, "insufficient_quota", 429, "insufficient_quota",
+        retry=False, code="insufficient_quota",
+    ),
+    "over_quota": Row(
+        "The request is larger than what the upstream's quota or credit admits at once.",
+        "client", 429, "rate_limit_error", 429, "throttling_error", retry=False, code="rate_limit_exceeded",
+    ),
+    "upstream_model": Row(
+        "The upstream does not have the configured model, or does not serve this kind of request with it.",
         "gateway", 502, _SERVER, 502, _INTERNAL, retry=False,
     ),
     "upstream_auth": Row(
@@ -103,6 +113,9 @@ CATALOGUE: dict[str, Row] = {
     "upstream_timeout": Row(
         "The upstream was silent for too long.", "upstream", 504, _SERVER, 408, _INVALID
     ),
+    "client_timeout": Row(
+        "The time that the request itself gave ran out.", "client", 504, _SERVER, 408, _INVALID, retry=False
+    ),
     "no_candidate": Row(
         "The model is configured but no deployment of it can serve this request.",
         "client", 404, _INVALID, 400, _INVALID, code="model_not_found",
@@ -110,6 +123,10 @@ CATALOGUE: dict[str, Row] = {
     "all_unavailable": Row(
         "Deployments exist but none can be tried now.",
         "upstream", 503, _SERVER, 429, "all_deployments_in_cooldown", code="overloaded",
+    ),
+    "misconfigured": Row(
+        "The model is configured, but no deployment of it can be called; the message says what is missing.",
+        "gateway", 500, _SERVER, 500, _INTERNAL, retry=False,
     ),
     "overloaded": Row("The gateway is at its limits.", "gateway", 503, _SERVER, 503, _INTERNAL),
     "journal_full": Row(

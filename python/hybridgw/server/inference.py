@@ -65,7 +65,7 @@ async def infer(
     try:
         # No name for the body here: it would keep a second copy for as long as the answer takes.
         respond = respond or _RESPONDERS.get(route, answer)
-        await respond(call, await read_body(call, facts.content_length, facts.content_encoding), facts.hints)
+        await respond(call, await read_body(call, facts.content_length, facts.content_encoding), facts.said)
     except ClientGone:
         call.status = _CLIENT_LEFT
     except asyncio.CancelledError:
@@ -75,10 +75,7 @@ async def infer(
         await _tell(call, error)
     finally:
         worker.active.discard(call)
-        if call.watch is not None:
-            call.watch.cancel()
-        if call.beat is not None:
-            call.beat.cancel()
+        call.dismiss()
         call.leave(time.monotonic_ns())
         worker.state.request_finished(worker.slot, route, call.status, call.overhead_ns // 1000)
 
@@ -103,7 +100,7 @@ async def _end_with(call: Call, error: Exception) -> None:
     if call.ended:
         call.status = fault.status
         return
-    if fault.status == 503:
+    if fault.own_status == 503:
         call.worker.state.count_shed(call.worker.slot)
     if call.beat is not None:
         await call.beat

@@ -23,11 +23,13 @@ from typing import NamedTuple
 
 from hybridgw.config.schema import Settings
 from hybridgw.host import publication, runtime, slots
-from hybridgw.host.limits import connection_limit
+from hybridgw.host.life import missing_workers
+from hybridgw.host.limits import body_room, connection_limit
 from hybridgw.ledger.response_store import Bounds, ResponseStore
 from hybridgw.native import Journal, Router, StateFile
 from hybridgw.pipeline import Worker
 from hybridgw.pipeline.call import Receive, Send
+from hybridgw.pipeline.room import Room
 from hybridgw.pipeline.watchdog import Watchdog
 from hybridgw.routing.plan import Plan
 from hybridgw.transport.boundary import BoundaryNetworks
@@ -56,6 +58,8 @@ class Lifecycle:
         self.key_header: bytes | None = None
         self.endpoints: tuple[str, ...] = ()
         """The paths that are served, for the page that lists them."""
+        self.methods: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        """The same with the methods that each takes."""
         self._journal_full = False
         self._responses: ResponseStore | None = None
         self._beat: asyncio.Task[None] | None = None
@@ -63,6 +67,15 @@ class Lifecycle:
     def reload_status(self) -> publication.ReloadStatus:
         """What became of reloads in this run: for pages, never for a request."""
         return publication.reload_status(self._info)
+
+    def missing_workers(self) -> int:
+        """How many workers of this host are not there or hang: for pages, never for a request."""
+        return missing_workers(self._state, self._info.workers, time.monotonic_ns())
+
+    @property
+    def info(self) -> runtime.RuntimeInfo:
+        """The run that this worker belongs to."""
+        return self._info
 
     async def lifespan(self, receive: Receive, send: Send) -> None:
         """The ASGI lifespan. An error in start-up propagates: the host reports it as failed."""
@@ -85,7 +98,7 @@ class Lifecycle:
         built = self._build(settings, published.generation)
         self._networks = BoundaryNetworks()
         transport = Transports(self._networks, limits(settings))
-        self.worker = Worker(built.plan, built.router, state, slot, transport, transport)
+        self.worker = Worker(built.plan, built.router, state, slot, transport, transport, Room(0))
         self._adopt(built)
         self._watchdog = Watchdog(self.worker)
         self._watchdog.start()
@@ -105,10 +118,12 @@ class Lifecycle:
         self.worker.plan, self.worker.router = built
         self._store_responses(built.plan.settings)
         boundaries = built.plan.settings.boundaries
+        server = built.plan.settings.server
+        self.worker.room.limit = server.max_bodies or body_room(self._info.workers)
         self._networks.relist(boundaries.device.networks, boundaries.organization.networks)
         header = built.plan.settings.auth.key_header
         self.key_header = header.lower().encode("latin-1") if header else None
-        limit_stalls(self._info.listen_fd, built.plan.settings.server.write_stall)
+        limit_stalls(self._info.listen_fd, server.write_stall)
         self._state.adopt(self._slot, built.plan.generation)
 
     def _store_responses(self, settings: Settings) -> None:
@@ -124,6 +139,8 @@ class Lifecycle:
     async def _keep_in_step(self) -> None:
         refused = 0
         looked = time.monotonic()
+        loop = asyncio.get_running_loop()
+        extending = loop.create_task(self._extend_journal())
         # TLS clients are large; importing one is not the first request's business.
         await asyncio.to_thread(warm, [upstream.deployment for upstream in self.worker.plan.upstreams])
         while True:
@@ -132,7 +149,9 @@ class Lifecycle:
                 looked = time.monotonic()
                 await asyncio.to_thread(self._networks.refresh)
             self._state.heartbeat(self._slot, time.monotonic_ns())
-            await self._extend_journal()
+            # A disk that does not answer must not look like a worker that does not live.
+            if extending.done():
+                extending = loop.create_task(self._extend_journal())
             generation = self._state.generation()
             if generation == self.worker.plan.generation or generation == refused:
                 continue
@@ -201,9 +220,11 @@ def limits(settings: Settings) -> TransportLimits:
     """Bounds on this worker's connections. Those to upstreams, kept ones included, get the same share
     of the descriptors as those of clients: beyond it the ones unused for longest make room."""
     transport = settings.transport
+    connections = connection_limit()
     return TransportLimits(
-        connections=min(TransportLimits().connections, connection_limit()),
-        per_host=transport.max_connections,
+        connections=connections,
+        per_host=transport.max_connections or connections,
+        wait_seconds=transport.connection_wait,
         idle_seconds=transport.idle_expiry,
         dns_seconds=transport.dns_ttl,
     )

@@ -1,14 +1,19 @@
 """A request without content: Ollama's clients ask so that a model be loaded, or let go.
 
-Which of several backends will answer, and whether it holds models in memory at all, is decided for each
-request and with its content. So nobody is called: the model is there when it is asked.
+An Ollama near enough is asked to do it, with the window that every route of the deployment uses. Of other
+backends nobody is called: which of them will answer is decided for each request and with its content, and
+the model is there when it is asked.
 """
+
+import re
+import time
 
 import msgspec
 
-from hybridgw.config.schema import ModelSettings
-from hybridgw.core import Route
+from hybridgw.core import Route, Timeouts
 from hybridgw.pipeline import Call, answer
+from hybridgw.routing.plan import Upstream
+from hybridgw.server.ollama_engines import model_named, ollama_behind, send_to
 from hybridgw.server.ollama_pages import no_model
 from hybridgw.server.respond import send_bytes
 from hybridgw.wire import Ask, Finish
@@ -16,7 +21,10 @@ from hybridgw.wire import Ask, Finish
 _LONGEST = 4096
 """Bytes; a body with content in it is looked at only once, by the decision."""
 _EMPTY = frozenset({b"null", b"[]", b'""'})
-_AT_ONCE = frozenset({b"0", b'"0"', b'"0s"', b'"0m"'})
+_AT_ONCE = re.compile(rb'"?[-+]?(0+(\.0*)?|\.0+)([eE][-+]?\d+)?(ns|us|\xc2\xb5s|ms|s|m|h)?"?').fullmatch
+"""Nothing, as a number or a duration."""
+_LOADING = Timeouts(connect=3.0, first_token=600.0, idle=600.0, total=600.0)
+_ANSWER_LIMIT = 1024 * 1024
 _NULL = msgspec.Raw(b"null")
 
 
@@ -50,9 +58,15 @@ async def _loaded(call: Call, body: bytes) -> bool:
     content = asked.messages if call.route is Route.OLLAMA_CHAT else asked.prompt
     if not asked.model or bytes(content) not in _EMPTY:
         return False
-    if not any(_answers(model, asked.model) for model in call.plan.settings.models):
+    model = model_named(call.plan.settings, asked.model)
+    if model is None:
         raise no_model(asked.model)
-    reason = "unload" if bytes(asked.keep_alive) in _AT_ONCE else "load"
+    reason = "unload" if _AT_ONCE(bytes(asked.keep_alive)) else "load"
+    engine = ollama_behind(call.plan, model)
+    if engine is not None:
+        call.leave(time.monotonic_ns())
+        await _told(call, engine, asked, unload=reason == "unload")
+        call.back(time.monotonic_ns())
     writer = call.dialect.writer(Ask(model=asked.model, messages=[]))
     call.status = 200
     call.head_sent = call.ended = True
@@ -60,7 +74,16 @@ async def _loaded(call: Call, body: bytes) -> bool:
     return True
 
 
-def _answers(model: ModelSettings, name: str) -> bool:
-    if name in (model.name, *model.aliases, *model.hidden_aliases):
-        return True
-    return model.name.endswith("*") and name.startswith(model.name[:-1])
+async def _told(call: Call, engine: Upstream, asked: _Asked, *, unload: bool) -> None:
+    """Have the engine load its model, or let go of it. UpstreamError when it does not."""
+    request: dict[str, object] = {"model": engine.deployment.model, "stream": False}
+    if unload:
+        request["keep_alive"] = 0
+    else:
+        if bytes(asked.keep_alive) != b"null":
+            request["keep_alive"] = asked.keep_alive
+        if engine.backend.num_ctx is not None:
+            request["options"] = {"num_ctx": engine.backend.num_ctx}
+    body = msgspec.json.encode(request)
+    response = await send_to(call.worker, engine, "POST", "/api/generate", body, _LOADING)
+    await response.read_all(_ANSWER_LIMIT)

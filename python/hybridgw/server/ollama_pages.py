@@ -2,8 +2,8 @@
 
 Applications that speak only Ollama look here before they ask anything. They are told of the models that
 `/v1/models` lists, in Ollama's words; sizes and digests of files that we do not have are empty or made
-from the name. Nothing here asks an upstream, and what Ollama offers to manage its files (pull, create,
-delete) does not exist.
+from the name. Only what is loaded is asked of the engines themselves. A model that a search has found on an
+Ollama has the name here that it has there.
 """
 
 import hashlib
@@ -15,15 +15,17 @@ import msgspec
 
 import hybridgw
 from hybridgw.config.schema import DeploymentSettings, Settings
-from hybridgw.core import Route
+from hybridgw.core import Boundary, Route
 from hybridgw.dialects import DIALECTS
 from hybridgw.errors import RequestError
-from hybridgw.pipeline import Call
+from hybridgw.native import Principal
+from hybridgw.pipeline import Call, Worker
 from hybridgw.pipeline.call import Message, Receive, Send
 from hybridgw.routing.plan import Plan
 from hybridgw.server.auth import admit, authenticate
 from hybridgw.server.body import read_body, watched
 from hybridgw.server.lifecycle import Lifecycle
+from hybridgw.server.ollama_engines import Resident, address, model_named, residents, same_model
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
 from hybridgw.server.respond import send_fault, send_json
@@ -31,7 +33,7 @@ from hybridgw.server.respond import send_fault, send_json
 # Clients compare it to learn what they may ask for: the version of the interface that is spoken here.
 _VERSION = "0.33.0"
 _LATEST = ":latest"
-_SPOKEN = DIALECTS[Route.OLLAMA_CHAT]
+SPOKEN = DIALECTS[Route.OLLAMA_CHAT]
 
 
 class _Wanted(msgspec.Struct):
@@ -55,7 +57,7 @@ async def tags(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -
     modified = _date(lifecycle.created)
     entries = [
         {
-            **_file(name),
+            **_file(shown_name(plan.settings, name)),
             "modified_at": modified,
             "capabilities": _capabilities(behind(plan.settings, name)),
         }
@@ -65,15 +67,38 @@ async def tags(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -
 
 
 async def ps(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
-    """`GET /api/ps`: what is loaded. Loading is for the backends to do and costs the client nothing, so
-    all that may be asked counts as loaded; the window is the one that a request has."""
-    plan = lifecycle.worker.plan
+    """`GET /api/ps`: what is loaded. Ollamas are asked; other engines inside the network hold their models
+    for as long as they run; what lies further out is never loaded here. Names that stand for several models
+    are left out."""
+    worker = lifecycle.worker
+    plan = worker.plan
     authenticate(plan, facts)
-    expires = _date(int(time.time()) + 300)
-    entries = [
-        {**_file(name), "expires_at": expires, "size_vram": 0, "context_length": window or 0}
-        for name, window in plan.listed
-    ]
+    loaded = await residents(worker, plan)
+    later = _date(int(time.time()) + 300)
+    entries = []
+    for name, window in plan.listed:
+        model = model_named(plan.settings, name)
+        members = [index for group in model.groups for index in group] if model is not None else []
+        if len(members) != 1:
+            continue
+        upstream = plan.upstreams[members[0]]
+        found = Resident(expires_at=later, context_length=window or 0)
+        if upstream.deployment.boundary is Boundary.EXTERNAL:
+            continue
+        if upstream.deployment.provider == "ollama":
+            there = same_model(upstream.deployment.model, loaded.get(address(upstream), ()))
+            if there is None:
+                continue
+            found = there
+        entries.append(
+            {
+                **_file(shown_name(plan.settings, name)),
+                "size": found.size,
+                "expires_at": found.expires_at or later,
+                "size_vram": found.size_vram,
+                "context_length": found.context_length,
+            }
+        )
     await send_json(send, {"models": entries}, head_only=scope["method"] == "HEAD")
 
 
@@ -82,16 +107,20 @@ async def show(lifecycle: Lifecycle, facts: Facts, receive: Receive, send: Send)
     worker = lifecycle.worker
     plan = worker.plan
     principal = admit(plan, facts)
-    begun = time.monotonic_ns()
-    with watched(Call(worker, Route.OLLAMA_CHAT, _SPOKEN, principal, receive, send, begun)) as call:
+    with watched(call_of(worker, principal, receive, send)) as call:
         body = await read_body(call, facts.content_length, facts.content_encoding)
     try:
         answer = _shown(plan, _named(body), lifecycle.created)
     except RequestError as error:
         # Told from here: nothing of the body is left that would have to be waited for.
-        await send_fault(send, _SPOKEN, rescue(error, plan.settings.error_catalogue))
+        await send_fault(send, SPOKEN, rescue(error, plan.settings.error_catalogue))
     else:
         await send_json(send, answer)
+
+
+def call_of(worker: Worker, principal: Principal, receive: Receive, send: Send) -> Call:
+    """A call of one of these pages, for the watchdog to see while its body is read."""
+    return Call(worker, Route.OLLAMA_CHAT, SPOKEN, principal, receive, send, time.monotonic_ns())
 
 
 def _named(body: bytes) -> str:
@@ -109,8 +138,9 @@ def _named(body: bytes) -> str:
 
 
 def _shown(plan: Plan, asked: str, created: int) -> dict[str, Any]:
+    model = model_named(plan.settings, asked) or model_named(plan.settings, asked.removesuffix(_LATEST))
     for name, window in plan.listed:
-        if asked in (name, name + _LATEST):
+        if model is not None and name in (model.name, *model.aliases):
             info: dict[str, Any] = {"general.architecture": "hybridgw", "general.basename": name}
             if window:
                 info["hybridgw.context_length"] = window
@@ -131,6 +161,17 @@ def no_model(asked: str) -> RequestError:
     """Nobody here has this name."""
     shown = "".join(letter for letter in asked if letter.isprintable())[:128]
     return RequestError("model_not_found", f"There is no model `{shown}` here.", field="model")
+
+
+def shown_name(settings: Settings, name: str) -> str:
+    """What Ollama's clients call a listed model: as its engine does, where it answers to that."""
+    model = model_named(settings, name)
+    members = [index for group in model.groups for index in group] if model is not None else []
+    if model is None or len(members) != 1:
+        return name
+    entry = settings.deployments[members[0]]
+    bare = settings.source.kind == "discovery" and entry.model in model.hidden_aliases
+    return entry.model if bare else name
 
 
 def behind(settings: Settings, name: str) -> list[DeploymentSettings]:

@@ -14,12 +14,15 @@ from hybridgw.dialects.openai import model_list, model_object
 from hybridgw.errors import GatewayError, RequestError
 from hybridgw.pipeline.call import Message, Send
 from hybridgw.routing.plan import Plan
+from hybridgw.server import model_pages
 from hybridgw.server.auth import authenticate, check_local
 from hybridgw.server.lifecycle import Lifecycle
 from hybridgw.server.request import Facts
 from hybridgw.server.respond import send_bytes, send_json
 from hybridgw.server.speaks import plain
 from hybridgw.telemetry import metrics as exposition
+
+_MISFIT = "the upstream does not have the configured model, or does not serve this kind of request with it"
 
 Listed = Sequence[tuple[str, int | None]]
 """Names of models with their context windows."""
@@ -97,18 +100,39 @@ async def liveliness(lifecycle: Lifecycle, facts: Facts, scope: Message, send: S
 
 async def readiness(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
     """Open: whether traffic should come here. 503 while draining or when nothing is usable."""
+    status, answer = _ready(lifecycle)
+    await send_json(send, answer, status, head_only=scope["method"] == "HEAD")
+
+
+async def readiness_details(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+    """The same with what stands behind it, for a holder of the key."""
     plan = lifecycle.worker.plan
+    authenticate(plan, facts)
+    status, answer = _ready(lifecycle)
+    answer |= {
+        "litellm_version": model_pages.litellm_version(),
+        "generation": plan.generation,
+        "problems": [f"{problem.key}: {problem.message}" for problem in plan.settings.problems],
+    }
+    await send_json(send, answer, status, head_only=scope["method"] == "HEAD")
+
+
+def _ready(lifecycle: Lifecycle) -> tuple[int, dict[str, Any]]:
+    plan = lifecycle.worker.plan
+    missing = lifecycle.missing_workers()
     status, state = 200, "healthy"
     if lifecycle.worker.draining:
         status, state = 503, "shutting_down"
     elif plan.settings.auth_unavailable or not _usable(plan):
         status, state = 503, "unavailable"
-    elif plan.settings.problems:
+    elif plan.settings.problems or missing:
         state = "degraded"
     answer: dict[str, Any] = {"status": state, "db": "Not connected"}
     if state in ("unavailable", "degraded"):
-        answer["reasons"] = len(plan.settings.problems) or 1
-    await send_json(send, answer, status, head_only=scope["method"] == "HEAD")
+        answer["reasons"] = (len(plan.settings.problems) + bool(missing)) or 1
+    if missing:
+        answer["workers_missing"] = missing
+    return status, answer
 
 
 async def health(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
@@ -119,6 +143,8 @@ async def health(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send)
     try:
         authenticate(plan, facts)
         answer |= _picture(lifecycle)
+        if plan.settings.source.kind == "litellm":
+            answer |= model_pages.litellm_health(answer["deployments"])
     except GatewayError:
         pass
     await send_json(send, answer, head_only=scope["method"] == "HEAD")
@@ -161,6 +187,7 @@ def _picture(lifecycle: Lifecycle) -> dict[str, Any]:
                 "usable": entry.unusable is None,
                 "reason": entry.unusable,
                 "breaker": breaker.get("state", "closed"),
+                "degraded": _MISFIT if breaker.get("misfit_ms") else None,
             }
         )
     return {
@@ -171,5 +198,6 @@ def _picture(lifecycle: Lifecycle) -> dict[str, Any]:
         "problems": [f"{problem.key}: {problem.message}" for problem in plan.settings.problems],
         "reload_error": lifecycle.reload_status().last_error,
         "active": len(worker.active),
+        "workers_missing": lifecycle.missing_workers(),
         "connections": worker.transport.stats(),
     }

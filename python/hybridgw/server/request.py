@@ -1,6 +1,7 @@
 """What the server needs to know of an HTTP request before its body: one pass over the headers."""
 
 import ipaddress
+import re
 from functools import lru_cache
 from itertools import chain
 
@@ -10,6 +11,10 @@ _LONGEST_HEADERS = 64 * 1024
 _KEY_HEADERS = frozenset({b"x-litellm-api-key", b"api-key", b"x-api-key", b"x-goog-api-key"})
 _FORWARDED = frozenset(name for provider in PROVIDERS.values() for name in provider.forwards)
 """What some backend is to see of a client's headers: its API version, never a credential."""
+_FEATURE = rb"[A-Za-z][\w.:-]{0,63}"
+_PLAIN_HEADER = re.compile(rb"%b(?:, ?%b){0,63}|\d{4}-\d\d-\d\d" % (_FEATURE, _FEATURE)).fullmatch
+"""Names of features, or a date: what is passed on, once the decision has scanned it. Anything else is
+text, for which a header is no place."""
 _READ = (
     _KEY_HEADERS
     | _FORWARDED
@@ -103,6 +108,7 @@ class Facts:
             elif name[:3] in _HINT_STARTS:
                 self._hint(name, value)
         self.key = own if own is not None else (bearer if bearer else other if other is not None else bearer)
+        self._keep_plain()
         self.oversized = sum(map(len, chain.from_iterable(headers))) + 4 * len(headers) > _LONGEST_HEADERS
 
     def _forward(self, name: bytes, value: bytes) -> None:
@@ -111,6 +117,10 @@ class Facts:
         # Several are one list to everybody who reads them.
         said = self.forwarded.get(name)
         self.forwarded[name] = value if said is None else b"%b,%b" % (said, value)
+
+    def _keep_plain(self) -> None:
+        if self.forwarded is not None:
+            self.forwarded = {name: value for name, value in self.forwarded.items() if _PLAIN_HEADER(value)}
 
     def _hint(self, name: bytes, value: bytes) -> None:
         text = name.decode("latin-1")
@@ -122,6 +132,15 @@ class Facts:
             # A second one must not undo the first, which may be the one that tightens privacy: by the
             # rules of HTTP they are one list, and no hint takes a list.
             self.hints[text] = f"{self.hints[text]}, {said}" if text in self.hints else said
+
+    @property
+    def said(self) -> dict[str, str] | None:
+        """Headers for the decision: hints, which it acts on, and what a backend may be sent of the
+        others, which it scans like the body."""
+        if self.forwarded is None:
+            return self.hints
+        sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.forwarded.items()}
+        return sent if self.hints is None else {**sent, **self.hints}
 
 
 def _bare(value: bytes) -> bytes:

@@ -74,7 +74,7 @@ async def send_fault(
         extra.append((b"retry-after", b"%d" % max(1, -int(-fault.retry_after // 1))))
     if fault.should_retry is not None:
         extra.append((b"x-should-retry", b"true" if fault.should_retry else b"false"))
-    if fault.status in (408, 413, 431) or fault.code == "bad_request":
+    if (fault.own_status or fault.status) in (408, 413, 431) or fault.why == "bad_request":
         # The rest of the request may still be on its way: this connection is of no use any more.
         extra.append((b"connection", b"close"))
     await send_bytes(

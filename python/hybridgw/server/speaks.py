@@ -16,6 +16,9 @@ _FAMILIES = (("/messages", Route.MESSAGES), ("/api/", Route.OLLAMA_CHAT))
 def plain(path: str) -> str:
     """The path that was meant: no empty segments, `/v1` at most once."""
     segments = [segment for segment in path.split("/") if segment]
+    if segments[:1] == ["anthropic"]:
+        # A base URL of Anthropic's clients behind a LiteLLM Proxy.
+        segments = segments[1:]
     first = 0
     while segments[first : first + 2] == ["v1", "v1"]:
         first += 1

@@ -17,11 +17,13 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from hybridgw.errors import GatewayError, Refused, RequestError
+from hybridgw.core import Level
+from hybridgw.errors import Refused, RequestError
 from hybridgw.ledger.response_store import ResponseStore, Stored
 from hybridgw.pipeline import Call, answer
 from hybridgw.pipeline.call import Message, Send
 from hybridgw.pipeline.memory import Memory, expanded, tightened
+from hybridgw.pipeline.references import refers, resolved
 from hybridgw.pipeline.run import ClientGone
 from hybridgw.server.auth import authenticate
 from hybridgw.server.lifecycle import Lifecycle
@@ -43,6 +45,7 @@ class _Leaning(msgspec.Struct):
     previous_response_id: msgspec.Raw = _UNSAID
     conversation: msgspec.Raw = _UNSAID
     store: msgspec.Raw = _UNSAID
+    input: msgspec.Raw = _UNSAID
 
 
 _leaning = msgspec.json.Decoder(_Leaning)
@@ -54,7 +57,10 @@ def recall_and_answer(call: Call, body: bytes, hints: dict[str, str] | None) -> 
     """Serve a Responses request: with its history, where it refers to one. Not itself a coroutine: where
     nothing is stored none is to stand between the server and the answer."""
     if call.worker.responses is None and len(body) <= _OFF_THE_LOOP:
-        _check_alone(_look(body))
+        leaning = _look(body)
+        _check_alone(leaning)
+        if leaning is not None and refers(leaning.input):
+            body, _ = resolved(None, 0, body)
         return answer(call, body, hints)
     return _recall(call, body, hints)
 
@@ -81,10 +87,13 @@ async def _recalled(
     run = call.worker.loop.run_in_executor
     leaning = _look(body) if len(body) <= _OFF_THE_LOOP else await run(None, _look, body)
     store = call.worker.responses
+    if leaning is None:
+        return body, hints  # The decision says what is wrong with a body that is none.
     if store is None:
         _check_alone(leaning)
-    if store is None or leaning is None:
-        return body, hints  # The decision says what is wrong with a body that is none.
+        if refers(leaning.input):
+            body, _ = await run(None, resolved, None, 0, body)
+        return body, hints
     if bytes(leaning.conversation) != _NULL:
         raise _unsupported("conversation")
     kept = bytes(leaning.store) != b"false"
@@ -92,15 +101,20 @@ async def _recalled(
     if bytes(leaning.previous_response_id) != _NULL:
         name = _name(leaning.previous_response_id)
         body, previous = await run(store.thread, expanded, store, call.principal.key, body, name)
-        limit = call.plan.settings.server.max_body
-        if len(body) > limit:
-            raise RequestError(
-                "request_too_large", f"with its history the body is larger than the limit of {limit} bytes"
-            )
-    elif kept and not store.opened:
+    level = Level.PUBLIC
+    referring = refers(leaning.input)
+    if referring:
+        body, level = await run(store.thread, resolved, store, call.principal.key, body)
+    limit = call.plan.settings.server.max_body
+    if (previous is not None or referring) and len(body) > limit:
+        raise RequestError(
+            "request_too_large", f"with its history the body is larger than the limit of {limit} bytes"
+        )
+    if kept and not store.opened:
         # Before anybody is asked: an answer that cannot be stored would end the conversation.
         await run(store.thread, store.open)
     memory = Memory(store, call.principal.key, body, previous)
+    memory.level = max(memory.level, level)
     if kept:
         call.memory = memory
     return body, tightened(hints, memory.level)
@@ -154,11 +168,13 @@ def _unsupported(name: str) -> RequestError:
 
 def page_of(lifecycle: Lifecycle, path: str, method: str) -> bool:
     """Whether a path below `/v1/responses/` is one of the pages here, for this method."""
-    if lifecycle.worker.responses is None or not path.startswith(_BEGINNINGS):
+    if not path.startswith(_BEGINNINGS):
         return False
     _, _, rest = path.partition("/responses/")
     name, _, what = rest.partition("/")
-    if not name or what not in ("", "input_items") or method == "POST":
+    if name and what == "cancel" and method == "POST":
+        return True
+    if lifecycle.worker.responses is None or not name or what not in ("", "input_items") or method == "POST":
         return False
     takes = ("GET", "HEAD") if what else ("GET", "HEAD", "DELETE")
     if method not in takes:
@@ -174,16 +190,21 @@ async def page(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -
     worker = lifecycle.worker
     store = worker.responses
     principal = authenticate(worker.plan, facts)
-    if store is None:
-        raise GatewayError("response_not_found", "no responses are stored")
     _, _, rest = plain(scope["path"]).partition("/responses/")
     name, _, what = rest.partition("/")
+    if store is None:
+        # Also what a request to cancel meets: nothing runs in the background here.
+        raise RequestError("response_not_found", f"no responses are stored, so there is none {name[:200]!r}")
     run = functools.partial(worker.loop.run_in_executor, store.thread)
     head_only = scope["method"] == "HEAD"
     if scope["method"] == "DELETE":
         if not await run(store.delete, principal.key, name):
             raise _missing(name)
         await send_json(send, {"id": name, "object": "response", "deleted": True})
+    elif what == "cancel":
+        if await run(store.find, principal.key, name) is None:
+            raise _missing(name)
+        raise RequestError("invalid_value", "Cannot cancel a response that was not made in the background.")
     elif what:
         query = parse_qs(scope["query_string"].decode("latin-1"))
         listed = await run(_listed, store, principal.key, name, query)

@@ -32,7 +32,7 @@ from hybridgw.transport.boundary import BoundaryNetworks, parse_address
 from hybridgw.transport.deadline import Deadline
 from hybridgw.transport.failures import Phase, refused
 from hybridgw.transport.resolver import Resolver
-from hybridgw.transport.seam import HEAD_LIMIT, HIGH_WATER, STALE_WITHIN, TransportLimits
+from hybridgw.transport.seam import HEAD_LIMIT, HIGH_WATER, STALE_WITHIN, Patience, TransportLimits
 
 ATTEMPT: "ContextVar[Attempt]" = ContextVar("hybridgw_attempt")
 
@@ -48,6 +48,7 @@ class Attempt:
         "expired",
         "fresh",
         "handler",
+        "patience",
         "peer",
         "phase",
         "sent",
@@ -56,10 +57,19 @@ class Attempt:
         "waiting",
     )
 
-    def __init__(self, ceiling: Boundary, deployment: Deployment, timeouts: Timeouts, *, fresh: bool) -> None:
+    def __init__(
+        self,
+        ceiling: Boundary,
+        deployment: Deployment,
+        timeouts: Timeouts,
+        patience: Patience | None = None,
+        *,
+        fresh: bool,
+    ) -> None:
         self.ceiling = ceiling
         self.deployment = deployment
         self.timeouts = timeouts
+        self.patience = patience
         self.fresh = fresh
         """Whether a kept connection must not be used."""
         self.created = False
@@ -113,6 +123,12 @@ class Attempt:
     def _expire(self, outcome: Outcome) -> None:
         if not self.waiting and outcome != Outcome.TOTAL_TIMEOUT:
             self.deadline.again()
+        elif (
+            outcome == Outcome.FIRST_TOKEN_TIMEOUT
+            and self.patience is not None
+            and (more := self.patience()) > 0
+        ):
+            self.deadline.arm(more, outcome)
         else:
             self.expired = outcome
             self.abort()

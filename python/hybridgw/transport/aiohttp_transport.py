@@ -11,12 +11,13 @@ is external; any other goes to the deployment directly.
 """
 
 import ssl
+from time import monotonic
 
 import aiohttp
 from yarl import URL
 
 from hybridgw.core import Boundary, Deployment, Outcome, Timeouts
-from hybridgw.errors import UpstreamError, UpstreamTimeout
+from hybridgw.errors import UpstreamError
 from hybridgw.transport.aiohttp_connector import (
     ATTEMPT,
     Attempt,
@@ -25,10 +26,11 @@ from hybridgw.transport.aiohttp_connector import (
     make_session,
 )
 from hybridgw.transport.boundary import BoundaryNetworks
-from hybridgw.transport.failures import LOST, Phase, failed, refused, translate
+from hybridgw.transport.failures import LOST, Phase, failed, refused, timed_out, translate
 from hybridgw.transport.heads import authority, check_line, merge
 from hybridgw.transport.resolver import Resolver
-from hybridgw.transport.seam import Headers, TransportLimits, UpstreamRequest, UpstreamResponse
+from hybridgw.transport.seam import Headers, Patience, TransportLimits, UpstreamRequest, UpstreamResponse
+from hybridgw.transport.turns import Turns
 
 _HEADS = 4096
 
@@ -54,6 +56,7 @@ class AiohttpTransport:
         self._heads: dict[tuple[int, str, str, Headers], tuple[Deployment, URL, dict[str, str]]] = {}
         self._responses: set[AiohttpResponse] = set()
         self._in_use: dict[str, int] = {}
+        self._turns: dict[str, Turns] = {}
         self._sent = 0
         self._retried = 0
         self._closed = False
@@ -64,8 +67,10 @@ class AiohttpTransport:
         deployment: Deployment,
         request: UpstreamRequest,
         timeouts: Timeouts,
+        patience: Patience | None = None,
     ) -> "AiohttpResponse":
-        """See `Transport.send`."""
+        """See `Transport.send`. Given up, an exchange is not left to the upstream: what lies behind TLS or a
+        proxy loads nothing for us alone."""
         if deployment.boundary > ceiling:
             raise refused(deployment.name)
         try:
@@ -73,9 +78,9 @@ class AiohttpTransport:
         except ValueError as error:
             raise failed(Outcome.LOCAL_FAULT, deployment.name, str(error)) from None
         place = deployment.target.authority
-        self._enter(place, deployment.name)
+        await self._enter(place, deployment.name)
         try:
-            return await self._try_twice(ceiling, deployment, request, timeouts, url, headers)
+            return await self._try_twice(ceiling, deployment, request, timeouts, patience, url, headers)
         except BaseException:
             self._leave(place)
             raise
@@ -118,10 +123,11 @@ class AiohttpTransport:
         deployment: Deployment,
         request: UpstreamRequest,
         timeouts: Timeouts,
+        patience: Patience | None,
         url: URL,
         headers: dict[str, str],
     ) -> "AiohttpResponse":
-        attempt = Attempt(ceiling, deployment, timeouts, fresh=False)
+        attempt = Attempt(ceiling, deployment, timeouts, patience, fresh=False)
         try:
             return await self._try(attempt, request, url, headers)
         except UpstreamError as error:
@@ -129,7 +135,8 @@ class AiohttpTransport:
             if error.outcome != Outcome.RESET or not attempt.stale():
                 raise
         self._retried += 1
-        return await self._try(Attempt(ceiling, deployment, timeouts, fresh=True), request, url, headers)
+        attempt = Attempt(ceiling, deployment, timeouts, patience, fresh=True)
+        return await self._try(attempt, request, url, headers)
 
     async def _try(
         self, attempt: Attempt, request: UpstreamRequest, url: URL, headers: dict[str, str]
@@ -151,7 +158,7 @@ class AiohttpTransport:
         except Exception as error:
             attempt.abort()
             if attempt.expired is not None:
-                raise _timed_out(attempt.expired, deployment.name) from None
+                raise _late(attempt.expired, attempt) from None
             raise translate(error, attempt.phase, deployment.name) from error
         except BaseException:
             attempt.abort()
@@ -192,13 +199,18 @@ class AiohttpTransport:
             self._sessions[ceiling] = known
         return known[0]
 
-    def _enter(self, place: str, name: str) -> None:
+    async def _enter(self, place: str, name: str) -> None:
+        """Count a connection to `place`, when its turn has come."""
         if self._closed:
             raise UpstreamError(Outcome.DRAINING, f"{name}: the gateway is stopping")
-        here = self._in_use.get(place, 0)
-        if here >= self._limits.per_host or sum(self._in_use.values()) >= self._limits.connections:
+        most = self._limits.per_host
+        turns = self._turns.get(place)
+        if turns or self._in_use.get(place, 0) >= most:
+            turns = self._turns.setdefault(place, Turns())
+            await turns.turn(lambda: self._in_use.get(place, 0) < most, self._limits.wait_seconds, name, most)
+        if sum(self._in_use.values()) >= self._limits.connections:
             raise failed(Outcome.LOCAL_FAULT, name, "too many connections")
-        self._in_use[place] = here + 1
+        self._in_use[place] = self._in_use.get(place, 0) + 1
 
     def _leave(self, place: str) -> None:
         left = self._in_use[place] - 1
@@ -206,6 +218,8 @@ class AiohttpTransport:
             self._in_use[place] = left
         else:
             del self._in_use[place]
+        if turns := self._turns.get(place):
+            turns.pass_on()
 
 
 class AiohttpResponse(UpstreamResponse):
@@ -236,7 +250,7 @@ class AiohttpResponse(UpstreamResponse):
 
     async def read(self) -> bytes:
         if self._failure is not None:
-            raise self._failure.with_traceback(None)
+            raise self._failure.anew()
         attempt = self._attempt
         if attempt.waiting:
             raise RuntimeError("two tasks read one response")
@@ -245,7 +259,7 @@ class AiohttpResponse(UpstreamResponse):
             data = await self._answer.content.readany()
         except Exception as error:
             if attempt.expired is not None:
-                raise self._fail(_timed_out(attempt.expired, attempt.deployment.name)) from None
+                raise self._fail(_late(attempt.expired, attempt)) from None
             raise self._fail(translate(error, Phase.BODY, attempt.deployment.name)) from error
         except BaseException:
             self.close()
@@ -255,7 +269,7 @@ class AiohttpResponse(UpstreamResponse):
         if not data:
             # The end of a body without a length may have been made by a timer or by a reset.
             if attempt.expired is not None:
-                raise self._fail(_timed_out(attempt.expired, attempt.deployment.name))
+                raise self._fail(_late(attempt.expired, attempt))
             if not self._framed and attempt.reset():
                 raise self._fail(failed(LOST[Phase.BODY], attempt.deployment.name))
         return data
@@ -281,12 +295,13 @@ class AiohttpResponse(UpstreamResponse):
             self._attempt.finished()
 
     def _fail(self, failure: UpstreamError) -> UpstreamError:
-        self._failure = failure
+        self._failure = failure.anew()
         self._attempt.abort()
         self._answer.close()
         self._finish()
         return failure
 
 
-def _timed_out(outcome: Outcome, name: str) -> UpstreamTimeout:
-    return UpstreamTimeout(outcome, failed(outcome, name).message)
+def _late(outcome: Outcome, attempt: Attempt) -> UpstreamError:
+    lasted = monotonic() - attempt.sent if attempt.sent else 0.0
+    return timed_out(outcome, attempt.deployment.name, attempt.timeouts, lasted)

@@ -11,10 +11,11 @@ never an exception's text: that may hold addresses with credentials or bytes of 
 
 import errno
 import os
+from collections.abc import Iterator
 from enum import IntEnum
 
-from hybridgw.core import Outcome
-from hybridgw.errors import BoundaryRefused, UpstreamError
+from hybridgw.core import Outcome, Timeouts
+from hybridgw.errors import BoundaryRefused, UpstreamError, UpstreamTimeout
 
 
 class Phase(IntEnum):
@@ -121,6 +122,9 @@ def translate(error: Exception, phase: Phase, name: str) -> UpstreamError:
     if isinstance(error, UpstreamError):
         return error
     outcome = outcome_of(error, phase)
+    certificate = _certificate(error)
+    if certificate is not None:
+        return failed(outcome, name, certificate)
     number = _number(error)
     return failed(outcome, name, os.strerror(number) if number > 0 else "")
 
@@ -131,9 +135,67 @@ def failed(outcome: Outcome, name: str, detail: str = "") -> UpstreamError:
     return UpstreamError(outcome, f"{name}: {words}{f' ({detail})' if detail else ''}")
 
 
+TIMEOUTS = frozenset({Outcome.FIRST_TOKEN_TIMEOUT, Outcome.STALLED, Outcome.TOTAL_TIMEOUT})
+"""Outcomes that a limit of ours makes."""
+
+
+_EARLY = 0.05
+"""Seconds by which the end of a load may be noticed before its time: it is seen by another clock."""
+
+
+def timed_out(outcome: Outcome, name: str, limits: Timeouts, lasted: float = 0.0) -> UpstreamTimeout:
+    """The failure of an exchange that met a limit; it names the limit, its value and its key. `lasted`:
+    seconds since it was sent, which tell a first token that is late from a load that never ended."""
+    first, idle, total = limits.keys
+    seconds, key = {
+        Outcome.FIRST_TOKEN_TIMEOUT: (limits.first_token, first),
+        Outcome.STALLED: (limits.idle, idle),
+    }.get(outcome, (limits.total, total))
+    if outcome == Outcome.FIRST_TOKEN_TIMEOUT and 0 < limits.load <= lasted + _EARLY:
+        return UpstreamTimeout(
+            outcome, f"{name}: no answer within the load limit (timeouts.load: {limits.load:g} s)"
+        )
+    return UpstreamTimeout(outcome, f"{name}: {_WORDS[outcome]} ({key}: {seconds:g} s)")
+
+
 def refused(name: str) -> BoundaryRefused:
     """The deployment or its connected address lies beyond the ceiling."""
     return BoundaryRefused(Outcome.BOUNDARY_REFUSED, f"{name}: {_WORDS[Outcome.BOUNDARY_REFUSED]}")
+
+
+_CERTIFICATES = {
+    9: "is not valid yet",
+    10: "has expired",
+    18: "is self-signed",
+    19: "is signed by an authority that this host does not know",
+    20: "is signed by an authority that this host does not know",
+    62: "is for another host name",
+    64: "is for another address",
+}
+"""What OpenSSL's codes of a refused certificate mean (X509_V_ERR_*)."""
+
+
+def _certificate(error: BaseException) -> str | None:
+    """Why the server's certificate was refused; None if it was not. The number of such an error is from a
+    list of its own, in which 1 is not EPERM."""
+    for found in _chain(error):
+        code = getattr(found, "verify_code", None)
+        if isinstance(code, int):
+            why = _CERTIFICATES.get(code, f"cannot be verified (code {code})")
+            return f"its certificate {why}; see tls_verify"
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came from, at most four deep. Client libraries keep the one of the system
+    under a name of their own."""
+    found: BaseException | None = error
+    for _ in range(4):
+        if found is None:
+            return
+        yield found
+        inner = getattr(found, "certificate_error", None) or getattr(found, "os_error", None)
+        found = inner if isinstance(inner, BaseException) else found.__cause__ or found.__context__
 
 
 def _number(error: BaseException) -> int:
@@ -141,11 +203,7 @@ def _number(error: BaseException) -> int:
 
     gaierror and SSLError are OSErrors whose numbers come from other lists.
     """
-    found: BaseException | None = error
-    for _ in range(4):
-        if found is None:
-            return 0
-        if isinstance(found, OSError) and type(found).__module__ not in ("socket", "ssl"):
-            return found.errno or 0
-        found = found.__cause__ or found.__context__
-    return 0
+    chain = list(_chain(error))
+    if any(type(found).__module__ in ("socket", "ssl") for found in chain):
+        return 0
+    return next((found.errno or 0 for found in chain if isinstance(found, OSError)), 0)

@@ -11,7 +11,7 @@ connected, and the peer of the socket before anything is written, for kept conne
 import asyncio
 
 from hybridgw.core import Boundary, Deployment, Outcome, Timeouts
-from hybridgw.errors import BoundaryRefused, UpstreamError
+from hybridgw.errors import UpstreamError
 from hybridgw.transport.boundary import BoundaryNetworks
 from hybridgw.transport.failures import OURS, Phase, failed, refused, translate
 from hybridgw.transport.heads import render
@@ -19,7 +19,7 @@ from hybridgw.transport.lean_connection import LeanConnection, StaleConnection
 from hybridgw.transport.lean_response import LeanResponse
 from hybridgw.transport.pool import HostPool, Pool
 from hybridgw.transport.resolver import Resolver
-from hybridgw.transport.seam import Headers, TransportLimits, UpstreamRequest
+from hybridgw.transport.seam import Headers, Patience, TransportLimits, UpstreamRequest
 
 _ENDPOINTS = 1024
 _HEADS = 64
@@ -67,6 +67,7 @@ class LeanTransport:
         deployment: Deployment,
         request: UpstreamRequest,
         timeouts: Timeouts,
+        patience: Patience | None = None,
     ) -> LeanResponse:
         """See `Transport.send`."""
         if deployment.boundary > ceiling:
@@ -83,17 +84,18 @@ class LeanTransport:
             head = b"%bcontent-length: %d\r\n\r\n" % (head, len(body))
         else:
             head += b"\r\n"
-        connection = endpoint.host.take(ceiling)
+        host = endpoint.host
+        connection = None if host.turns else host.take(ceiling)
         if connection is None:
-            connection = await self._connect(endpoint.host, ceiling, deployment, timeouts)
+            connection = await self._obtain(host, ceiling, deployment, timeouts)
         try:
-            return await connection.exchange(deployment.name, request.method, head, body, timeouts)
+            return await connection.exchange(deployment.name, request.method, head, body, timeouts, patience)
         except StaleConnection:
             # The server closed the kept connection while our request was on its way. It cannot have
             # begun to work on it, so one more try on a connection of its own is safe.
             self._pool.retried += 1
-        connection = await self._connect(endpoint.host, ceiling, deployment, timeouts)
-        return await connection.exchange(deployment.name, request.method, head, body, timeouts)
+        connection = await self._connect(host, ceiling, deployment, timeouts)
+        return await connection.exchange(deployment.name, request.method, head, body, timeouts, patience)
 
     async def aclose(self) -> None:
         """See `Transport.aclose`."""
@@ -121,6 +123,18 @@ class LeanTransport:
         endpoint = _Endpoint(deployment, self._pool.host(target.host, target.port))
         self._endpoints[id(deployment)] = endpoint
         return endpoint
+
+    async def _obtain(
+        self, host: HostPool, ceiling: Boundary, deployment: Deployment, timeouts: Timeouts
+    ) -> LeanConnection:
+        """A connection when its turn has come: one that somebody else is done with, or a new one."""
+        if host.turns or not host.is_free():
+            limits = self._pool.limits
+            await host.turns.turn(host.is_free, limits.wait_seconds, deployment.name, limits.per_host)
+            kept = host.take(ceiling)
+            if kept is not None:
+                return kept
+        return await self._connect(host, ceiling, deployment, timeouts)
 
     async def _connect(
         self, host: HostPool, ceiling: Boundary, deployment: Deployment, timeouts: Timeouts
@@ -154,7 +168,7 @@ class LeanTransport:
         began = loop.time()
         found = await self._resolver.resolve(host.host)
         addresses = [address for address in found if self._networks.classify(address) <= ceiling]
-        failure: Exception = refused(deployment.name)
+        failure: Exception | None = None
         for index, address in enumerate(addresses):
             # An address that swallows packets must leave time for the ones after it.
             share = (began + seconds - loop.time()) / (len(addresses) - index)
@@ -168,6 +182,11 @@ class LeanTransport:
                 failure = error
                 if error.errno in OURS:
                     break
-        if isinstance(failure, BoundaryRefused) and not found:
+        if not found:
             raise failed(Outcome.CONNECT_FAILED, deployment.name, "the name has no address")
-        raise failure
+        if failure is None:
+            raise refused(deployment.name)
+        try:
+            raise failure
+        finally:
+            del failure  # the error knows this frame, which must not know the error

@@ -16,12 +16,11 @@ from typing import cast
 import httptools
 
 from hybridgw.core import Outcome, Timeouts
-from hybridgw.errors import UpstreamTimeout
 from hybridgw.transport.deadline import Deadline
-from hybridgw.transport.failures import Phase, failed, outcome_of
+from hybridgw.transport.failures import TIMEOUTS, Phase, failed, outcome_of, timed_out
 from hybridgw.transport.lean_response import LeanResponse
 from hybridgw.transport.pool import HostPool
-from hybridgw.transport.seam import HEAD_LIMIT, HIGH_WATER, STALE_WITHIN
+from hybridgw.transport.seam import HEAD_LIMIT, HIGH_WATER, STALE_WITHIN, Patience
 
 _ONE_WRITE = 64 * 1024
 """Largest body that is copied behind its head; a larger one is written by reference."""
@@ -47,10 +46,14 @@ class LeanConnection(asyncio.Protocol):
         "_headers",
         "_interim",
         "_keep",
+        "_limits",
         "_name",
         "_no_body",
+        "_orphan",
         "_parser",
+        "_patience",
         "_response",
+        "_sent",
         "_stage",
         "_started",
         "_until_close",
@@ -80,11 +83,21 @@ class LeanConnection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._stage = _DONE
         self._gone = False
+        self._orphan = False
+        self._limits: Timeouts | None = None
+        self._sent = 0.0
+        self._patience: Patience | None = None
 
     # The exchange.
 
     async def exchange(
-        self, name: str, method: str, head: bytes, body: bytes, timeouts: Timeouts
+        self,
+        name: str,
+        method: str,
+        head: bytes,
+        body: bytes,
+        timeouts: Timeouts,
+        patience: Patience | None = None,
     ) -> LeanResponse:
         """Write a request and wait for the head of its final response; `name` is for messages.
 
@@ -93,6 +106,8 @@ class LeanConnection(asyncio.Protocol):
         if self._gone:  # the peer closed it between connecting and now
             raise failed(Outcome.RESET, name)
         self._name = name
+        self._limits = timeouts
+        self._patience = patience
         kept = self.used
         response = LeanResponse(self, self.peer)
         self.used = True
@@ -108,7 +123,7 @@ class LeanConnection(asyncio.Protocol):
         else:
             transport.write(head)
             transport.write(body)
-        sent = self.loop.time()
+        sent = self._sent = self.loop.time()
         self.deadline.start(timeouts.first_token, Outcome.FIRST_TOKEN_TIMEOUT, timeouts.total)
         waiter = response.waiter = self.loop.create_future()
         try:
@@ -124,7 +139,7 @@ class LeanConnection(asyncio.Protocol):
         in_time = self.loop.time() - sent < STALE_WITHIN
         if kept and not self._started and failure.outcome == Outcome.RESET and in_time:
             raise StaleConnection
-        raise failure
+        raise failure.anew()
 
     def give_up(self, response: LeanResponse) -> None:
         """The task that waited for `response` was cancelled."""
@@ -159,7 +174,8 @@ class LeanConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         response = self._response
         if response is None:
-            # Bytes that nobody asked for: whatever they are, they must not meet the next request.
+            # Bytes that nobody asked for: whatever they are, they must not meet the next request. Or that
+            # nobody waits for any more: the engine has begun to answer, so its model is loaded.
             self._leave()
             return
         self._started = True
@@ -249,6 +265,7 @@ class LeanConnection(asyncio.Protocol):
         """The message is whole: let go of it, and keep the connection if it is clean."""
         response.complete = True
         response.connection = None
+        self._patience = None  # it knows the request
         self._response = None
         if (
             self._keep
@@ -279,18 +296,21 @@ class LeanConnection(asyncio.Protocol):
 
     def _detach(self, outcome: Outcome, detail: str) -> None:
         response = self._response
+        self._patience = None
         if response is not None:
             self._response = None
             response.connection = None
-            failure = failed(outcome, self._name, detail)
-            if outcome in _TIMEOUTS:
-                failure = UpstreamTimeout(outcome, failure.message)
-            response.failure = failure
+            if outcome in TIMEOUTS and self._limits is not None:
+                response.failure = timed_out(outcome, self._name, self._limits, self.loop.time() - self._sent)
+            else:
+                response.failure = failed(outcome, self._name, detail)
             response.wake()
 
     def _leave(self) -> None:
         if not self._gone:
             self._gone = True
+            if self._orphan:
+                self.host.orphans.discard(self._name)
             self.deadline.stop()
             self.host.forget(self)
             self.transport.abort()
@@ -307,8 +327,29 @@ class LeanConnection(asyncio.Protocol):
         elif response.waiter is None and outcome != Outcome.TOTAL_TIMEOUT:
             # Our reader is busy elsewhere, so silence is not the upstream's fault yet.
             self.deadline.again()
+        elif outcome == Outcome.FIRST_TOKEN_TIMEOUT and self._patience is not None:
+            more = self._patience()
+            if more > 0:
+                self.deadline.arm(more, outcome)
+            else:
+                self._abandon(outcome)
         else:
             self._fail(outcome, "")
+
+    def _abandon(self, outcome: Outcome) -> None:
+        """Nobody waits for this answer any more, and the engine may finish what it began: closing the socket
+        would end the loading of a model, and the next request would begin it anew. One per deployment
+        is enough to keep a load going."""
+        limits, name = self._limits, self._name
+        assert limits is not None
+        self._detach(outcome, "")
+        left = limits.load - limits.first_token
+        if left <= 0 or name in self.host.orphans or self.transport.is_closing():
+            self._leave()
+            return
+        self._orphan = True
+        self.host.orphans.add(name)
+        self.deadline.start(left, Outcome.STALLED, left)
 
     def _phase(self) -> Phase:
         return Phase.HEAD if self._stage == _HEAD else Phase.BODY
@@ -318,9 +359,6 @@ class LeanConnection(asyncio.Protocol):
 
     def _outcome_of(self, error: Exception) -> Outcome:
         return outcome_of(error, self._phase())
-
-
-_TIMEOUTS = frozenset({Outcome.FIRST_TOKEN_TIMEOUT, Outcome.STALLED, Outcome.TOTAL_TIMEOUT})
 
 
 def _framed(headers: list[tuple[bytes, bytes]]) -> bool:

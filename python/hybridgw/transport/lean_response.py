@@ -76,7 +76,7 @@ class LeanResponse(UpstreamResponse):
             finally:
                 self.waiter = None
         if self.failure is not None and not self.chunks:
-            raise self.failure.with_traceback(None)
+            raise self.failure.anew()
 
     def wake(self) -> None:
         """Let the waiting task look again, if there is one."""

@@ -1,9 +1,8 @@
 """Kept connections of one worker, by host and port.
 
 Last in, first out: the connection used most recently is the one that the server is least likely to
-have closed, and under falling load the others age and go. Nobody waits here. Queueing for a
-connection would hide overload from the layers that can shed it; a worker opens another one up to the
-bounds, and beyond them the attempt fails as our own fault.
+have closed, and under falling load the others age and go. A worker opens another one up to the
+bounds; beyond the bound of a host a request waits its turn, shortly (`turns`).
 
 Whether a pooled connection may carry a request is decided per request, from its peer address, by the
 caller of `take`.
@@ -16,6 +15,7 @@ from hybridgw.core import Boundary, Outcome
 from hybridgw.errors import UpstreamError
 from hybridgw.transport.boundary import BoundaryNetworks
 from hybridgw.transport.seam import TransportLimits
+from hybridgw.transport.turns import Turns
 
 if TYPE_CHECKING:
     from hybridgw.transport.lean_connection import LeanConnection
@@ -87,7 +87,7 @@ class Pool:
 class HostPool:
     """Connections to one host and port."""
 
-    __slots__ = ("connecting", "connections", "host", "idle", "pool", "port")
+    __slots__ = ("connecting", "connections", "host", "idle", "orphans", "pool", "port", "turns")
 
     def __init__(self, pool: Pool, host: str, port: int) -> None:
         self.pool = pool
@@ -96,6 +96,16 @@ class HostPool:
         self.idle: list[LeanConnection] = []
         self.connections: set[LeanConnection] = set()
         self.connecting = 0
+        self.orphans: set[str] = set()
+        """Deployments with an exchange that only the upstream still works on."""
+        self.turns = Turns()
+
+    def is_free(self) -> bool:
+        """Whether a connection is kept, or another may be opened."""
+        return bool(self.idle) or self._has_place()
+
+    def _has_place(self) -> bool:
+        return self.connecting + len(self.connections) < self.pool.limits.per_host
 
     def take(self, ceiling: Boundary) -> "LeanConnection | None":
         """The connection used last whose peer lies within `ceiling`, now in use; None if there is none."""
@@ -118,6 +128,8 @@ class HostPool:
             return
         connection.keep(self.pool.limits.idle_seconds)
         self.idle.append(connection)
+        if self.turns:
+            self.turns.pass_on()
 
     def reserve(self, name: str) -> bool:
         """Count a connection that is about to be made for `name`; LOCAL_FAULT beyond the bounds.
@@ -127,8 +139,8 @@ class HostPool:
         pool = self.pool
         if pool.closed:
             raise UpstreamError(Outcome.DRAINING, f"{name}: the gateway is stopping")
-        if self.connecting + len(self.connections) >= pool.limits.per_host:
-            raise UpstreamError(Outcome.LOCAL_FAULT, f"{name}: too many connections to this host")
+        if not self._has_place() and self.idle:
+            self.idle[0].abort()  # kept ones lead beyond the ceiling of this request
         evicted = pool.open >= pool.limits.connections and pool.evict_idle()
         if pool.open >= pool.limits.connections:
             raise UpstreamError(Outcome.LOCAL_FAULT, f"{name}: too many connections")
@@ -140,6 +152,7 @@ class HostPool:
         """The attempt to connect is over. If it succeeded, the connection counts for itself."""
         self.connecting -= 1
         self.pool.connecting -= 1
+        self._freed()
 
     def connected(self, connection: "LeanConnection") -> None:
         """A connection now exists."""
@@ -154,3 +167,8 @@ class HostPool:
             self.pool.connected -= 1
             if connection in self.idle:
                 self.idle.remove(connection)
+            self._freed()
+
+    def _freed(self) -> None:
+        if self.turns and self.is_free():
+            self.turns.pass_on()

@@ -15,6 +15,7 @@ This module performs no I/O and imports no client library.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -54,6 +55,10 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     target: str
     headers: Headers
     body: bytes
+
+
+Patience = Callable[[], float]
+"""Asked when `first_token` ran out: seconds for which the exchange may go on; 0 ends it."""
 
 
 class UpstreamResponse(ABC):
@@ -119,8 +124,13 @@ class Transport(Protocol):
         deployment: Deployment,
         request: UpstreamRequest,
         timeouts: Timeouts,
+        patience: Patience | None = None,
     ) -> UpstreamResponse:
         """Send and wait for the final response head.
+
+        With `patience`, an exchange whose first token is late goes on as long as that says, and one that is
+        given up then is left to the upstream until its `load` limit where the client can: an engine that is
+        loading a model for it would otherwise stop, and begin again for the next one.
 
         Raises BoundaryRefused before anything is written when the deployment, or the address that
         is really connected, lies beyond `ceiling`; UpstreamError otherwise (CONNECT_FAILED, RESET,
@@ -158,10 +168,12 @@ class Images(Protocol):
 
 
 class TransportLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of one worker's connections. Nothing queues for a connection: beyond a bound we fail."""
+    """Bounds of one worker's connections."""
 
     connections: int = 4096
-    per_host: int = 2048
+    per_host: int = 4096
+    wait_seconds: float = 1.0
+    """How long a request waits while all of a host's are in use."""
     idle_seconds: float = 15.0
     """How long an unused connection is kept. Shorter than the usual 60-75 s of servers, so that we
     are nearly always the side that closes."""

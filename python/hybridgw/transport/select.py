@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from hybridgw.core import Boundary, Deployment, Timeouts
 from hybridgw.transport.boundary import BoundaryNetworks
 from hybridgw.transport.lean import LeanTransport
+from hybridgw.transport.mocked import MockedResponse
 from hybridgw.transport.resolver import Resolver
-from hybridgw.transport.seam import Fetched, TransportLimits, UpstreamRequest, UpstreamResponse
+from hybridgw.transport.seam import Fetched, Patience, TransportLimits, UpstreamRequest, UpstreamResponse
 
 if TYPE_CHECKING:
     from hybridgw.transport.aiohttp_transport import AiohttpTransport
@@ -45,11 +46,14 @@ class Transports:
         deployment: Deployment,
         request: UpstreamRequest,
         timeouts: Timeouts,
+        patience: Patience | None = None,
     ) -> Coroutine[Any, Any, UpstreamResponse]:
         """See `Transport.send`. Not itself a coroutine, which saves one on the hot path."""
+        if deployment.mock is not None:
+            return _mocked(deployment.mock, deployment, request)
         if deployment.target.scheme == "http" and (deployment.proxy is None or ceiling < Boundary.EXTERNAL):
-            return self._lean.send(ceiling, deployment, request, timeouts)
-        return self._aiohttp().send(ceiling, deployment, request, timeouts)
+            return self._lean.send(ceiling, deployment, request, timeouts, patience)
+        return self._aiohttp().send(ceiling, deployment, request, timeouts, patience)
 
     async def fetch_image(self, url: str, field: str) -> Fetched:
         """See `Images.fetch_image`."""
@@ -87,6 +91,10 @@ class Transports:
 
             self._general = AiohttpTransport(self._networks, self._limits, self._resolver, self._tls)
         return self._general
+
+
+async def _mocked(text: str, deployment: Deployment, request: UpstreamRequest) -> UpstreamResponse:
+    return MockedResponse(text, deployment.model, request)
 
 
 def warm(deployments: Iterable[Deployment]) -> bool:

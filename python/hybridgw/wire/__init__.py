@@ -28,6 +28,7 @@ from hybridgw.wire.ask import (
 )
 from hybridgw.wire.events import (
     OWN_SIGNATURE,
+    SEALED_SIGNATURE,
     Event,
     Failure,
     Finish,
@@ -44,6 +45,7 @@ from hybridgw.wire.usage import Usage
 __all__ = [
     "LONGEST_TOOL_NAME",
     "OWN_SIGNATURE",
+    "SEALED_SIGNATURE",
     "Ask",
     "Audio",
     "Event",

@@ -190,6 +190,26 @@ class Ask(msgspec.Struct, kw_only=True):
                 self.dropped.append(name)
 
 
+def direct_results(messages: list[Message]) -> None:
+    """Move what tools answered right behind the turn that called them: whatever a client wrote between
+    (a hook's note, say), most APIs refuse a call whose answers do not follow at once."""
+    made: dict[str, int] = {}
+    """Number of the turn that made a call."""
+    out: list[list[Message]] = []
+    """By turn: it and the answers to its calls."""
+    for message in messages:
+        if message.role == "assistant":
+            made.update({part.id: len(out) for part in message.parts if isinstance(part, ToolCall)})
+        elif message.role == "tool" and out:
+            answered = {made.get(part.call_id) for part in message.parts if isinstance(part, ToolResult)}
+            turn = answered.pop() if len(answered) == 1 else None
+            if turn is not None:
+                out[turn].append(message)
+                continue
+        out.append([message])
+    messages[:] = [message for turn in out for message in turn]
+
+
 def named_results(messages: list[Message]) -> None:
     """Fill in the names of the tools that answered: Chat and Messages refer to a call only by its id."""
     names = {

@@ -13,6 +13,8 @@ from hybridgw.wire.usage import Usage
 Raw = msgspec.Raw
 
 OWN_SIGNATURE = "hgw1:"
+SEALED_SIGNATURE = OWN_SIGNATURE + "oai:"
+"""What begins like one of ours and carries a thought that only OpenAI can read."""
 """How the signature of a thought begins that no maker signed: Messages clients want one and send it
 back with the thought. Whoever takes only its own signatures must never be sent such a thought."""
 

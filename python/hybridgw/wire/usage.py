@@ -26,6 +26,15 @@ class ChatUsage(msgspec.Struct):
     completion_tokens_details: _Details | None = None
 
 
+class ResponsesUsage(msgspec.Struct):
+    """`usage` of Responses."""
+
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
+    input_tokens_details: _Details | None = None
+    output_tokens_details: _Details | None = None
+
+
 class MessagesUsage(msgspec.Struct):
     """`usage` of Messages. None is what an event does not tell."""
 
@@ -67,6 +76,18 @@ class Usage(msgspec.Struct):
             asked.cached_tokens or 0,
             asked.cache_write_tokens or 0,
             told.reasoning_tokens or 0,
+        )
+
+    @classmethod
+    def from_responses(cls, usage: ResponsesUsage) -> "Usage":
+        """Responses count as Chat does, under other names."""
+        return cls.from_chat(
+            ChatUsage(
+                usage.input_tokens,
+                usage.output_tokens,
+                usage.input_tokens_details,
+                usage.output_tokens_details,
+            )
         )
 
     @classmethod

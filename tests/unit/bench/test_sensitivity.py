@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
-from bench.sensitivity import evaluate, generate, values
+from bench.sensitivity import evaluate, files, generate, values
 from hybridgw.native import Scanner
 
 
@@ -49,7 +49,7 @@ def test_structured_kinds_reach_their_targets(scanner: Scanner) -> None:
 
 
 def test_labelled_spans_are_compared_in_bytes(scanner: Scanner, tmp_path: Path) -> None:
-    text = "größe, card 4111111111111111 and ann@example.org"
+    text = "größe, card 4716293855017768 and ann@example.org"
     spans = [{"type": "CREDIT_CARD", "start": 12, "end": 28}, {"type": "PERSON", "start": 0, "end": 5}]
     path = tmp_path / "rows.jsonl.gz"
     path.write_bytes(gzip.compress(msgspec.json.encode({"text": text, "spans": spans})))
@@ -59,10 +59,19 @@ def test_labelled_spans_are_compared_in_bytes(scanner: Scanner, tmp_path: Path) 
 
 
 def test_clean_documents_are_cut_into_windows(scanner: Scanner, tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text('"""Words.\n\nMore words."""\nsecret = "4111111111111111"\n')
+    (tmp_path / "a.py").write_text('"""Words.\n\nMore words."""\nsecret = "4716293855017768"\n')
     (tmp_path / "b.md").write_text("plain words " * 300 + "this memo is confidential")
     (tmp_path / "c.rs").write_text("//! A crate.\nfn main() {}\n/// Does it.\nfn it() {}\n")
     result = evaluate.clean(scanner, [tmp_path])
     assert result["windows"] == 6
     assert result["flagged"] == 1
     assert result["kinds"] == {"confidential": 1}
+
+
+def test_values_are_found_in_files_of_every_format(scanner: Scanner) -> None:
+    document = files.measured(scanner, 6, 5)
+    short = [(it["kind"], it["format"]) for it in document["rows"] if it["recall"] < 0.8]
+    assert not short
+    assert not [it for it in document["rows"] if it["precision"] < 0.8]
+    assert len(document["rows"]) == len(files.VALUES) * len(files.FORMATS)
+    assert all(form in "\n".join(files.page(document)) for form in files.FORMATS)

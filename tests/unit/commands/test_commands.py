@@ -158,3 +158,35 @@ def test_places_of_findings_count_characters(tmp_path: Path) -> None:
     (report,) = json.loads(result.stdout)
     places = [(it["line"], it["column"], it["length"]) for it in report["findings"]]
     assert places == [(2, 13, 3), (3, 5, 3)]
+
+
+UNLUCKY = (
+    "model_list:\n"
+    + "".join(
+        f"- {{model_name: a-model-with-a-long-name-{n}, litellm_params: {{model: gpt-4o}}}}\n"
+        for n in range(9)
+    )
+    + "guardrails: [{guardrail_name: pii}]\n"
+)
+
+
+def test_a_narrow_screen_breaks_no_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file.yaml"
+    path.write_text(UNLUCKY)
+    monkeypatch.setattr("hybridgw.commands.check._PIPED", 80)
+    result = call("check", "--no-resolve", str(path))
+    words = result.stdout.split()
+    assert "cloud/a-model-with-a-long-name-8:" in words
+    assert max(len(line) for line in result.stdout.splitlines() if str(tmp_path) not in line) <= 80
+
+
+def test_nothing_usable_is_a_failure_and_one_cause_is_said_once(tmp_path: Path) -> None:
+    path = tmp_path / "file.yaml"
+    path.write_text(UNLUCKY)
+    result = call("check", "--no-resolve", str(path))
+    assert result.exit_code == 1
+    below = result.stdout.partition("Not working until")[2]
+    assert below.count("OPENAI_API_KEY is not set") == 1
+    assert "model_list[8]" in below
+    assert "NOT there" in result.stdout and "(security)" in result.stdout
+    assert call("check", "--no-resolve", "--json", str(path)).exit_code == 1

@@ -25,6 +25,14 @@ def entry(params: str, info: str = "") -> str:
     )
 
 
+def test_too_many_retries_are_cut_and_said(read: Read) -> None:
+    settings = read(BASE + "router_settings: {num_retries: 50}\n")
+    assert settings.models[0].retries == 15
+    assert notes(settings)["router_settings.num_retries"] == "is more than 15, which is used"
+    settings = read(entry("model: ollama/qwen3, api_base: 'http://localhost:11434', num_retries: 99"))
+    assert settings.models[0].retries == 15
+
+
 def test_a_household_file() -> None:
     settings = load(FIXTURES / "litellm_household.yaml", ENVIRON)
     assert settings.error_catalogue == "litellm"
@@ -35,9 +43,9 @@ def test_a_household_file() -> None:
     assert (small.provider, small.model, small.base_url) == ("ollama", "qwen2.5:7b", "http://ollama:11434/v1")
     assert (small.tier, small.boundary) == ("private", "organization")
     assert small.defaults == {"max_tokens": 2048}, "stream is no default"
-    assert (small.answer_timeout, small.timeouts.first_token) == (8.0, 8.0)
+    assert (small.answer_timeouts.first_token, small.timeouts.first_token) == (8.0, 8.0)
     assert small.description == "Everyday questions"
-    assert deployments["chat-large"].answer_timeout == 45.0
+    assert deployments["chat-large"].answer_timeouts.first_token == 45.0
     best = deployments["cloud-best"]
     assert (best.provider, best.tier, best.boundary, best.api_key) == (
         "openai",
@@ -45,7 +53,7 @@ def test_a_household_file() -> None:
         "external",
         "sk-cloud",
     )
-    assert (best.answer_timeout, best.max_budget, best.budget_duration) == (90.0, 75.0, "30d")
+    assert (best.answer_timeouts.first_token, best.max_budget, best.budget_duration) == (90.0, 75.0, "30d")
     assert best.unusable is None
     writer = deployments["cloud-writer"]
     assert (writer.provider, writer.base_url) == ("anthropic", "https://api.anthropic.com/v1")
@@ -162,6 +170,28 @@ def test_what_takes_a_deployment_out(read: Read, params: str, words: str) -> Non
     assert settings.problems[0].where.endswith(":2")
 
 
+@pytest.mark.parametrize(
+    ("params", "model", "api"),
+    [
+        ("model: openai/gpt-5", "gpt-5", "auto"),
+        ("model: openai/chat_completions/gpt-5", "gpt-5", "chat"),
+        ("model: openai/responses/gpt-4o", "gpt-4o", "responses"),
+        ("model: openai/org/name", "org/name", "auto"),
+        ("model: openai/responses", "responses", "auto"),
+        ("model: openai/gpt-5, use_chat_completions_api: true", "gpt-5", "chat"),
+        ("model: openai/responses/gpt-5, use_chat_completions_api: true", "gpt-5", "chat"),
+        ("model: openai/gpt-5, use_chat_completions_api: false", "gpt-5", "auto"),
+        ("model: openrouter/responses/x", "responses/x", "auto"),
+        ("model: custom_openai/responses/x, api_base: 'http://localhost:1'", "responses/x", "auto"),
+    ],
+)
+def test_which_protocol_openai_is_asked_by(read: Read, params: str, model: str, api: str) -> None:
+    settings = read(entry(f"{params}, api_key: sk-x"))
+    (deployment,) = settings.deployments
+    assert (deployment.model, deployment.api) == (model, api)
+    assert not any("use_chat_completions_api" in key for key in notes(settings))
+
+
 def test_a_vendors_key_never_goes_to_another_address(read: Read) -> None:
     (deployment,) = read(entry("model: openai/m, api_base: 'http://box:8000'"), ENVIRON).deployments
     assert deployment.api_key is None
@@ -246,16 +276,14 @@ def test_spellings_of_fallbacks(read: Read, text: str, fallbacks: object, defaul
 
 def test_timeouts_chain(read: Read) -> None:
     rest = "router_settings: {timeout: 50, stream_timeout: 5}\n"
-    assert read(BASE + rest).deployments[0].answer_timeout == 50.0
+    assert read(BASE + rest).deployments[0].answer_timeouts.first_token == 50.0
     assert read(BASE + rest).deployments[0].timeouts.idle == 5.0
     settings = read(BASE + rest + "litellm_settings: {request_timeout: '40'}\n")
-    assert settings.deployments[0].answer_timeout == 40.0
+    assert settings.deployments[0].answer_timeouts.first_token == 40.0
     settings = read(entry("model: ollama/m, timeout: 7, stream_timeout: 3") + rest)
-    assert (settings.deployments[0].answer_timeout, settings.deployments[0].timeouts.first_token) == (
-        7.0,
-        3.0,
-    )
-    assert read(BASE).deployments[0].answer_timeout == 600.0
+    limits = settings.deployments[0]
+    assert (limits.answer_timeouts.first_token, limits.timeouts.first_token) == (7.0, 3.0)
+    assert read(BASE).deployments[0].answer_timeouts.first_token == 3600.0, "an engine on this machine"
 
 
 def test_a_missing_master_key_locks(read: Read) -> None:
@@ -280,7 +308,13 @@ def test_every_key_of_the_tables_is_reported_or_acted_on(read: Read) -> None:
         "general_settings": keys.GENERAL_SETTINGS,
     }
     for section, table in tables.items():
-        text = BASE + f"{section}:\n" + "".join(f"  {name}: null\n" for name in table)
+        text = (
+            BASE
+            + f"{section}:\n"
+            + "".join(
+                f"  {name}: {'null' if fate is keys.Fate.ACTED_ON else 1}\n" for name, fate in table.items()
+            )
+        )
         said = notes(read(text))
         for name, fate in table.items():
             assert (f"{section}.{name}" in said) == (fate is not keys.Fate.ACTED_ON), name
@@ -310,3 +344,89 @@ def test_includes_may_form_a_circle(tmp_path: Path) -> None:
         "include: [a.yaml]\nmodel_list:\n- {model_name: n, litellm_params: {model: ollama/y}}\n"
     )
     assert [m.name for m in load(tmp_path / "a.yaml", {}).models] == ["m", "n"]
+
+
+def test_ignored_functions_about_security_or_money_are_told_apart(read: Read) -> None:
+    settings = read(
+        BASE
+        + "guardrails: [{guardrail_name: pii}]\n"
+        + "litellm_settings: {max_budget: 10, cache: true, callbacks: [presidio, otel], drop_params: true}\n"
+        + "general_settings: {allowed_ips: [10.0.0.1], custom_auth: a.b, database_url: 'postgresql://x', "
+        + "enable_jwt_auth: false}\n"
+        + "router_settings: {strange: 1, fallbaks: []}\n"
+    )
+    about = {n.key: (n.level, n.about) for n in settings.notices}
+    security, money = ("warning", "security"), ("warning", "money")
+    assert about["guardrails"] == security
+    assert about["litellm_settings.callbacks.presidio"] == security
+    assert about["general_settings.allowed_ips"] == about["general_settings.custom_auth"] == security
+    assert about["litellm_settings.max_budget"] == money
+    assert about["litellm_settings.cache"] == ("warning", None), "a function that is not there"
+    assert about["general_settings.database_url"] == ("info", None), "nothing is lost"
+    assert about["router_settings.strange"] == ("info", None), "LiteLLM ignores it, too"
+    assert about["router_settings.fallbaks"] == ("warning", None), "misspelt"
+    assert "general_settings.enable_jwt_auth" not in about, "it is off"
+    assert "litellm_settings.drop_params" not in about
+
+
+def test_own_model_info_is_no_fault(read: Read) -> None:
+    assert not read(entry("model: ollama/m", "team_colour: red, owner: me")).notices
+
+
+def test_the_last_of_two_equal_keys_counts(read: Read, refused: Refused) -> None:
+    text = BASE + "router_settings:\n  num_retries: 1\n  num_retries: 4\n"
+    settings = read(text)
+    assert settings.models[0].retries == 4
+    assert "first in line 5; the last one counts" in notes(settings)["router_settings.num_retries"]
+    again = "hybridgw:\n  server: {port: 4001}\n  server: {port: 4002}\n"
+    assert "given twice" in refused(BASE + again).message, "our own section is strict"
+
+
+def test_variables_in_foreign_words_are_said(read: Read) -> None:
+    settings = read(entry("model: openai/m, api_key: '${KEY}', api_base: 'http://h:1/v1'"), {"KEY": "sk"})
+    assert settings.deployments[0].api_key == "${KEY}"
+    assert "os.environ/NAME" in notes(settings)["model_list[0].litellm_params.api_key"]
+
+
+def test_drop_params_and_the_parameters_that_thinking_models_refuse(read: Read) -> None:
+    text = "model_list:\n" + "".join(
+        f"- {{model_name: {name}, litellm_params: {{model: {model}, api_key: k{more}}}}}\n"
+        for name, model, more in (
+            ("a", "o3-mini", ""),
+            ("b", "azure/gpt-5-mini", ", api_base: 'https://x.openai.azure.com'"),
+            ("c", "gpt-4o", ", additional_drop_params: [user]"),
+            ("d", "gpt-5", ", drop_params: false"),
+        )
+    )
+    settings = read(text + "litellm_settings: {drop_params: true}\n")
+    drops = {d.model_name: d.drop_params for d in settings.deployments}
+    assert "temperature" in drops["a"] and "temperature" in drops["b"]
+    assert (drops["c"], drops["d"]) == (("user",), ())
+    assert settings.translation.unsupported == "drop"
+    assert read(text + "litellm_settings: {drop_params: false}\n").translation.unsupported == "error"
+
+
+def test_what_an_entry_says_of_its_model_does_not_go_upstream(read: Read) -> None:
+    params = "model: ollama/m, supports_vision: true, supports_function_calling: true"
+    (deployment,) = read(entry(params, "supports_reasoning: false")).deployments
+    assert (deployment.defaults, deployment.vision, deployment.thinking) == ({}, True, False)
+
+
+def test_policies_by_kind_of_failure_become_one_count(read: Read) -> None:
+    settings = read(
+        BASE
+        + "router_settings: {retry_after: 3, num_retries: 1, "
+        + "retry_policy: {TimeoutErrorRetries: 4, BadRequestErrorRetries: 9}, "
+        + "allowed_fails_policy: {InternalServerErrorAllowedFails: 6, RateLimitErrorAllowedFails: 99}}\n"
+    )
+    assert settings.models[0].retries == 4
+    assert settings.breaker.consecutive == 7
+    assert settings.retry.backoff == settings.retry.backoff_max == 3.0
+
+
+def test_a_mock_needs_neither_key_nor_provider(read: Read) -> None:
+    (deployment,) = read(entry("model: bedrock/m, api_key: os.environ/NONE, mock_response: hi")).deployments
+    assert (deployment.mock, deployment.api_key, deployment.unusable) == ("hi", None, None)
+    assert deployment.boundary == "device"
+    (deployment,) = read(entry("model: gpt-4o, api_key: k, mock_response: [1]")).deployments
+    assert "mock_response" in str(deployment.unusable)

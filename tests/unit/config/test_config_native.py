@@ -46,7 +46,7 @@ def test_every_section(read: Read) -> None:
     assert by_name["private/llama-a"].timeouts.connect == 1.0
     assert by_name["cloud/gpt-4o"].input_price == pytest.approx(2.5e-6)
     assert by_name["cloud/gpt-4o"].api_key == "sk-cloud"
-    assert by_name["local/qwen3"].answer_timeout == 300.0
+    assert by_name["local/qwen3"].answer_timeouts.first_token == 300.0
     models = {m.name: m for m in settings.models}
     assert models["assistant"].groups == ((0,), (1,), (2,))
     assert models["assistant"].aliases == ("gpt-3.5-turbo",)
@@ -103,6 +103,10 @@ def test_secrets_are_not_shown() -> None:
         (ONE + "models:\n- {name: x, strategy: best}\n", 3, "models[0].strategy", "weighted"),
         (ONE + "default_fallbacks: [autoo]\n", 2, "default_fallbacks", "did you mean auto?"),
         ("tiers:\n- {name: auto, boundary: device}\n", 2, "tiers[0].name", "cannot be"),
+        ("deployments:\n- {name: local/a, provider: vllm, url: 'http://h', model: m, api: responses}\n", 2,
+         "deployments[0].api", "is not asked by Responses"),
+        ("deployments:\n- {name: local/a, provider: openai, url: 'http://h', model: m, api: messages}\n", 2,
+         "deployments[0].api", "auto or chat or responses"),
         ("tiers:\n- {name: a, boundary: galaxy}\n", 2, "tiers[0].boundary",
          "device or external or organization"),
         ("auth:\n  master_key: ${NOPE:?set it}\n", 2, "auth.master_key", "set it"),

@@ -279,7 +279,6 @@ AUDIO = {"type": "input_audio", "input_audio": {"data": "UklG", "format": "wav"}
         ([{"role": "user"}], "missing_field", "messages[0].content"),
         ([{"role": "user", "content": []}], "invalid_value", "messages[0].content"),
         ([{"role": "user", "content": 5}], "wrong_type", "messages[0].content"),
-        ([HI[0], {"role": "assistant", "content": None}], "missing_field", "messages[1].content"),
         ([{"role": "user", "content": [TEXT, {"type": "video_url"}]}], "invalid_value",
          "messages[0].content[1].type"),
         ([{"role": "user", "content": [{"type": "text"}]}], "missing_field", "messages[0].content[0].text"),

@@ -281,7 +281,8 @@ def test_a_last_empty_turn_of_the_assistant_is_none() -> None:
         ({"messages": [{"role": "user", "content": 5}]}, "wrong_type", "messages[0].content"),
         ({"messages": [user("")]}, "invalid_value", "messages[0].content"),
         ({"messages": [user(text(""))]}, "invalid_value", "messages[0].content"),
-        ({"messages": [user("a"), assistant(""), user("b")]}, "invalid_value", "messages[1].content"),
+        ({"messages": [assistant("")]}, "invalid_value", "messages"),
+        ({"messages": [{"role": "user", "content": None}]}, "invalid_value", "messages[0].content"),
         ({"messages": [user({"text": "x"})]}, "missing_field", "messages[0].content[0].type"),
         ({"messages": [user({"type": "video"})]}, "invalid_value", "messages[0].content[0].type"),
         (

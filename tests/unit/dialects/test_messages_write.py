@@ -345,7 +345,7 @@ def test_a_failure_inside_a_block_is_no_success() -> None:
         (413, "request_too_large", (413, "request_too_large")),
         (422, "upstream_rejected", (422, "invalid_request_error")),
         (429, "rate_limit_exceeded", (429, "rate_limit_error")),
-        (429, "insufficient_quota", (402, "billing_error")),
+        (429, "insufficient_quota", (429, "rate_limit_error")),
         (500, "internal_error", (500, "api_error")),
         (502, "upstream_error", (500, "api_error")),
         (502, "upstream_auth", (500, "api_error")),

@@ -89,7 +89,7 @@ messages = st.one_of(
             {"type": "message_delta", "delta": {"stop_reason": "x"}, "usage": {"output_tokens": 3}},
             {},
         ]
-    ),  # fmt: skip
+    ),
     st.builds(lambda i, b: {"type": "content_block_start", "index": i, "content_block": b}, indexes, blocks),
     st.builds(lambda i, d: {"type": "content_block_delta", "index": i, "delta": d}, indexes, parts),
     st.builds(lambda i: {"type": "content_block_stop", "index": i}, indexes),
@@ -106,7 +106,7 @@ responses = st.one_of(
             {"type": "response.in_progress", "response": {"id": "q"}},
             {"type": "response.completed", "response": {"id": "q", "output": []}},
         ]
-    ),  # fmt: skip
+    ),
     st.builds(
         lambda i, t: {"type": "response.output_item.added", "output_index": i, "item": t}, indexes, items
     ),
@@ -166,4 +166,6 @@ def test_what_is_complete_can_be_read(shape: Shape, data: st.DataObject) -> None
     if relay.end in ("done", "finished") and not relay.unreadable:
         told = b"".join(out)
         payloads = [payload for payload in sse.split(told) if payload != b"[DONE]"]
+        if not payloads:
+            return  # a bare mark: openai-python has nothing to look at then, also without us
         read(shape, [json.loads(payload) for payload in payloads])

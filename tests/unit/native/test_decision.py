@@ -151,8 +151,9 @@ def test_explain_tells_and_takes_nothing(worker: Callable[..., Worker]) -> None:
             Shape.MESSAGES,
             b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","type":"message",'
             b'"role":"assistant","model":"m","content":[],"stop_reason":null,"stop_sequence":null,"usage":'
-            b'{"input_tokens":1,"cache_read_input_tokens":2,"output_tokens":0}}}\n\nevent: message_delta\ndata: '
-            b'{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":0}}\n\n'
+            b'{"input_tokens":1,"cache_read_input_tokens":2,"output_tokens":0}}}\n\n'
+            b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},'
+            b'"usage":{"output_tokens":0}}\n\n'
             b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
             (3, 0, 2, 0),
         ),

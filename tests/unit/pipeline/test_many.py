@@ -1,9 +1,10 @@
 """What is long or comes in many pieces costs in proportion: a client, or a backend, must not be able to
-hold up everybody's loop with one request."""
+hold up everybody's loop with one request.
+
+There is so much of it that a step for each pair would take minutes, and in proportion it takes about a
+second: the limit of a test tells the two apart on any machine, and no clock is read."""
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,9 +12,8 @@ import pytest
 from hybridgw.core import Route
 from tests.support.translating import Talk
 
-MANY = 20_000
-LIMIT = 1.0
-"""Seconds. Each takes a few hundredths; with a step for each pair it would take several of these."""
+pytestmark = pytest.mark.timeout(60)
+MANY = 100_000
 USER = {"role": "user", "content": "hi"}
 
 
@@ -63,18 +63,11 @@ REQUESTS: dict[str, tuple[Route, dict[str, Any]]] = {
 }
 
 
-def timed(run: Callable[[], object]) -> None:
-    began = time.perf_counter()
-    run()
-    assert time.perf_counter() - began < LIMIT
-
-
 @pytest.mark.parametrize("provider", ["vllm", "anthropic", "gemini", "ollama"])
 @pytest.mark.parametrize("case", REQUESTS)
 def test_a_request_with_many_of_something(case: str, provider: str) -> None:
     route, body = REQUESTS[case]
-    talk = Talk(route, body)
-    timed(lambda: talk.through(provider))
+    Talk(route, body).through(provider)
 
 
 def calls(*calls: dict[str, Any]) -> bytes:
@@ -116,9 +109,5 @@ ASKED: dict[Route, dict[str, Any]] = {
 @pytest.mark.parametrize("case", ANSWERS)
 def test_an_answer_with_many_of_something(case: str, route: Route) -> None:
     made = Talk(route, ASKED[route]).through("vllm")
-
-    def run() -> None:
-        for event in (*ANSWERS[case], END):
-            made.feed(event)
-
-    timed(run)
+    for event in (*ANSWERS[case], END):
+        made.feed(event)

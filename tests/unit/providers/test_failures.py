@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from hybridgw.core import Outcome
 from hybridgw.dialects import Fault
 from hybridgw.dialects.messages import MESSAGES
-from hybridgw.providers.failures import failure, hide, retry_after
+from hybridgw.providers.failures import failure, failure_inside, hide, retry_after
 
 CASES = [
     (500, b"", Outcome.SERVER_ERROR, "upstream_error"),
     (503, b'{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}',
-     Outcome.SERVER_ERROR, "overloaded"),
+     Outcome.LOADING, "overloaded"),
     (529, b"{}", Outcome.SERVER_ERROR, "overloaded"),
     (504, b"", Outcome.SERVER_ERROR, "upstream_error"),
     (408, b"", Outcome.SERVER_ERROR, "upstream_timeout"),
@@ -29,7 +29,7 @@ CASES = [
     (402, b"", Outcome.OUT_OF_CREDIT, "upstream_quota"),
     (401, b'{"error":{"message":"Incorrect API key provided: sk-abc"}}',
      Outcome.CREDENTIAL_REJECTED, "upstream_auth"),
-    (403, b"", Outcome.CREDENTIAL_REJECTED, "upstream_auth"),
+    (403, b"", Outcome.REFUSED_HERE, "upstream_rejected"),
     (400, b'{"error":{"message":"This model\'s maximum context length is 8192 tokens"}}',
      Outcome.CONTEXT_EXCEEDED, "context_length_exceeded"),
     (400, b'{"error":{"code":400,"message":"too long","type":"exceed_context_size_error"}}',
@@ -59,6 +59,312 @@ CASES = [
 def test_status_and_body_decide(status: int, body: bytes, outcome: Outcome, code: str) -> None:
     error = failure(status, [], body)
     assert (error.outcome, error.code, error.status) == (outcome, code, status)
+
+
+# Bodies as their providers send them (names and numbers changed).
+PROVIDERS = [
+    # OpenAI, Azure
+    (
+        429,
+        {
+            "error": {
+                "message": "You exceeded your current quota, please check your plan and billing details.",
+                "type": "insufficient_quota",
+                "param": None,
+                "code": "insufficient_quota",
+            }
+        },
+        Outcome.OUT_OF_CREDIT,
+    ),
+    (
+        429,
+        {
+            "error": {
+                "message": "Request too large for gpt-4o in organization org-x on tokens per min (TPM): "
+                "Limit 30000, Requested 36278. The input or output tokens must be reduced.",
+                "type": "tokens",
+                "param": None,
+                "code": "rate_limit_exceeded",
+            }
+        },
+        Outcome.REFUSED_HERE,
+    ),
+    (
+        404,
+        {
+            "error": {
+                "message": "The model `gpt-9` does not exist or you do not have access to it.",
+                "type": "invalid_request_error",
+                "param": None,
+                "code": "model_not_found",
+            }
+        },
+        Outcome.NOT_SERVED,
+    ),
+    (
+        403,
+        {
+            "error": {
+                "message": "Project `p` does not have access to model `gpt-9`",
+                "code": "model_not_found",
+                "type": "invalid_request_error",
+                "param": None,
+            }
+        },
+        Outcome.NOT_SERVED,
+    ),
+    (
+        404,
+        {
+            "error": {
+                "code": "DeploymentNotFound",
+                "message": "The API deployment for this resource does not exist.",
+            }
+        },
+        Outcome.NOT_SERVED,
+    ),
+    (
+        400,
+        {
+            "error": {
+                "message": "The response was filtered",
+                "type": None,
+                "param": "prompt",
+                "code": "content_filter",
+                "status": 400,
+                "innererror": {"code": "ResponsibleAIPolicyViolation"},
+            }
+        },
+        Outcome.CONTENT_FILTERED,
+    ),
+    (
+        400,
+        {
+            "error": {
+                "message": "The response was filtered",
+                "code": None,
+                "innererror": {"code": "ResponsibleAIPolicyViolation"},
+            }
+        },
+        Outcome.CONTENT_FILTERED,
+    ),
+    # Anthropic: money is an invalid request there
+    (
+        400,
+        {
+            "type": "error",
+            "error": {
+                "type": "invalid_request_error",
+                "message": "Your credit balance is too low "
+                "to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.",
+            },
+            "request_id": "req_x",
+        },
+        Outcome.OUT_OF_CREDIT,
+    ),
+    (
+        404,
+        {"type": "error", "error": {"type": "not_found_error", "message": "model: claude-9"}},
+        Outcome.NOT_SERVED,
+    ),
+    (
+        403,
+        {"type": "error", "error": {"type": "permission_error", "message": "Not allowed from your region."}},
+        Outcome.REFUSED_HERE,
+    ),
+    (
+        401,
+        {"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}},
+        Outcome.CREDENTIAL_REJECTED,
+    ),
+    # Google
+    (
+        429,
+        {
+            "error": {
+                "code": 429,
+                "status": "RESOURCE_EXHAUSTED",
+                "message": "You exceeded your current quota.",
+                "details": [
+                    {
+                        "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+                        "violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier"}],
+                    },
+                    {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "20s"},
+                ],
+            }
+        },
+        Outcome.OUT_OF_CREDIT,
+    ),
+    (
+        429,
+        {
+            "error": {
+                "code": 429,
+                "status": "RESOURCE_EXHAUSTED",
+                "message": "You exceeded your current quota.",
+                "details": [{"violations": [{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel"}]}],
+            }
+        },
+        Outcome.THROTTLED,
+    ),
+    (
+        404,
+        {
+            "error": {
+                "code": 404,
+                "status": "NOT_FOUND",
+                "message": "models/gemini-9 is not found for API version v1beta",
+            }
+        },
+        Outcome.NOT_SERVED,
+    ),
+    (
+        403,
+        {
+            "error": {
+                "code": 403,
+                "status": "PERMISSION_DENIED",
+                "message": "Requests are blocked.",
+                "details": [{"reason": "API_KEY_SERVICE_BLOCKED"}],
+            }
+        },
+        Outcome.CREDENTIAL_REJECTED,
+    ),
+    # OpenRouter
+    (
+        402,
+        {
+            "error": {
+                "message": "This request requires more credits, or fewer max_tokens. You requested up to "
+                "65536 tokens, but can only afford 10114.",
+                "code": 402,
+                "metadata": {"provider_name": None},
+            },
+            "user_id": "u",
+        },
+        Outcome.REFUSED_HERE,
+    ),
+    (
+        402,
+        {
+            "error": {
+                "message": "Insufficient credits. Add more using https://openrouter.ai/settings/credits",
+                "code": 402,
+            }
+        },
+        Outcome.OUT_OF_CREDIT,
+    ),
+    (
+        400,
+        {
+            "error": {
+                "message": "Provider returned error",
+                "code": 400,
+                "metadata": {
+                    "provider_name": "X",
+                    "raw": '{"error":{"message":"too long","code":"context_length_exceeded"}}',
+                },
+            }
+        },
+        Outcome.CONTEXT_EXCEEDED,
+    ),
+    (400, {"error": {"message": "x/y is not a valid model ID", "code": 400}}, Outcome.NOT_SERVED),
+    # Groq, DeepSeek, Mistral
+    (
+        413,
+        {
+            "error": {
+                "message": "Request too large for model `m` in organization `o` on tokens per minute (TPM): "
+                "Limit 6000, Requested 12328",
+                "type": "tokens",
+                "code": "rate_limit_exceeded",
+            }
+        },
+        Outcome.REFUSED_HERE,
+    ),
+    (
+        400,
+        {
+            "error": {
+                "message": "The model `m` has been decommissioned",
+                "type": "invalid_request_error",
+                "code": "model_decommissioned",
+            }
+        },
+        Outcome.NOT_SERVED,
+    ),
+    (
+        402,
+        {
+            "error": {
+                "message": "Insufficient Balance",
+                "type": "unknown_error",
+                "code": "invalid_request_error",
+            }
+        },
+        Outcome.OUT_OF_CREDIT,
+    ),
+    (400, {"error": {"message": "Model Not Exist", "type": "invalid_request_error"}}, Outcome.NOT_SERVED),
+    (
+        400,
+        {
+            "object": "error",
+            "message": "Invalid model: m",
+            "type": "invalid_model",
+            "param": None,
+            "code": "1500",
+        },
+        Outcome.NOT_SERVED,
+    ),
+    # Ollama, vLLM, llama-server
+    (404, {"error": "model 'x' not found"}, Outcome.NOT_SERVED),
+    (404, {"error": 'model "x" not found, try pulling it first'}, Outcome.NOT_SERVED),
+    (400, {"error": '"nomic-embed-text" does not support chat'}, Outcome.NOT_SERVED),
+    (503, {"error": "server busy, please try again.  maximum pending requests exceeded"}, Outcome.THROTTLED),
+    (
+        404,
+        {
+            "object": "error",
+            "message": "The model `x` does not exist.",
+            "type": "NotFoundError",
+            "param": None,
+            "code": 404,
+        },
+        Outcome.NOT_SERVED,
+    ),
+    (503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}, Outcome.LOADING),
+    (
+        404,
+        {"error": {"message": "response resp_1 not found", "type": "invalid_request_error"}},
+        Outcome.REQUEST_REJECTED,
+    ),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "outcome"), PROVIDERS)
+def test_why_is_found_wherever_a_provider_says_it(
+    status: int, body: dict[str, object], outcome: Outcome
+) -> None:
+    assert failure(status, [], json.dumps(body).encode()).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (("slow down", "rate_limit_error", ""), Outcome.THROTTLED),
+        (("Insufficient credits", "", "402"), Outcome.OUT_OF_CREDIT),
+        (("no", "", "429"), Outcome.THROTTLED),
+        (("pay", "insufficient_quota", "insufficient_quota"), Outcome.OUT_OF_CREDIT),
+        (("Overloaded", "overloaded_error", ""), Outcome.STREAM_ERROR),
+        (("broken", "server_error", "500"), Outcome.STREAM_ERROR),
+        (("", "", ""), Outcome.STREAM_ERROR),
+    ],
+)
+def test_a_refusal_inside_a_200_is_what_it_says(error: tuple[str, str, str], outcome: Outcome) -> None:
+    made = failure_inside(*error)
+    assert (made.outcome, made.status) == (outcome, 200)
+    assert made.message
 
 
 @pytest.mark.parametrize("kind", ["validation", "template_error", "tool_error"])

@@ -92,9 +92,9 @@ def test_limits_and_numbers() -> None:
         ({}, True, None, []),
         ({"effort": "none"}, None, False, []),
         ({"thinking": "disabled"}, False, False, []),
-        ({"effort": "minimal"}, True, "low", []),
-        ({"effort": "xhigh"}, True, "max", []),
-        ({"effort": "medium"}, None, "medium", []),
+        ({"effort": "minimal"}, True, True, []),
+        ({"effort": "xhigh"}, True, True, []),
+        ({"effort": "medium"}, None, True, []),
         ({"effort": "medium"}, False, None, ["reasoning_effort"]),
         ({"thinking": "enabled"}, None, True, []),
         ({"thinking": "adaptive"}, True, True, []),
@@ -343,9 +343,15 @@ def test_its_paths_stand_beside_v1(base: str) -> None:
         exchange = provider.exchange(route, base)
         assert exchange is not None and exchange.outbound is None and exchange.translator is None
         assert exchange.target == root + path
-    for route, path in [(Route.COMPLETIONS, "/completions"), (Route.EMBEDDINGS, "/embeddings")]:
-        exchange = provider.exchange(route, base)
-        assert exchange is not None and exchange.target == base + path
+    exchange = provider.exchange(Route.EMBEDDINGS, base)
+    assert exchange is not None and exchange.target == base + "/embeddings"
+
+
+@pytest.mark.parametrize(
+    ("effort", "word"), [("minimal", "low"), ("medium", "medium"), ("xhigh", "max"), ("none", False)]
+)
+def test_a_model_that_takes_words_is_told_how_much(effort: str, word: object) -> None:
+    assert sent(ask(effort=effort), thinking=True, thinking_words=True)["think"] == word
 
 
 def test_a_full_queue_is_no_outage() -> None:

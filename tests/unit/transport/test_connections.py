@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from typing import Any
 
 import pytest
@@ -200,15 +201,26 @@ def test_last_used_first(loop: LoopFactory) -> None:
     run(main(), loop)
 
 
-@pytest.mark.parametrize("limits", [TransportLimits(per_host=2), TransportLimits(connections=2)])
-def test_limits_fail_instead_of_queueing(limits: TransportLimits, kind: str, loop: LoopFactory) -> None:
+SHORT = TransportLimits(per_host=2, wait_seconds=0.05)
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (SHORT, "all 2 connections to this host were in use for 0.05 s (transport.max_connections)"),
+        (TransportLimits(connections=2), "too many connections"),
+    ],
+)
+def test_beyond_a_limit_the_attempt_fails(
+    limits: TransportLimits, words: str, kind: str, loop: LoopFactory
+) -> None:
     async def main() -> None:
         gate = asyncio.Event()
         script = [Repeat([Expect(), Hold(gate), Send(OK)])]
         async with Scripted(script) as server, open_transport(kind, limits=limits) as transport:
             asks = [asyncio.create_task(ask(transport, server)) for _ in range(2)]
             await server.arrived(2)
-            with pytest.raises(UpstreamError, match="too many connections") as caught:
+            with pytest.raises(UpstreamError, match=re.escape(words)) as caught:
                 await ask(transport, server)
             assert caught.value.outcome == Outcome.LOCAL_FAULT
             gate.set()
@@ -216,6 +228,35 @@ def test_limits_fail_instead_of_queueing(limits: TransportLimits, kind: str, loo
                 await (await each).read_all(10)
             await (await ask(transport, server)).read_all(10)
             assert transport.stats()["open"] == 2
+
+    run(main(), loop)
+
+
+def test_a_burst_is_answered_in_order_by_the_connections_there_are(kind: str, loop: LoopFactory) -> None:
+    async def main() -> None:
+        limits = TransportLimits(per_host=2, wait_seconds=30)
+        gate = asyncio.Event()
+        script = [Repeat([Expect(), Hold(gate), Send(OK)])]
+        done: list[int] = []
+
+        async def one(number: int) -> None:
+            await (await ask(transport, server)).read_all(10)
+            done.append(number)
+
+        async with Scripted(script) as server, open_transport(kind, limits=limits) as transport:
+            asks = []
+            for number in range(20):
+                asks.append(asyncio.create_task(one(number)))
+                await asyncio.sleep(0)
+            await server.arrived(2)
+            asks[10].cancel()
+            gate.set()
+            await asyncio.gather(*asks, return_exceptions=True)
+            assert sorted(done) == [number for number in range(20) if number != 10]
+            # Two at a time, so a place may differ by one.
+            assert all(abs(place - number) <= 2 for place, number in enumerate(done)), done
+            assert max(request.connection for request in server.requests) == 1
+            assert transport.stats()["in_use"] == 0
 
     run(main(), loop)
 

@@ -90,6 +90,20 @@ def test_descriptor_limit_is_found_below_a_wrapper() -> None:
     assert set(LOST) == set(Phase)
 
 
+@pytest.mark.parametrize(("code", "words"), [(18, "is self-signed"), (77, "cannot be verified (code 77)")])
+def test_a_refused_certificate_is_told_as_one(code: int, words: str) -> None:
+    """Its error number is 1, which the system's own list calls EPERM."""
+    inner = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    inner.verify_code = code
+    error = translate(inner, Phase.CONNECT, "cloud/a")
+    assert error.message == f"cloud/a: could not connect (its certificate {words}; see tls_verify)"
+
+
+def test_a_resolver_has_numbers_of_its_own() -> None:
+    error = translate(socket.gaierror(2, "EPERM's neighbour"), Phase.CONNECT, "cloud/a")
+    assert error.message == "cloud/a: could not connect"
+
+
 def test_messages_do_not_repeat_foreign_text() -> None:
     leaky = OSError(errno.ECONNREFUSED, "http://user:secret@proxy")
     error = translate(leaky, Phase.CONNECT, "cloud/a")

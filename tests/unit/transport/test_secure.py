@@ -79,12 +79,20 @@ def test_tls_name_is_the_configured_one(authority: trustme.CA, loop: LoopFactory
             with pytest.raises(UpstreamError) as caught:
                 await transport.send(Boundary.DEVICE, other, post(), FAST)
             assert caught.value.outcome == Outcome.CONNECT_FAILED
+            assert "its certificate is for another host name; see tls_verify" in caught.value.message
             assert len(server.requests) == 1
 
     run(main(), loop, forgive=REJECTED)
 
 
-@pytest.mark.parametrize("fault", ["expired", "unknown authority", "no TLS at all"])
+CERTIFICATE_WORDS = {
+    "expired": "its certificate has expired",
+    "unknown authority": "its certificate is signed by an authority that this host does not know",
+    "no TLS at all": "could not connect",
+}
+
+
+@pytest.mark.parametrize("fault", CERTIFICATE_WORDS)
 def test_bad_certificates_are_refused(fault: str, authority: trustme.CA, loop: LoopFactory) -> None:
     async def main() -> None:
         past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
@@ -100,6 +108,8 @@ def test_bad_certificates_are_refused(fault: str, authority: trustme.CA, loop: L
             with pytest.raises(UpstreamError) as caught:
                 await transport.send(Boundary.DEVICE, deployment(server.port, scheme="https"), post(), FAST)
             assert caught.value.outcome == Outcome.CONNECT_FAILED
+            assert CERTIFICATE_WORDS[fault] in caught.value.message
+            assert "Operation not permitted" not in caught.value.message
             assert server.requests == []
 
     run(main(), loop, forgive=REJECTED)

@@ -29,8 +29,27 @@ pub struct Edits {
     /// Whether any action renames: most deployments have none.
     pub(super) renames: bool,
     pub(super) include_usage: bool,
+    pub(super) user_metadata: bool,
     /// An upper bound of what all insertions together add.
     pub(super) growth: usize,
+}
+
+/// What a backend is not to be sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Less<'l> {
+    /// Members that are cut, whoever set them.
+    pub leave: &'l [&'l str],
+    /// Members of which only what the gateway adds is left out.
+    pub withhold: &'l [&'l str],
+    /// Members that it takes under another name only: (from, to).
+    pub renames: &'l [(&'l str, &'l str)],
+}
+
+impl Less<'_> {
+    /// Whether nothing is left out.
+    pub fn is_empty(&self) -> bool {
+        self.leave.is_empty() && self.withhold.is_empty() && self.renames.is_empty()
+    }
 }
 
 impl Edits {
@@ -99,6 +118,13 @@ impl Edits {
         self
     }
 
+    /// Sends no more of `metadata` than `user_id`. (What is no text is never sent of it.)
+    #[must_use]
+    pub fn user_metadata(mut self) -> Self {
+        self.user_metadata = true;
+        self
+    }
+
     /// The earlier action of [`Action`]'s order stays when a key is given two.
     fn put(&mut self, key: &str, action: Action) {
         let rank = |action: &Action| match action {
@@ -110,6 +136,58 @@ impl Edits {
             Ok(at) if rank(&self.actions[at].1) < rank(&action) => {}
             Ok(at) => self.actions[at].1 = action,
             Err(at) => self.actions.insert(at, (key.into(), action)),
+        }
+    }
+
+    /// These edits for a backend that refuses some members, by the client's name or by its own.
+    #[must_use]
+    pub fn without(&self, less: &Less<'_>) -> Self {
+        let Less {
+            leave,
+            withhold,
+            renames,
+        } = less;
+        let mut edits = self.clone();
+        let left = |name: &str| leave.contains(&name);
+        for (_, action) in &mut edits.actions {
+            if matches!(action, Action::Rename(to) if left(to)) {
+                *action = Action::Cut;
+            }
+        }
+        for name in leave.iter().chain(*withhold) {
+            edits.defaults.retain(|(key, _)| &**key != *name);
+            let forced = |(key, action): &(Box<str>, Action)| {
+                &**key == *name && matches!(action, Action::Force(_))
+            };
+            edits.actions.retain(|action| !forced(action));
+            edits.include_usage &= *name != "stream_options";
+        }
+        for (from, to) in *renames {
+            edits.swap(from, to);
+        }
+        edits.cut_all(leave.iter().copied())
+    }
+
+    /// `from` is told as `to`, whoever set it.
+    fn swap(&mut self, from: &str, to: &str) {
+        self.actions.retain(|(name, action)| {
+            // What is renamed the other way stays as it was written.
+            !(&**name == to && matches!(action, Action::Rename(_)))
+        });
+        let (moved, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.defaults)
+            .into_iter()
+            .partition(|(key, _)| &**key == from);
+        self.defaults = kept;
+        for (_, raw) in moved {
+            if !self.defaults.iter().any(|(key, _)| &**key == to) {
+                self.growth += grown(to, &raw);
+                self.defaults.push((to.into(), raw));
+            }
+        }
+        if !self.actions.iter().any(|(name, _)| &**name == from) {
+            self.growth += grown(to, "");
+            self.renames = true;
+            self.put(from, Action::Rename(to.into()));
         }
     }
 

@@ -6,8 +6,8 @@ use crate::types::json::{Fault, What};
 /// A body that the gateway does not forward.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyError {
-    /// `invalid_json`, `invalid_utf8`, `duplicate_key`, `too_deep`, `too_many_members`,
-    /// `wrong_type`, `invalid_value` or `missing_field`.
+    /// `invalid_json`, `invalid_utf8`, `duplicate_key`, `ambiguous_key`, `too_deep`,
+    /// `too_many_members`, `wrong_type`, `invalid_value` or `missing_field`.
     pub code: &'static str,
     /// The member at fault (`stream_options.include_usage`); empty when the text itself is.
     pub field: String,

@@ -5,6 +5,9 @@ use super::outline::{Member, Outline};
 use super::{BodyError, Field};
 use crate::types::json::{Kind, Scanner, Span, Text, Value, MAX_DEPTH};
 
+/// All that Anthropic's `metadata` has.
+pub(super) const USER_ID: &str = "user_id";
+
 /// Reads `member` into `outline`; returns how many bytes were looked at again.
 pub(super) fn read(
     bytes: &[u8],
@@ -51,10 +54,11 @@ pub(super) fn read(
         Field::Options => return options(bytes, value, outline),
         Field::StreamOptions => return stream_options(bytes, value, outline),
         Field::Hybridgw => return hints(bytes, value, outline),
-        Field::Metadata => return metadata(bytes, value, outline),
+        Field::Metadata => return metadata(bytes, value, outline, "metadata"),
+        Field::LitellmMetadata => return metadata(bytes, value, outline, "litellm_metadata"),
         // What a route requires is checked by `Body::require`: other dialects give these names
         // other types.
-        Field::Messages | Field::Prompt | Field::Input | Field::Other => {}
+        Field::Messages | Field::Prompt | Field::Input | Field::Fallbacks | Field::Other => {}
     }
     Ok(0)
 }
@@ -189,44 +193,56 @@ fn hints(bytes: &[u8], value: Value, outline: &mut Outline) -> Result<usize, Bod
     })
 }
 
-/// `metadata` is also a member of the upstream's protocol, where all values are strings: `tags`
-/// may be one string and `no_fallback` may be spelled as one.
-fn metadata(bytes: &[u8], value: Value, outline: &mut Outline) -> Result<usize, BodyError> {
-    expect(value, "metadata", &[Kind::Object], "an object")?;
+/// What both `metadata` and `litellm_metadata` may tell the gateway. The first is also a member of the
+/// upstream's protocol, where all values are strings: `tags` may be one string, `no_fallback` may be
+/// spelled as one, and what is no string is left out of what is sent.
+fn metadata(
+    bytes: &[u8],
+    value: Value,
+    outline: &mut Outline,
+    name: &str,
+) -> Result<usize, BodyError> {
+    expect(value, name, &[Kind::Object], "an object")?;
     each_member(bytes, value, |key, value| {
+        if name == "metadata" {
+            outline.mixed_metadata |= value.kind != Kind::String;
+            outline.foreign_metadata |= !key.is(bytes, USER_ID);
+        }
         if key.is(bytes, "tags") {
-            outline.tags = tags(bytes, value)?;
+            tags(bytes, value, name, &mut outline.tags)?;
         } else if key.is(bytes, "no_fallback") {
             outline.no_fallback = match value.text() {
                 Some(text) if text.is(bytes, "true") => Some(true),
                 Some(text) if text.is(bytes, "false") => Some(false),
-                _ => boolean(bytes, value, "metadata.no_fallback")?,
+                _ => boolean(bytes, value, &format!("{name}.no_fallback"))?,
             };
         }
         Ok(())
     })
 }
 
-fn tags(bytes: &[u8], value: Value) -> Result<Vec<Text>, BodyError> {
+fn tags(bytes: &[u8], value: Value, name: &str, tags: &mut Vec<Text>) -> Result<(), BodyError> {
     const WANTED: &str = "an array of strings";
     if let Some(text) = value.text() {
-        return Ok(vec![text]);
+        tags.push(text);
+        return Ok(());
     }
-    expect(value, "metadata.tags", &[Kind::Array], WANTED)?;
-    let mut tags = Vec::new();
+    let field = || format!("{name}.tags");
+    expect(value, &field(), &[Kind::Array], WANTED)?;
     if value.kind != Kind::Array {
-        return Ok(tags);
+        return Ok(());
     }
     let base = value.span.start;
     let mut scanner = Scanner::new(value.span.of(bytes), MAX_DEPTH);
     scanner.peek();
     scanner.enter()?;
-    while scanner.next_item(tags.is_empty())? {
+    let mut first = true;
+    while scanner.next_item(std::mem::take(&mut first))? {
         let item = scanner.skip()?;
         let Some(text) = item.text() else {
             let at = base + item.span.start;
             return Err(BodyError::wrong_type(
-                "metadata.tags",
+                &field(),
                 at,
                 WANTED,
                 item.kind.name(),
@@ -238,5 +254,5 @@ fn tags(bytes: &[u8], value: Value) -> Result<Vec<Text>, BodyError> {
         };
         tags.push(Text { span, ..text });
     }
-    Ok(tags)
+    Ok(())
 }

@@ -12,7 +12,8 @@ impl Visitor for Gatherer<'_> {
     #[inline]
     fn string(&mut self, place: Place, span: Span, escaped: bool) {
         let part = match place.field {
-            Field::Messages => Part::Messages,
+            // A fallback may bring messages of its own, which are sent in place of the others.
+            Field::Messages | Field::Fallbacks => Part::Messages,
             Field::Prompt | Field::Input => Part::Prompt,
             Field::Tools | Field::Functions => Part::Tools,
             Field::Hybridgw => Part::Owned,

@@ -44,6 +44,10 @@ pub struct Outline {
     pub(super) hints: Vec<(Text, Text)>,
     pub(super) tags: Vec<Text>,
     pub(super) no_fallback: Option<bool>,
+    /// Whether `metadata` holds anything but texts.
+    pub(super) mixed_metadata: bool,
+    /// Whether it holds anything but `user_id`.
+    pub(super) foreign_metadata: bool,
     pub(super) length: usize,
     pub(super) visited: u64,
     /// Offset of the closing brace of the body.
@@ -113,6 +117,38 @@ impl Outline {
         super::splice::apply(bytes, self, edits)
     }
 
+    /// Whether the body has a top-level member of this name that is not null.
+    pub fn says(&self, bytes: &[u8], name: &str) -> bool {
+        self.members
+            .iter()
+            .any(|member| member.value.kind != Kind::Null && member.key.is(bytes, name))
+    }
+
+    /// Whether `metadata` cannot be sent as it is; `user_only`: to a backend that knows `user_id` alone.
+    pub(super) fn loses_metadata(&self, user_only: bool) -> bool {
+        self.mixed_metadata || (user_only && self.foreign_metadata)
+    }
+
+    /// What is not sent of `metadata` (see [`Edits::user_metadata`]), as `metadata.name`. What the gateway
+    /// itself reads there is not lost.
+    pub fn lost_metadata(&self, bytes: &[u8], user_only: bool) -> Vec<String> {
+        if !self.loses_metadata(user_only) {
+            return Vec::new();
+        }
+        let member = self.field(Field::Metadata);
+        let entries = member.map(|member| member.value.raw(bytes).entries());
+        let lost = entries.into_iter().flatten().filter(|(key, value)| {
+            !is_sent(key, value, user_only) && !matches!(key.as_ref(), "tags" | "no_fallback")
+        });
+        lost.map(|(key, _)| format!("metadata.{key}")).collect()
+    }
+
+    /// `fallbacks`, unless absent or null.
+    pub fn raw_fallbacks<'b>(&self, bytes: &'b [u8]) -> Option<Raw<'b>> {
+        let value = self.field(Field::Fallbacks)?.value;
+        (value.kind != Kind::Null).then(|| value.raw(bytes))
+    }
+
     /// Whether the client asked for a stream; `None` when it said nothing (or null).
     pub fn stream(&self) -> Option<bool> {
         self.stream
@@ -122,6 +158,11 @@ impl Outline {
     pub fn include_usage(&self) -> Option<bool> {
         self.include_usage
     }
+}
+
+/// Whether a member of `metadata` is one of its protocol's.
+pub(super) fn is_sent(key: &str, value: &Raw<'_>, user_only: bool) -> bool {
+    value.kind() == Kind::String && (!user_only || key == fields::USER_ID)
 }
 
 /// An accepted body: its bytes and their outline.
@@ -218,6 +259,11 @@ impl<'a> Body<'a> {
         self.raw(Field::Input)
     }
 
+    /// `fallbacks`, unless absent or null.
+    pub fn fallbacks(&self) -> Option<Raw<'a>> {
+        self.raw(Field::Fallbacks)
+    }
+
     /// The members of the `hybridgw` object: names and text values.
     pub fn hints(&self) -> impl ExactSizeIterator<Item = (Cow<'a, str>, Cow<'a, str>)> + '_ {
         let bytes = self.bytes;
@@ -227,15 +273,25 @@ impl<'a> Body<'a> {
             .map(move |(key, value)| (key.decode(bytes), value.decode(bytes)))
     }
 
-    /// `metadata.tags`; a single string counts as one tag.
+    /// `tags` of `metadata` and `litellm_metadata`; a single string counts as one tag.
     pub fn tags(&self) -> impl ExactSizeIterator<Item = Cow<'a, str>> + '_ {
         let bytes = self.bytes;
         self.outline.tags.iter().map(move |tag| tag.decode(bytes))
     }
 
-    /// `metadata.no_fallback`; `None` when the client said nothing.
+    /// `no_fallback` of either metadata; `None` when the client said nothing.
     pub fn no_fallback(&self) -> Option<bool> {
         self.outline.no_fallback
+    }
+
+    /// Members without a name of ours ([`Field::Other`]), in the order of the text.
+    pub fn others(&self) -> impl Iterator<Item = (Cow<'a, str>, Raw<'a>)> + '_ {
+        let bytes = self.bytes;
+        self.outline
+            .members
+            .iter()
+            .filter(|member| member.field == Field::Other)
+            .map(move |member| (member.key.decode(bytes), member.value.raw(bytes)))
     }
 
     /// The top-level member with this name, null included. Linear in the number of members.

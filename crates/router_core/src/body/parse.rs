@@ -1,7 +1,9 @@
 //! The pass: bytes in, outline or a named fault out.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::lookalike::lookalike;
 use super::outline::{Body, Member, Outline};
 use super::visit::{Field, Forward, NoVisitor, Place, Visitor};
 use super::{fields, BodyError};
@@ -30,7 +32,8 @@ impl Default for ParseLimits {
 }
 
 /// Reads a body: UTF-8 without a byte order mark, exactly one JSON object, top-level keys unique
-/// (as text: `"model"` and `"\u006dodel"` are the same key), the members that are acted on of
+/// (as text: `"model"` and `"\u006dodel"` are the same key) and none that differs from a known one
+/// in case only, the members that are acted on of
 /// their types. Surrogate escapes, numbers of any size and repeated nested keys pass.
 pub fn parse<'a>(bytes: &'a [u8], limits: &ParseLimits) -> Result<Body<'a>, BodyError> {
     parse_with(bytes, limits, &mut NoVisitor)
@@ -70,11 +73,23 @@ pub fn parse_with<'a, V: Visitor>(
                 message,
             ));
         }
-        let field = if key.escaped {
-            Field::named(key.decode(bytes).as_bytes())
-        } else {
-            Field::named(key.span.of(bytes))
+        let name = match key.escaped {
+            true => Cow::Owned(key.decode(bytes).into_owned().into_bytes()),
+            false => Cow::Borrowed(key.span.of(bytes)),
         };
+        let field = Field::named(&name);
+        if let Some(known) = lookalike(&name) {
+            let name = key.decode(bytes).into_owned();
+            let message = format!(
+                "`{name}` differs from `{known}` in case only, and a backend may take it for that; write `{known}`"
+            );
+            return Err(BodyError::new(
+                "ambiguous_key",
+                name,
+                key.span.start,
+                message,
+            ));
+        }
         visitor.string(
             Place {
                 field,

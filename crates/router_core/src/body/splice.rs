@@ -1,8 +1,10 @@
 //! Applies the edits between a client's body and an upstream's to the bytes, in one walk over the
 //! members. Everything between the edits, white space included, is copied as it stands.
 
+use std::borrow::Cow;
+
 use super::edits::{Action, Edits};
-use super::outline::{Member, Outline};
+use super::outline::{is_sent, Member, Outline};
 use super::Field;
 use crate::types::json::{write_string, Kind, Raw, Scanner, MAX_DEPTH};
 
@@ -15,6 +17,7 @@ enum Fate<'e> {
     Rename(&'e str),
     Value(&'e [u8]),
     Usage,
+    Metadata,
 }
 
 pub(super) fn apply(bytes: &[u8], outline: &Outline, edits: &Edits) -> Vec<u8> {
@@ -59,6 +62,11 @@ pub(super) fn apply(bytes: &[u8], outline: &Outline, edits: &Edits) -> Vec<u8> {
             Fate::Usage => {
                 out.copy_to(member.value.span.start);
                 write_with_usage(&mut out.out, member.value.raw(bytes));
+                out.resume(member.value.span.end);
+            }
+            Fate::Metadata => {
+                out.copy_to(member.value.span.start);
+                write_metadata(&mut out.out, member.value.raw(bytes), edits.user_metadata);
                 out.resume(member.value.span.end);
             }
         }
@@ -106,6 +114,13 @@ impl<'p> Plan<'p> {
         match (member.field, &self.edits.model) {
             (Field::Model, Some(literal)) => Fate::Value(literal),
             (Field::StreamOptions, _) if self.usage => Fate::Usage,
+            (Field::Metadata, _) if self.outline.loses_metadata(self.edits.user_metadata) => {
+                let metadata = member.value.raw(self.bytes);
+                if sent(metadata, self.edits.user_metadata).next().is_none() {
+                    return Fate::Cut;
+                }
+                Fate::Metadata
+            }
             _ => Fate::Keep,
         }
     }
@@ -250,6 +265,25 @@ fn write_with_usage(out: &mut Vec<u8>, options: Raw<'_>) {
     }
     out.push(b'{');
     out.extend_from_slice(USAGE);
+    out.push(b'}');
+}
+
+fn sent(metadata: Raw<'_>, user_only: bool) -> impl Iterator<Item = (Cow<'_, str>, Raw<'_>)> {
+    metadata
+        .entries()
+        .filter(move |(key, value)| is_sent(key, value, user_only))
+}
+
+fn write_metadata(out: &mut Vec<u8>, metadata: Raw<'_>, user_only: bool) {
+    out.push(b'{');
+    for (at, (key, value)) in sent(metadata, user_only).enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_string(out, &key);
+        out.push(b':');
+        out.extend_from_slice(value.bytes());
+    }
     out.push(b'}');
 }
 

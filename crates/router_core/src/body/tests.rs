@@ -39,6 +39,23 @@ fn refusals_have_a_code_and_a_field() {
             "duplicate_key",
             "model",
         ),
+        (r#"{"model":"x","Model":"y"}"#, "ambiguous_key", "Model"),
+        (
+            r#"{"\u004dodel":"y","model":"x"}"#,
+            "ambiguous_key",
+            "Model",
+        ),
+        (
+            r#"{"model":"x","Images":["aGk="]}"#,
+            "ambiguous_key",
+            "Images",
+        ),
+        ("{\"me\u{17f}sages\":[]}", "ambiguous_key", "me\u{17f}sages"),
+        (
+            r#"{"\u212aeep_alive":0}"#,
+            "ambiguous_key",
+            "\u{212a}eep_alive",
+        ),
         (r#"{"model":1}"#, "wrong_type", "model"),
         (r#"{"\u006dodel":1}"#, "wrong_type", "model"),
         (r#"{"model":""}"#, "missing_field", "model"),

@@ -39,6 +39,10 @@ pub enum Field {
     Hybridgw,
     /// `metadata`
     Metadata,
+    /// `litellm_metadata`
+    LitellmMetadata,
+    /// `fallbacks`
+    Fallbacks,
     /// Any other member.
     Other,
 }
@@ -61,6 +65,8 @@ impl Field {
             b"functions" => Self::Functions,
             b"hybridgw" => Self::Hybridgw,
             b"metadata" => Self::Metadata,
+            b"litellm_metadata" => Self::LitellmMetadata,
+            b"fallbacks" => Self::Fallbacks,
             _ => Self::Other,
         }
     }

@@ -3,8 +3,9 @@
 //! It listens to two signals. Hard failures in a row catch an outage within seconds even when there
 //! are few requests; the share of successes in the last minute catches a deployment that fails
 //! every other time. A third kind of news is not about health at all: an upstream that asks for
-//! quiet cools, and a credential that is refused or out of credit is disabled, for a time, while the
-//! deployment's health stays what it was.
+//! quiet gets less traffic in proportion to what it refuses (`pause`), and a credential that two
+//! requests found refused or out of credit rests (`credential`), while the deployment's health stays
+//! what it was. No single answer closes a deployment for everybody.
 //!
 //! After an outage one request goes as a probe. Its lease expires, so a worker that is killed
 //! together with the probe does not keep the breaker half open. Then a growing share of traffic
@@ -15,7 +16,9 @@
 //! that is the router's business, and `Refusal` carries the ticket it needs to go on regardless.
 
 mod config;
+mod credential;
 mod machine;
+mod pause;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -30,7 +33,9 @@ pub use word::Phase;
 
 use crate::shared::{update, DeploymentWords};
 use crate::types::{Draws, Now, Outcome, Signal};
+use credential::Mark;
 use machine::{Context, Event, Verdict};
+use pause::Share;
 use word::Word;
 
 /// The answer to a request that wants to use a deployment. Every ticket must come back through
@@ -69,8 +74,10 @@ pub enum Why {
     Ramping,
     /// The upstream asked for quiet.
     Cooling,
-    /// The credential is refused or out of credit.
+    /// The credential is refused.
     Credential,
+    /// The account behind the credential is out of credit.
+    Credit,
 }
 
 impl Why {
@@ -82,6 +89,7 @@ impl Why {
             Self::Ramping => "ramping",
             Self::Cooling => "cooling",
             Self::Credential => "credential",
+            Self::Credit => "credit",
         }
     }
 
@@ -111,8 +119,15 @@ pub struct View {
     pub phase_until_ms: u64,
     /// The upstream asked for quiet until then; 0 when not now.
     pub cool_until_ms: u64,
-    /// The credential is disabled until then; 0 when not now.
+    /// At least half of the requests are kept away until then.
+    pub cooling: bool,
+    /// The credential rests until then; 0 when not now.
     pub credential_until_ms: u64,
+    /// Whether it rests for want of credit.
+    pub credit: bool,
+    /// The upstream did not know what it is configured for at this time (monotonic milliseconds), and
+    /// nothing succeeded since; 0 otherwise.
+    pub misfit_ms: u64,
     /// Hard failures in a row.
     pub consecutive: u32,
     /// Openings since the breaker was last closed.
@@ -128,7 +143,7 @@ impl View {
             Phase::Closed | Phase::Ramp => true,
             Phase::Open | Phase::HalfOpen => now.mono_ms() >= self.phase_until_ms,
         };
-        self.cool_until_ms == 0 && self.credential_until_ms == 0 && phase_passes
+        self.credential_until_ms == 0 && phase_passes
     }
 }
 
@@ -140,19 +155,23 @@ pub fn admit(words: &DeploymentWords, config: &BreakerConfig, now: Now, draw: u6
         turn: word.turn,
         probe,
     };
-    for (why, word) in [
-        (Why::Credential, &words.credential_until_ms),
-        (Why::Cooling, &words.cool_until_ms),
-    ] {
-        let until_ms = word.load(Ordering::Relaxed);
-        if now_ms < until_ms {
-            let state = Word::unpack(words.breaker.load(Ordering::Acquire));
-            return Admission::Refused(Refusal {
-                why,
-                until_ms,
-                ticket: ticket_of(state, false),
-            });
-        }
+    let refuse = |why, until_ms| {
+        let state = Word::unpack(words.breaker.load(Ordering::Acquire));
+        Admission::Refused(Refusal {
+            why,
+            until_ms,
+            ticket: ticket_of(state, false),
+        })
+    };
+    let until_ms = words.credential_until_ms.load(Ordering::Relaxed);
+    if now_ms < until_ms {
+        let mark = Mark::unpack(words.credential_mark.load(Ordering::Relaxed));
+        return refuse(mark.why(), until_ms);
+    }
+    let until_ms = words.cool_until_ms.load(Ordering::Relaxed);
+    // Other bits than those that choose the share of a ramp.
+    if now_ms < until_ms && held_back(words, config.window_ms, now_ms).keeps(draw >> 32) {
+        return refuse(Why::Cooling, until_ms);
     }
     let mut verdict = Verdict::Probing;
     let result = update(&words.breaker, |before| {
@@ -191,24 +210,51 @@ pub fn admit(words: &DeploymentWords, config: &BreakerConfig, now: Now, draw: u6
     }
 }
 
-/// Reports the end of an attempt. `retry_after_ms` is what the upstream asked for, 0 when nothing.
+/// What is reported of an attempt that is over.
+#[derive(Debug, Clone, Copy)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the upstream asked for; 0 when nothing.
+    pub retry_after_ms: u64,
+    /// A number of the request that made it, the same for all of its attempts.
+    pub request: u64,
+}
+
+/// Reports the end of an attempt.
 pub fn record(
     words: &DeploymentWords,
     config: &BreakerConfig,
     ticket: Ticket,
-    outcome: Outcome,
-    retry_after_ms: u64,
+    report: Report,
     now: Now,
     draw: u64,
 ) -> Transition {
     let now_ms = now.mono_ms();
+    let Report {
+        outcome,
+        retry_after_ms,
+        request,
+    } = report;
     let quiet_ms = retry_after_ms.min(config.retry_after_max_ms);
     let or_default = |default: u64| if quiet_ms == 0 { default } else { quiet_ms };
     let raise = |word: &AtomicU64, for_ms: u64| {
         word.fetch_max(now_ms.saturating_add(for_ms), Ordering::Relaxed);
     };
     let event = match outcome.signal() {
-        Signal::Success => Event::Success,
+        Signal::Success => {
+            // Nearly always 0: a store by every success would be felt by every decision.
+            for word in [&words.credential_mark, &words.misfit_ms] {
+                if word.load(Ordering::Relaxed) != 0 {
+                    word.store(0, Ordering::Relaxed);
+                }
+            }
+            Event::Success
+        }
+        Signal::Misfit => {
+            words.misfit_ms.store(now_ms.max(1), Ordering::Relaxed);
+            Event::Hard
+        }
         Signal::Hard => {
             if quiet_ms > 0 {
                 raise(&words.cool_until_ms, quiet_ms);
@@ -220,11 +266,20 @@ pub fn record(
             Event::Throttle
         }
         Signal::Credential => {
-            let default = match outcome {
-                Outcome::OutOfCredit => config.credit_ms,
-                _ => config.credential_ms,
-            };
-            raise(&words.credential_until_ms, or_default(default));
+            let credit = outcome == Outcome::OutOfCredit;
+            let rest_ms = or_default(if credit {
+                config.credit_ms
+            } else {
+                config.credential_ms
+            });
+            let mark = Mark::unpack(words.credential_mark.load(Ordering::Relaxed));
+            let mut until_ms = now_ms.saturating_add(rest_ms);
+            if ticket.is_probe() || mark.confirms(request, now_ms) {
+                raise(&words.credential_until_ms, rest_ms);
+                until_ms = until_ms.saturating_add(rest_ms);
+            }
+            let mark = Mark::new(until_ms, credit, request);
+            words.credential_mark.store(mark.pack(), Ordering::Relaxed);
             Event::Neutral
         }
         Signal::Neutral => Event::Neutral,
@@ -360,6 +415,7 @@ pub fn view(words: &DeploymentWords, window_ms: u64, now: Now) -> View {
             0
         }
     };
+    let cool_until_ms = ahead(&words.cool_until_ms);
     View {
         phase: word.phase,
         phase_until_ms: if word.phase == Phase::Closed {
@@ -367,12 +423,20 @@ pub fn view(words: &DeploymentWords, window_ms: u64, now: Now) -> View {
         } else {
             word.at_ms
         },
-        cool_until_ms: ahead(&words.cool_until_ms),
+        cool_until_ms,
+        cooling: cool_until_ms > 0 && held_back(words, window_ms, now_ms).most(),
         credential_until_ms: ahead(&words.credential_until_ms),
+        credit: Mark::unpack(words.credential_mark.load(Ordering::Relaxed)).credit,
+        misfit_ms: words.misfit_ms.load(Ordering::Relaxed),
         consecutive: word.consecutive,
         opens: word.opens,
         window: window::counts(&words.window, window_ms, now_ms, 0),
     }
+}
+
+/// What a wish for quiet keeps away at present.
+fn held_back(words: &DeploymentWords, window_ms: u64, now_ms: u64) -> Share {
+    Share::of(window::counts(&words.window, window_ms, now_ms, 0))
 }
 
 /// Another number from the same draw: the caller chooses deployments by it, and that choice must

@@ -37,6 +37,15 @@ const PLAIN: Ticket = Ticket {
     probe: false,
 };
 
+/// A report of request 1.
+fn said(outcome: Outcome, retry_after_ms: u64) -> Report {
+    Report {
+        outcome,
+        retry_after_ms,
+        request: 1,
+    }
+}
+
 /// One row: state, event, ticket, whether the window fails, and the phase, openings and failures in
 /// a row that follow.
 type Row = (&'static str, Word, Event, Ticket, bool, (Phase, u32, u32));
@@ -386,7 +395,7 @@ fn attempt(
     if let Admission::Closed(ticket) | Admission::Ramp(ticket) | Admission::Probe(ticket) =
         admission
     {
-        record(words, config, ticket, outcome, 0, now, 200);
+        record(words, config, ticket, said(outcome, 0), now, 200);
     }
     admission
 }
@@ -443,8 +452,7 @@ fn an_outage_from_its_first_failure_to_full_traffic() {
         &words,
         &config,
         probe,
-        Outcome::Success,
-        0,
+        said(Outcome::Success, 0),
         at(again + 5),
         0,
     );
@@ -469,7 +477,14 @@ fn a_probe_whose_stream_breaks_after_its_first_token_still_counts() {
         panic!("no probe")
     };
     first_content(&words, &config, probe, at(due));
-    let transition = record(&words, &config, probe, Outcome::Stalled, 0, at(due + 1), 0);
+    let transition = record(
+        &words,
+        &config,
+        probe,
+        said(Outcome::Stalled, 0),
+        at(due + 1),
+        0,
+    );
     assert_eq!(
         transition,
         Transition {
@@ -489,14 +504,21 @@ fn answers_from_before_the_outage_neither_close_nor_reopen() {
         attempt(&words, &config, at(NOW), Outcome::Reset);
     }
     assert_eq!(
-        record(&words, &config, old, Outcome::Success, 0, at(NOW), 0).after,
+        record(&words, &config, old, said(Outcome::Success, 0), at(NOW), 0).after,
         Phase::Open
     );
     let due = refusal(admit(&words, &config, at(NOW), 0)).until_ms;
     attempt(&words, &config, at(due), Outcome::Success);
     let closed = due + config.ramp_ms;
     for _ in 0..20 {
-        let transition = record(&words, &config, old, Outcome::Stalled, 0, at(closed), 0);
+        let transition = record(
+            &words,
+            &config,
+            old,
+            said(Outcome::Stalled, 0),
+            at(closed),
+            0,
+        );
         assert_eq!(transition.after, Phase::Closed);
     }
     assert_eq!(view(&words, config.window_ms, at(closed)).consecutive, 0);
@@ -552,28 +574,41 @@ fn a_throttled_deployment_cools_and_its_health_stays() {
         Admission::Closed(ticket) => ticket,
         other => panic!("{other:?}"),
     };
-    record(
-        &words,
-        &config,
-        ticket(NOW),
-        Outcome::Throttled,
-        20_000,
-        at(NOW),
-        0,
+    for _ in 0..3 {
+        record(
+            &words,
+            &config,
+            ticket(NOW),
+            said(Outcome::Throttled, 20_000),
+            at(NOW),
+            0,
+        );
+    }
+    let refused: Vec<_> = (0..1_000_u64)
+        .filter_map(
+            |draw| match admit(&words, &config, at(NOW + 19_999), draw) {
+                Admission::Refused(refusal) => Some(refusal),
+                _ => None,
+            },
+        )
+        .collect();
+    assert!(
+        (400..=600).contains(&refused.len()),
+        "three refusals keep half away, not {} of 1000",
+        refused.len()
     );
-    let refused = refusal(admit(&words, &config, at(NOW + 19_999), 0));
     assert_eq!(
-        (refused.why, refused.until_ms),
+        (refused[0].why, refused[0].until_ms),
         (Why::Cooling, NOW + 20_000)
     );
-    assert!(!refused.why.may_be_overruled());
+    assert!(!refused[0].why.may_be_overruled());
+    assert!(view(&words, config.window_ms, at(NOW + 19_999)).cooling);
     let later = NOW + 20_000;
     record(
         &words,
         &config,
         ticket(later),
-        Outcome::Throttled,
-        u64::MAX,
+        said(Outcome::Throttled, u64::MAX),
         at(later),
         0,
     );
@@ -603,8 +638,7 @@ fn a_hard_failure_with_retry_after_stays_open_that_long() {
         &words,
         &config,
         ticket,
-        Outcome::ServerError,
-        90_000,
+        said(Outcome::ServerError, 90_000),
         at(NOW),
         0,
     );
@@ -627,23 +661,92 @@ fn a_credential_is_disabled_without_a_word_about_health() {
         (Outcome::OutOfCredit, u64::MAX, 3_600_000),
     ] {
         let words = DeploymentWords::default();
-        for _ in 0..20 {
+        let report = |request| Report {
+            outcome,
+            retry_after_ms,
+            request,
+        };
+        for request in [1, 1, 1, 2] {
             let Admission::Closed(ticket) = admit(&words, &config, at(NOW), 0) else {
-                break;
+                panic!("closed by one request")
             };
-            record(&words, &config, ticket, outcome, retry_after_ms, at(NOW), 0);
+            record(&words, &config, ticket, report(request), at(NOW), 0);
         }
         let refused = refusal(admit(&words, &config, at(NOW), 0));
-        assert_eq!(
-            (refused.why, refused.until_ms),
-            (Why::Credential, NOW + expected)
-        );
+        let why = if outcome == Outcome::OutOfCredit {
+            Why::Credit
+        } else {
+            Why::Credential
+        };
+        assert_eq!((refused.why, refused.until_ms), (why, NOW + expected));
         let seen = view(&words, config.window_ms, at(NOW + expected));
         assert_eq!(
             (seen.phase, seen.window, seen.credential_until_ms),
             (Phase::Closed, Counts::default(), 0)
         );
     }
+}
+
+#[test]
+fn a_credential_that_rested_rests_again_after_one_request_and_a_success_wipes_the_mark() {
+    let (words, config) = (DeploymentWords::default(), BreakerConfig::default());
+    let mut requests = 0;
+    let mut ask = |ms, outcome| {
+        let Admission::Closed(ticket) = admit(&words, &config, at(ms), 0) else {
+            return false;
+        };
+        requests += 1;
+        let report = Report {
+            outcome,
+            retry_after_ms: 0,
+            request: requests,
+        };
+        record(&words, &config, ticket, report, at(ms), 0);
+        true
+    };
+    let refused = Outcome::CredentialRejected;
+    assert!(ask(NOW, refused));
+    assert!(ask(NOW, Outcome::Success));
+    assert!(ask(NOW, refused), "the success in between wiped the mark");
+    assert!(ask(NOW + config.credential_ms, refused), "so does time");
+    assert!(ask(NOW + config.credential_ms + 1, refused));
+    assert!(
+        !ask(NOW + config.credential_ms + 2, refused),
+        "two in a row"
+    );
+    let rested = NOW + 2 * config.credential_ms + 1;
+    assert!(ask(rested, refused));
+    assert!(!ask(rested + 1, refused), "one is enough after a rest");
+}
+
+#[test]
+fn a_probe_that_finds_the_credential_refused_is_enough() {
+    let config = BreakerConfig {
+        consecutive: 1,
+        ..BreakerConfig::default()
+    };
+    let words = DeploymentWords::default();
+    attempt(&words, &config, at(NOW), Outcome::Reset);
+    let due = refusal(admit(&words, &config, at(NOW), 0)).until_ms;
+    attempt(&words, &config, at(due), Outcome::CredentialRejected);
+    assert_eq!(
+        refusal(admit(&words, &config, at(due), 0)).why,
+        Why::Credential
+    );
+}
+
+#[test]
+fn what_an_upstream_does_not_serve_is_remembered_until_a_success() {
+    let (words, config) = (DeploymentWords::default(), BreakerConfig::default());
+    let seen = |ms| view(&words, config.window_ms, at(ms)).misfit_ms;
+    attempt(&words, &config, at(NOW), Outcome::NotServed);
+    assert_eq!(seen(NOW + 90_000), NOW);
+    attempt(&words, &config, at(NOW + 1), Outcome::Success);
+    assert_eq!(seen(NOW + 2), 0);
+    for _ in 0..5 {
+        attempt(&words, &config, at(NOW), Outcome::NotServed);
+    }
+    assert_eq!(refusal(admit(&words, &config, at(NOW), 0)).why, Why::Open);
 }
 
 #[test]
@@ -660,8 +763,7 @@ fn a_success_of_an_overruled_request_lets_traffic_back() {
         &words,
         &config,
         refused.ticket,
-        Outcome::Success,
-        0,
+        said(Outcome::Success, 0),
         at(NOW + 2),
         0,
     );
@@ -717,7 +819,7 @@ proptest! {
                 Step::Settle { which, outcome, retry_after_ms, draw } if !held.is_empty() => {
                     let ticket = held.swap_remove(which.index(held.len()));
                     let outcome = Outcome::from_u8(outcome).unwrap_or(Outcome::Success);
-                    let after = record(&words, &config, ticket, outcome, retry_after_ms, at(now), draw).after;
+                    let after = record(&words, &config, ticket, said(outcome, retry_after_ms), at(now), draw).after;
                     // A lease that was settled is over.
                     if after != Phase::HalfOpen {
                         lease_ends = 0;
@@ -763,7 +865,7 @@ proptest! {
         let ticket = Ticket { turn, probe };
         admit(&words, &config, now, draw);
         first_content(&words, &config, ticket, now);
-        record(&words, &config, ticket, Outcome::from_u8(outcome).unwrap_or(Outcome::Success), retry, now, draw);
+        record(&words, &config, ticket, said(Outcome::from_u8(outcome).unwrap_or(Outcome::Success), retry), now, draw);
         let seen = view(&words, config.window_ms, now);
         prop_assert!(seen.consecutive <= MAX_CONSECUTIVE && seen.phase_until_ms <= MAX_AT);
     }
@@ -808,10 +910,10 @@ fn threads_never_hold_two_probes_of_one_lease() {
                             probes.fetch_sub(1, Ordering::SeqCst);
                             let outcome = [Outcome::Success, Outcome::Reset, Outcome::Cancelled]
                                 [(round % 3) as usize];
-                            record(words, config, ticket, outcome, 0, now, round);
+                            record(words, config, ticket, said(outcome, 0), now, round);
                         }
                         Admission::Closed(ticket) | Admission::Ramp(ticket) => {
-                            record(words, config, ticket, Outcome::Reset, 0, now, round);
+                            record(words, config, ticket, said(Outcome::Reset, 0), now, round);
                         }
                         Admission::Refused(_) => {}
                     }
@@ -841,8 +943,7 @@ fn a_sign_of_life_ends_the_wait_of_an_open_breaker_and_nothing_else() {
         &words,
         &config,
         ticket,
-        Outcome::ConnectFailed,
-        0,
+        said(Outcome::ConnectFailed, 0),
         at(NOW),
         0,
     );
@@ -863,8 +964,7 @@ fn a_sign_of_life_ends_the_wait_of_an_open_breaker_and_nothing_else() {
         &words,
         &config,
         ticket,
-        Outcome::ConnectFailed,
-        0,
+        said(Outcome::ConnectFailed, 0),
         at(NOW + 4),
         0,
     );

@@ -11,6 +11,7 @@ use pyo3::types::{PyBytes, PyString};
 
 use super::relay::Relay;
 use super::router::DETACH_ABOVE;
+use crate::body::Less;
 use crate::router::{self, Failure, Settlement};
 use crate::types::{Now, Outcome};
 
@@ -79,6 +80,16 @@ impl Decision {
     }
 
     #[getter]
+    fn unheeded(&self) -> Vec<String> {
+        self.decision.unheeded().to_vec()
+    }
+
+    #[getter]
+    fn drop_refused(&self) -> Option<bool> {
+        self.decision.drop_refused()
+    }
+
+    #[getter]
     fn level(&self) -> u8 {
         self.decision.level() as u8
     }
@@ -86,6 +97,11 @@ impl Decision {
     #[getter]
     fn remote_media(&self) -> bool {
         self.decision.remote_media()
+    }
+
+    #[getter]
+    fn late_system(&self) -> bool {
+        self.decision.late_system()
     }
 
     #[getter]
@@ -109,6 +125,13 @@ impl Decision {
             python,
             self.decision.exhausted().map_or("", |reason| reason.code()),
         )
+    }
+
+    fn may_move(&self, mono_ns: u64) -> bool {
+        self.decision.may_move(Now {
+            mono_ns,
+            wall_ns: 0,
+        })
     }
 
     #[getter]
@@ -183,13 +206,63 @@ impl Permit {
         self.permit.upstream_model().into_owned()
     }
 
-    fn body<'py>(&self, python: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+    fn untold(&self, python: Python<'_>) -> Option<Vec<String>> {
+        // Nearly always there is nothing: no list is made then.
+        let untold = self.permit.untold(self.body.bind(python).as_bytes());
+        (!untold.is_empty()).then_some(untold)
+    }
+
+    #[getter]
+    fn converted(&self, python: Python<'_>) -> bool {
+        self.permit.converted(self.body.bind(python).as_bytes())
+    }
+
+    fn refused(&self, mono_ns: u64) -> u64 {
+        self.permit.refused(Now {
+            mono_ns,
+            wall_ns: 0,
+        })
+    }
+
+    fn refuse(&self, members: u64, mono_ns: u64) {
+        let now = Now {
+            mono_ns,
+            wall_ns: 0,
+        };
+        self.permit.refuse(members, now);
+    }
+
+    fn says(&self, python: Python<'_>, name: &str) -> bool {
+        self.permit.says(self.body.bind(python).as_bytes(), name)
+    }
+
+    #[pyo3(signature = (leave = None, withhold = None, renames = None))]
+    fn body<'py>(
+        &self,
+        python: Python<'py>,
+        leave: Option<Vec<String>>,
+        withhold: Option<Vec<String>>,
+        renames: Option<Vec<(String, String)>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let received = self.body.bind(python);
-        let spliced = if received.as_bytes().len() > DETACH_ABOVE {
-            let bytes = received.as_bytes();
-            python.detach(|| self.permit.splice(bytes))
+        let (leave, withhold) = (leave.unwrap_or_default(), withhold.unwrap_or_default());
+        let leave: Vec<_> = leave.iter().map(String::as_str).collect();
+        let withhold: Vec<_> = withhold.iter().map(String::as_str).collect();
+        let renames = renames.unwrap_or_default();
+        let renames: Vec<_> = renames
+            .iter()
+            .map(|(from, to)| (from.as_str(), to.as_str()))
+            .collect();
+        let less = Less {
+            leave: &leave,
+            withhold: &withhold,
+            renames: &renames,
+        };
+        let bytes = received.as_bytes();
+        let spliced = if bytes.len() > DETACH_ABOVE {
+            python.detach(|| self.permit.splice_without(bytes, &less))
         } else {
-            self.permit.splice(received.as_bytes())
+            self.permit.splice_without(bytes, &less)
         };
         let spliced = spliced.ok_or_else(|| {
             PyValueError::new_err(

@@ -307,6 +307,7 @@ impl PyStateFile {
             dict.set_item("usable", view.usable(now))?;
             dict.set_item("open_until_ms", view.phase_until_ms)?;
             dict.set_item("cool_until_ms", view.cool_until_ms)?;
+            dict.set_item("misfit_ms", view.misfit_ms)?;
             dict.set_item("credential_until_ms", view.credential_until_ms)?;
             dict.set_item("consecutive", view.consecutive)?;
             dict.set_item("opens", view.opens)?;

@@ -85,8 +85,15 @@ impl Core {
         };
         match view.phase {
             _ if !self.enabled => Ok(()),
-            _ if view.credential_until_ms > 0 => blocked(Why::Credential, view.credential_until_ms),
-            _ if view.cool_until_ms > 0 => blocked(Why::Cooling, view.cool_until_ms),
+            _ if view.credential_until_ms > 0 => blocked(
+                if view.credit {
+                    Why::Credit
+                } else {
+                    Why::Credential
+                },
+                view.credential_until_ms,
+            ),
+            _ if view.cooling => blocked(Why::Cooling, view.cool_until_ms),
             _ if view.usable(now) => Ok(()),
             Phase::Open => blocked(Why::Open, view.phase_until_ms),
             _ => blocked(Why::Probing, view.phase_until_ms),
@@ -154,5 +161,6 @@ fn reason_of(why: Why) -> Reason {
         Why::Ramping => Reason::Ramping,
         Why::Cooling => Reason::Cooling,
         Why::Credential => Reason::CredentialDisabled,
+        Why::Credit => Reason::OutOfCredit,
     }
 }

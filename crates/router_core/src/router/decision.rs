@@ -6,14 +6,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::admit::{wait_ms, SHORTEST_WAIT_MS};
+use super::admit::{wait_ms, LONGEST_WAIT_MS, SHORTEST_WAIT_MS};
 use super::permit::{Grant, Permit, Settlement};
 use super::prepare::{all_down, nobody, Facts, Prepared};
 use super::walk::Walk;
 use super::{later, Ask, Core};
 use crate::error::DecideError;
 use crate::shared::journal::RecordId;
-use crate::types::plan::{Lineup, Step};
+use crate::types::plan::{Deployment, Lineup, Step};
 use crate::types::{Boundary, Draws, Level, Now, Outcome, Reason, Signal};
 
 /// What stays the same for all attempts of a request.
@@ -54,9 +54,30 @@ pub(super) struct Progress {
     pub(super) tried: Vec<Tried>,
     /// Repeated attempts at the same deployment so far.
     pub(super) retries: u32,
+    pub(super) closed: Closed,
     pub(super) exhausted: Option<Reason>,
     pub(super) retry_after_ms: u64,
     pub(super) permit: Arc<Permit>,
+}
+
+/// What this request does not turn to again.
+#[derive(Default)]
+pub(super) struct Closed {
+    /// Credentials that were refused.
+    credentials: Vec<u64>,
+    /// Engines that had no answer in time: they still work on it.
+    engines: Vec<u64>,
+}
+
+impl Closed {
+    pub(super) fn holds(&self, deployment: &Deployment) -> bool {
+        let among = |all: &[u64], one: u64| one != 0 && all.contains(&one);
+        among(&self.credentials, deployment.credential) || among(&self.engines, deployment.engine)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.credentials.is_empty() && self.engines.is_empty()
+    }
 }
 
 /// A step at which an attempt was made.
@@ -66,6 +87,8 @@ pub(super) struct Tried {
     pub(super) context: bool,
     /// Whether another attempt there could end differently.
     pub(super) again: bool,
+    /// Monotonic milliseconds before which the upstream does not want to be asked again.
+    pub(super) not_before_ms: u64,
 }
 
 impl Decision {
@@ -75,7 +98,7 @@ impl Decision {
         prepared: Prepared,
     ) -> Result<Self, DecideError> {
         if prepared.steps.is_empty() {
-            return Err(nobody(&prepared.facts, prepared.refusals));
+            return Err(nobody(core, &prepared.facts, prepared.refusals));
         }
         let now = ask.now;
         let mut draws = Draws::new(ask.draw);
@@ -99,7 +122,7 @@ impl Decision {
                     delay_ms: 0,
                     ticket,
                 },
-                None => return Err(all_down(wait_ms(walk.soonest_ms(), now))),
+                None => return Err(all_down(walk.blocks(), now)),
             },
         };
         let request = Arc::new(Request::new(core, ask, prepared.facts));
@@ -115,8 +138,10 @@ impl Decision {
                 step,
                 context: false,
                 again: true,
+                not_before_ms: 0,
             }],
             retries: 0,
+            closed: Closed::default(),
             exhausted: None,
             retry_after_ms: 0,
             permit: Arc::new(permit),
@@ -144,7 +169,18 @@ impl Decision {
             now: failure.now,
         });
         if let Some(tried) = progress.tried.last_mut() {
-            tried.again = matches!(failure.outcome.signal(), Signal::Hard | Signal::Throttle);
+            // An engine that had no answer in time still works on it, or stands where it stood: a second
+            // attempt would begin at the end of its queue.
+            tried.again = matches!(failure.outcome.signal(), Signal::Hard | Signal::Throttle)
+                && failure.outcome != Outcome::FirstTokenTimeout;
+            tried.not_before_ms = failure.now.mono_ms().saturating_add(failure.retry_after_ms);
+            let deployment = &self.request.core.plan.deployments[tried.step.deployment as usize];
+            if failure.outcome.signal() == Signal::Credential {
+                progress.closed.credentials.push(deployment.credential);
+            }
+            if failure.outcome == Outcome::FirstTokenTimeout {
+                progress.closed.engines.push(deployment.engine);
+            }
         }
         let next = if settled {
             self.further(&mut progress, failure)
@@ -155,10 +191,32 @@ impl Decision {
             Ok(permit) => Some(permit),
             Err(reason) => {
                 progress.exhausted = Some(reason);
-                progress.retry_after_ms = self.request.wait_ms(&progress.walk, failure.now);
+                let asked = failure.retry_after_ms.min(LONGEST_WAIT_MS);
+                let wait = self.request.wait_ms(&progress.walk, failure.now);
+                progress.retry_after_ms = wait.max(asked);
                 None
             }
         }
+    }
+
+    /// Whether [`Decision::next`] would find somebody else if the current attempt ran out of time now: for
+    /// whoever may as well go on waiting. Changes nothing; a moment later the answer may be another.
+    pub fn may_move(&self, now: Now) -> bool {
+        let progress = self.progress();
+        let core = &self.request.core;
+        let Some(current) = progress.tried.last() else {
+            return false;
+        };
+        let engine = core.plan.deployments[current.step.deployment as usize].engine;
+        progress.exhausted.is_none()
+            && self.bounds(&progress, now).is_ok()
+            && progress.walk.ahead().iter().any(|step| {
+                let other = &core.plan.deployments[step.deployment as usize];
+                step.deployment != current.step.deployment
+                    && (engine == 0 || other.engine != engine)
+                    && !progress.closed.holds(other)
+                    && core.look(step.deployment, now).is_ok()
+            })
     }
 
     /// The current permit.
@@ -212,6 +270,17 @@ impl Decision {
         self.request.facts.hints.stream_timeout_ms
     }
 
+    /// Members of the gateway's own, by their names, that it takes no notice of or honours in part.
+    pub fn unheeded(&self) -> &[String] {
+        &self.request.facts.hints.unheeded
+    }
+
+    /// Whether the client's parameters may be left out once a backend has refused them by name; `None`
+    /// when it did not say.
+    pub fn drop_refused(&self) -> Option<bool> {
+        self.request.facts.hints.drop_refused
+    }
+
     /// The farthest boundary that the request may reach.
     pub fn ceiling(&self) -> Boundary {
         self.request.facts.ceiling
@@ -225,6 +294,11 @@ impl Decision {
     /// Whether the request refers to media that have to be fetched from somewhere.
     pub fn remote_media(&self) -> bool {
         self.request.facts.remote_media
+    }
+
+    /// Whether a system message stands behind the first message, where many templates refuse it.
+    pub fn late_system(&self) -> bool {
+        self.request.facts.late_system
     }
 
     /// Tokens of the prompt, counted or sampled before anything was sent.
@@ -256,6 +330,11 @@ impl Request {
             started: ask.now,
             facts,
         }
+    }
+
+    /// A number that tells this request from the others of the host.
+    pub(super) fn number(&self) -> u64 {
+        self.id.sequence ^ u64::from(self.id.epoch) << 32 ^ u64::from(self.id.slot) << 16
     }
 
     /// How long until the soonest deployment is up again; 0 when one is up, or nobody knows.

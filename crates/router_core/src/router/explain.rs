@@ -7,8 +7,9 @@
 
 use serde_json::{json, Map, Value};
 
-use super::admit::{wait_ms, Block};
+use super::admit::Block;
 use super::prepare::{all_down, fit, nobody, prepare_with, Facts};
+use super::walk::last_resort;
 use super::{Ask, Core};
 use crate::body::Body;
 use crate::error::DecideError;
@@ -33,15 +34,11 @@ pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError>
     let chosen = choose(facts, &ranked);
     let error = match chosen {
         Some(_) => None,
-        None if ranked.is_empty() => Some(nobody(facts, prepared.refusals)),
-        None => {
-            let soonest = ranked
-                .iter()
-                .filter_map(|ranked| ranked.block)
-                .map(|block| block.until_ms)
-                .min();
-            Some(all_down(wait_ms(soonest, ask.now)))
-        }
+        None if ranked.is_empty() => Some(nobody(core, facts, prepared.refusals)),
+        None => Some(all_down(
+            ranked.iter().filter_map(|ranked| ranked.block.as_ref()),
+            ask.now,
+        )),
     };
     let model = &core.plan.models[facts.resolved as usize];
     let document = json!({
@@ -119,24 +116,14 @@ fn rank(
 }
 
 fn choose(facts: &Facts, ranked: &[Ranked]) -> Option<(Step, Reason)> {
-    let first = ranked.first()?.step.group;
     if let Some(up) = ranked.iter().find(|ranked| ranked.block.is_none()) {
         let reason = facts.first_reason(&up.step);
         return Some((up.step, reason));
     }
-    let group = ranked.iter().filter(|ranked| ranked.step.group == first);
-    let blocks: Option<Vec<_>> = group
-        .map(|ranked| {
-            ranked
-                .block
-                .filter(Block::is_health)
-                .map(|block| (block.until_ms, ranked.step))
-        })
-        .collect();
-    blocks?
-        .into_iter()
-        .min_by_key(|(until_ms, _)| *until_ms)
-        .map(|(_, step)| (step, Reason::Panic))
+    let passed = ranked
+        .iter()
+        .filter_map(|ranked| Some((&ranked.step, ranked.block.as_ref()?)));
+    last_resort(passed).map(|step| (step, Reason::Panic))
 }
 
 fn candidate(core: &Core, facts: &Facts, ask: &Ask<'_>, ranked: &Ranked) -> Value {
@@ -215,7 +202,13 @@ fn asked_name<'a>(facts: &'a Facts, step: &Step) -> &'a str {
 
 /// Which members differ in what this deployment would get.
 fn edits(core: &Core, facts: &Facts, ask: &Ask<'_>, step: &Step) -> Value {
-    let Some(after) = facts.splice(core, &facts.lineup, step, ask.body) else {
+    let Some(after) = facts.splice(
+        core,
+        &facts.lineup,
+        step,
+        ask.body,
+        &crate::body::Less::default(),
+    ) else {
         return json!("translated by the provider");
     };
     let (Ok(before), Ok(after)) = (

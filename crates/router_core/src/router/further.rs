@@ -20,16 +20,56 @@ impl Decision {
         progress: &mut Progress,
         failure: &Failure,
     ) -> Result<Arc<Permit>, Reason> {
-        let core = &self.request.core;
-        let limits = &core.plan.retry;
         let number = progress.permit.number();
         if !failure.outcome.elsewhere() {
             return Err(Reason::NotRetryable);
         }
-        if u32::from(number) + 1 >= limits.max_attempts {
+        self.bounds(progress, failure.now)?;
+        let mut draws = Draws::new(failure.draw);
+        let misfit = failure.outcome == Outcome::ContextExceeded;
+        if misfit && !progress.context {
+            progress.walk = Walk::new(self.larger(&progress.tried));
+            progress.context = true;
+        }
+        let plan = &self.request.core.plan;
+        let Progress { walk, closed, .. } = &mut *progress;
+        if !closed.is_empty() {
+            walk.keep(|step| !closed.holds(&plan.deployments[step.deployment as usize]));
+        }
+        let stayed = if self.stays(progress, failure) {
+            self.again(progress, failure.now, &mut draws).ok()
+        } else {
+            None
+        };
+        let elsewhere = stayed.or_else(|| self.elsewhere(progress, failure.now, &mut draws));
+        let grant = match elsewhere {
+            Some(grant) => grant,
+            None if misfit => return Err(Reason::ContextExceeded),
+            None => self.again(progress, failure.now, &mut draws)?,
+        };
+        let tried = Tried {
+            step: grant.step,
+            context: grant.context,
+            again: true,
+            not_before_ms: 0,
+        };
+        progress
+            .tried
+            .retain(|other| (other.step, other.context) != (tried.step, tried.context));
+        progress.tried.push(tried);
+        let permit = Arc::new(Permit::open(&self.request, grant, number + 1, failure.now)?);
+        progress.permit = Arc::clone(&permit);
+        Ok(permit)
+    }
+
+    /// What bounds further attempts whatever the last one died of.
+    pub(super) fn bounds(&self, progress: &Progress, now: Now) -> Result<(), Reason> {
+        let core = &self.request.core;
+        let limits = &core.plan.retry;
+        if u32::from(progress.permit.number()) + 1 >= limits.max_attempts {
             return Err(Reason::MaxAttempts);
         }
-        if self.request.over(failure.now, 0) {
+        if self.request.over(now, 0) {
             return Err(Reason::Deadline);
         }
         let allowed = core
@@ -40,29 +80,26 @@ impl Decision {
         if core.state.active_retries() >= allowed.max(u64::from(limits.budget_min)) {
             return Err(Reason::RetryBudget);
         }
-        let mut draws = Draws::new(failure.draw);
-        let misfit = failure.outcome == Outcome::ContextExceeded;
-        if misfit && !progress.context {
-            progress.walk = Walk::new(self.larger(&progress.tried));
-            progress.context = true;
-        }
-        let grant = match self.elsewhere(progress, failure.now, &mut draws) {
-            Some(grant) => grant,
-            None if misfit => return Err(Reason::ContextExceeded),
-            None => self.again(progress, failure.now, &mut draws)?,
+        Ok(())
+    }
+
+    /// Whether a hiccup is worth another try of the model that was asked for before another *model*
+    /// answers: that is what a number of retries means to whoever writes it. An attempt is left over for
+    /// the fallback in any case.
+    fn stays(&self, progress: &Progress, failure: &Failure) -> bool {
+        let limits = &self.request.core.plan.retry;
+        let hiccup = matches!(
+            failure.outcome,
+            Outcome::ServerError | Outcome::Throttled | Outcome::StreamError
+        );
+        let (Some(tried), Some(next)) = (progress.tried.last(), progress.walk.ahead().first())
+        else {
+            return false;
         };
-        let tried = Tried {
-            step: grant.step,
-            context: grant.context,
-            again: true,
-        };
-        progress
-            .tried
-            .retain(|other| (other.step, other.context) != (tried.step, tried.context));
-        progress.tried.push(tried);
-        let permit = Arc::new(Permit::open(&self.request, grant, number + 1, failure.now)?);
-        progress.permit = Arc::clone(&permit);
-        Ok(permit)
+        hiccup
+            && failure.retry_after_ms <= limits.backoff_max_ms
+            && u32::from(progress.permit.number()) + 2 < limits.max_attempts
+            && next.target != tried.step.target
     }
 
     /// The next step that was not tried yet.
@@ -97,17 +134,23 @@ impl Decision {
             .checked_shl(progress.retries)
             .unwrap_or(u64::MAX)
             .min(limits.backoff_max_ms);
-        let mut delay_ms = (draws.unit() * bound as f64) as u64;
+        let backoff_ms = (draws.unit() * bound as f64) as u64;
         // The deadline is asked before the breaker: a probe that nobody sends would keep its lease.
         let in_time = |delay_ms| !self.request.over(now, delay_ms);
         let mut reason = Reason::NoneLeft;
         for tried in progress.tried.iter().filter(|tried| tried.again) {
+            // An upstream that asked for a short pause is waited for, not given up.
+            let asked_ms = tried.not_before_ms.saturating_sub(now.mono_ms());
+            let mut delay_ms = backoff_ms.max(asked_ms);
             if !in_time(delay_ms) {
-                return Err(Reason::Deadline);
+                reason = Reason::Deadline;
+                continue;
+            }
+            if asked_ms > limits.backoff_max_ms {
+                continue;
             }
             let mut admitted = core.admit(tried.step.deployment, later(now, delay_ms), draws);
             if let Err(block) = admitted {
-                // An upstream that asked for a short pause is waited for, not given up.
                 let wait = block.until_ms.saturating_sub(now.mono_ms());
                 if !in_time(wait) {
                     reason = Reason::Deadline;

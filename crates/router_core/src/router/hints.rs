@@ -12,6 +12,7 @@ use std::borrow::Cow;
 
 use crate::body::{Body, Raw};
 use crate::error::DecideError;
+use crate::types::json::Kind;
 use crate::types::plan::Plan;
 use crate::types::Level;
 
@@ -19,6 +20,8 @@ use crate::types::Level;
 const LONGEST_WORD: usize = 128;
 /// Most fallbacks in one request.
 const MOST_FALLBACKS: usize = 16;
+/// Members without which no request can be answered.
+const NEEDED: [&str; 5] = ["model", "messages", "input", "prompt", "stream"];
 /// A day: no request lives longer, and the sum with a clock cannot overflow.
 const LONGEST_SECONDS: f64 = 86_400.0;
 
@@ -71,6 +74,14 @@ pub struct Hints {
     pub stream_timeout_ms: u64,
     /// Tags, as LiteLLM clients send them.
     pub tags: Vec<String>,
+    /// Whether one of `fallbacks` brings members of its own, its messages above all.
+    pub own_members: bool,
+    /// Members that are not to be sent, whatever the backend.
+    pub leave: Vec<String>,
+    /// Whether the client's own parameters may be left out once a backend has refused them by name.
+    pub drop_refused: Option<bool>,
+    /// Members of the gateway's own that it takes no notice of, or less than was asked.
+    pub unheeded: Vec<String>,
 }
 
 impl Hints {
@@ -92,6 +103,11 @@ impl Hints {
         Ok(hints)
     }
 
+    /// Whether a header is one of these vocabularies, which no backend is sent.
+    pub(super) fn owns(name: &str) -> bool {
+        name.starts_with("x-hybridgw-") || name.starts_with("x-litellm-")
+    }
+
     fn header(&mut self, plan: &Plan, name: &str, value: &str) -> Result<(), DecideError> {
         if let Some(word) = name.strip_prefix("x-hybridgw-") {
             return self.word(plan, name, word, value);
@@ -104,7 +120,7 @@ impl Hints {
                     .trim()
                     .parse()
                     .map_err(|_| unknown(name, "expected a whole number"))?;
-                self.retries = Some(retries);
+                self.retry(plan, name, retries);
             }
             "x-litellm-tags" => {
                 let tags = value
@@ -124,16 +140,66 @@ impl Hints {
         }
         self.no_fallback |= body.no_fallback().unwrap_or(false);
         self.tags.extend(body.tags().map(Cow::into_owned));
-        for (key, value) in body.members() {
+        if let Some(value) = body.fallbacks() {
+            self.fallbacks(&value)?;
+        }
+        for (key, value) in body.others() {
             if !value.is_null() {
-                self.member(&key, &value)?;
+                self.member(plan, &key, &value)?;
             }
         }
         Ok(())
     }
 
+    /// Names, or objects with a name and members that replace the client's for that model.
+    fn fallbacks(&mut self, value: &Raw<'_>) -> Result<(), DecideError> {
+        const KEY: &str = "fallbacks";
+        const WANTED: &str = "an array of model names, or of objects with a `model`";
+        if value.kind() != Kind::Array {
+            return Err(wrong_type(KEY, WANTED, value));
+        }
+        let mut names = Vec::new();
+        for (at, item) in value.items().enumerate() {
+            if at == MOST_FALLBACKS {
+                let message = format!("`{KEY}` has more than {MOST_FALLBACKS} names");
+                return Err(DecideError::new("invalid_value", KEY, message));
+            }
+            let name = match item.kind() {
+                Kind::Object => item.get("model").and_then(|name| name.as_str()),
+                _ => item.as_str(),
+            };
+            let Some(name) = name else {
+                let (field, found) = (format!("{KEY}[{at}]"), item.kind().name());
+                let message = format!(
+                    "`{field}` must be a model name, or an object with a `model`, not {found}"
+                );
+                return Err(DecideError::new("wrong_type", field, message));
+            };
+            if let Some(messages) = item.get("messages").filter(|it| it.kind() != Kind::Array) {
+                return Err(wrong_type(
+                    &format!("{KEY}[{at}].messages"),
+                    "an array",
+                    &messages,
+                ));
+            }
+            self.own_members |= item.entries().count() > 1;
+            names.push(name.into_owned());
+        }
+        self.fallbacks = Some(names);
+        Ok(())
+    }
+
+    /// How often the same deployment may be asked again; nobody gets more than the attempts of the plan.
+    fn retry(&mut self, plan: &Plan, field: &str, wanted: u64) {
+        let most = u64::from(plan.retry.max_attempts.saturating_sub(1));
+        if wanted > most {
+            self.unheeded.push(field.to_owned());
+        }
+        self.retries = Some(wanted.min(most) as u32);
+    }
+
     /// A top-level member as clients of a LiteLLM proxy send it.
-    fn member(&mut self, key: &str, value: &Raw<'_>) -> Result<(), DecideError> {
+    fn member(&mut self, plan: &Plan, key: &str, value: &Raw<'_>) -> Result<(), DecideError> {
         match key {
             "disable_fallbacks" => {
                 self.no_fallback |= value
@@ -141,32 +207,53 @@ impl Hints {
                     .ok_or_else(|| wrong_type(key, "a boolean", value))?;
             }
             "num_retries" => {
-                let retries = value.as_u64().and_then(|number| u32::try_from(number).ok());
-                self.retries =
-                    Some(retries.ok_or_else(|| wrong_type(key, "a whole number", value))?);
+                let retries = value
+                    .as_u64()
+                    .ok_or_else(|| wrong_type(key, "a whole number", value))?;
+                self.retry(plan, key, retries);
             }
             "timeout" => {
                 self.timeout_ms = seconds(value.as_f64(), || wrong_type(key, SECONDS, value))?
             }
+            "additional_drop_params" => {
+                let names = value
+                    .strings()
+                    .ok_or_else(|| wrong_type(key, "an array of parameter names", value))?;
+                for name in names {
+                    // What is needed to answer at all stays, and so does what is no name of a member.
+                    let plain = !name.contains(['.', '[', '$']);
+                    if plain && !NEEDED.contains(&name.as_ref()) {
+                        self.leave.push(name.into_owned());
+                    } else {
+                        self.unheeded.push(key.to_owned());
+                    }
+                }
+            }
+            "drop_params" => {
+                let wanted = value.as_bool();
+                self.drop_refused =
+                    Some(wanted.ok_or_else(|| wrong_type(key, "a boolean", value))?);
+            }
             "stream_timeout" => {
                 self.stream_timeout_ms =
                     seconds(value.as_f64(), || wrong_type(key, SECONDS, value))?;
-            }
-            "fallbacks" => {
-                let names = value
-                    .strings()
-                    .ok_or_else(|| wrong_type(key, "an array of model names", value))?;
-                if names.len() > MOST_FALLBACKS {
-                    let message = format!("`fallbacks` has more than {MOST_FALLBACKS} names");
-                    return Err(DecideError::new("invalid_value", key, message));
-                }
-                self.fallbacks = Some(names.into_iter().map(Cow::into_owned).collect());
             }
             "tags" => {
                 let tags = value
                     .strings()
                     .ok_or_else(|| wrong_type(key, "an array of strings", value))?;
                 self.tags.extend(tags.into_iter().map(Cow::into_owned));
+            }
+            _ if plan.is_unheeded(key) => self.unheeded.push(key.to_owned()),
+            // Only clients of a LiteLLM proxy have these names for what others have names for, too.
+            "request_timeout" if plan.owns(key) && self.timeout_ms == 0 => {
+                self.timeout_ms = seconds(value.as_f64(), || wrong_type(key, SECONDS, value))?;
+            }
+            "max_retries" if plan.owns(key) && self.retries.is_none() => {
+                let retries = value
+                    .as_u64()
+                    .ok_or_else(|| wrong_type(key, "a whole number", value))?;
+                self.retry(plan, key, retries);
             }
             _ => {}
         }

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::BindError;
+use super::{BindError, Hints};
 use crate::body::{parse_gathering, Body, ParseLimits};
 use crate::error::DecideError;
 use crate::sensitivity::{Findings, ScanConfig, ScanConfigError, Scanner};
@@ -28,15 +28,21 @@ thread_local! {
 /// Most memory that a thread keeps for the next text, bytes.
 const KEPT: usize = 4 * 1024 * 1024;
 
-/// Accepts a body and hands it out with its text, which is gone afterwards.
+/// Accepts a body and hands it out with its text, which is gone afterwards. Headers that a backend may
+/// be sent are part of the text: a client chooses them as it chooses the body.
 pub(super) fn read<T>(
     bytes: &[u8],
+    headers: &[(&str, &str)],
     limits: &ParseLimits,
     look: impl FnOnce(Body<'_>, &Text) -> Result<T, DecideError>,
 ) -> Result<T, DecideError> {
     TEXT.with_borrow_mut(|text| {
         let seen = match parse_gathering(bytes, limits, text) {
-            Ok(body) => look(body, text),
+            Ok(body) => {
+                let sent = headers.iter().filter(|(name, _)| !Hints::owns(name));
+                sent.for_each(|(_, value)| text.add(value));
+                look(body, text)
+            }
             Err(error) => Err(error.into()),
         };
         if text.capacity() > KEPT {

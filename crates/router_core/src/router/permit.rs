@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 
 use super::decision::Request;
+use crate::body::Less;
 use crate::breaker::{self, Ticket};
 use crate::shared::journal::{
     JournalFull, JournalWriter, RecordId, SettlementFlags, SettlementRecord, StartRecord,
@@ -157,13 +158,50 @@ impl Permit {
     /// The client's body as this upstream should get it; `bytes` must be the body that was decided.
     /// `None` when the plan leaves the translation to the provider.
     pub fn splice(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.splice_without(bytes, &Less::default())
+    }
+
+    /// [`Permit::splice`], less what this upstream refuses.
+    pub fn splice_without(&self, bytes: &[u8], less: &Less<'_>) -> Option<Vec<u8>> {
         let request = &self.request;
         request.facts.splice(
             &request.core,
             request.lineup(self.context),
             &self.step,
             bytes,
+            less,
         )
+    }
+
+    /// Members of the body, by the client's names, that this upstream is not told.
+    pub fn untold(&self, bytes: &[u8]) -> Vec<String> {
+        let facts = &self.request.facts;
+        facts
+            .untold(&self.request.core, &self.step, bytes)
+            .collect()
+    }
+
+    /// Whether the client's body has a member of this name.
+    pub fn says(&self, bytes: &[u8], name: &str) -> bool {
+        self.request.facts.outline.says(bytes, name)
+    }
+
+    /// Whether the body says something that this upstream can only be told in other words.
+    pub fn converted(&self, bytes: &[u8]) -> bool {
+        let facts = &self.request.facts;
+        facts.converted(&self.request.core, &self.step, bytes)
+    }
+
+    /// What this upstream is known to refuse; see [`crate::shared::DeploymentWords::refused`].
+    pub fn refused(&self, now: Now) -> u64 {
+        let core = &self.request.core;
+        core.state.deployment(self.slot()).refused(now)
+    }
+
+    /// This upstream answered once it was asked without these.
+    pub fn refuse(&self, refused: u64, now: Now) {
+        let core = &self.request.core;
+        core.state.deployment(self.slot()).refuse(refused, now);
     }
 
     /// The first content arrived; only the first call counts.
@@ -266,8 +304,11 @@ impl Permit {
             words,
             &core.breaker,
             self.ticket,
-            outcome,
-            retry_after_ms,
+            breaker::Report {
+                outcome,
+                retry_after_ms,
+                request: self.request.number(),
+            },
             now,
             draw,
         );

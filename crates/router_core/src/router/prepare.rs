@@ -4,17 +4,18 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::admit::{wait_ms, Block};
 use super::difficulty::Placed;
 use super::judge::{read, Judgement};
 use super::length::Length;
 use super::{Ask, Core, Hints};
-use crate::body::Outline;
+use crate::body::{Edits, Less, Outline};
 use crate::error::DecideError;
 use crate::policy::{self, Demand, Refusals};
 use crate::tokens::Fit;
 use crate::types::plan::{Lineup, Step};
-use crate::types::segment::{LocalReference, Part};
-use crate::types::{Boundary, Level, Reason, Route};
+use crate::types::segment::{LocalReference, Part, Role};
+use crate::types::{Boundary, Level, Now, Reason, Route};
 
 /// What a request is, apart from who answers it.
 pub(super) struct Facts {
@@ -30,6 +31,8 @@ pub(super) struct Facts {
     pub(super) judgement: Judgement,
     /// Whether it refers to media that have to be fetched from somewhere.
     pub(super) remote_media: bool,
+    /// Whether a system message stands behind the first message.
+    pub(super) late_system: bool,
     /// How long it is.
     pub(super) length: Length,
     /// How hard it looks, where that decides where it starts.
@@ -86,33 +89,91 @@ impl Facts {
     }
 
     /// The body for the upstream of a step, made from `bytes`, which are those that were read.
-    /// `None` when the plan leaves the translation to the provider.
+    /// `less` comes beside what the plan cuts and the client itself wants left out. `None` when the plan
+    /// leaves the translation to the provider.
     pub(super) fn splice(
         &self,
         core: &Core,
         lineup: &Lineup,
         step: &Step,
         bytes: &[u8],
+        less: &Less<'_>,
     ) -> Option<Vec<u8>> {
         let position = step.deployment as usize;
         let deployment = &core.plan.deployments[position];
         if !deployment.splice {
             return None;
         }
-        let [chat, other] = &core.edits[position];
-        let edits = if self.route.has_chat_names() {
-            chat
-        } else {
-            other
+        let mut edits = Cow::Borrowed(core.edits[position].of(self.route));
+        if deployment.wildcard {
+            let name = self.upstream_model(core, lineup, step);
+            edits = Cow::Owned(edits.into_owned().model(&name));
+        }
+        if self.hints.own_members && step.target > 0 {
+            let name = &lineup.targets[usize::from(step.target) - 1].name;
+            edits = Cow::Owned(self.own_members(core, name, bytes, edits.into_owned()));
+        }
+        if !(self.hints.leave.is_empty() && less.is_empty()) {
+            let own = self.hints.leave.iter().map(String::as_str);
+            let all: Vec<_> = own.chain(less.leave.iter().copied()).collect();
+            edits = Cow::Owned(edits.without(&Less {
+                leave: &all,
+                ..*less
+            }));
+        }
+        Some(self.outline.splice(bytes, &edits))
+    }
+
+    /// `edits` with what the client's `fallbacks` say of the model `name`: messages of its own, say.
+    fn own_members(&self, core: &Core, name: &str, bytes: &[u8], mut edits: Edits) -> Edits {
+        let Some(fallbacks) = self.outline.raw_fallbacks(bytes) else {
+            return edits;
         };
-        Some(if deployment.wildcard {
-            let named = edits
-                .clone()
-                .model(&self.upstream_model(core, lineup, step));
-            self.outline.splice(bytes, &named)
-        } else {
-            self.outline.splice(bytes, edits)
-        })
+        let mut items = fallbacks.items();
+        let Some(item) = items.find(|item| item.get("model").is_some_and(|it| it.is(name))) else {
+            return edits;
+        };
+        for (key, value) in item.entries() {
+            if matches!(key.as_ref(), "model" | "stream") || core.plan.owns(&key) {
+                continue;
+            }
+            let text = String::from_utf8_lossy(value.bytes());
+            // The value was scanned with the body, so it is JSON.
+            if let Ok(forced) = edits.clone().force(&key, &text) {
+                edits = forced;
+            }
+        }
+        edits
+    }
+
+    /// Members of the body that the deployment of a step is not told: those that it does not know, and
+    /// those that nobody is to be told.
+    pub(super) fn untold<'b>(
+        &'b self,
+        core: &'b Core,
+        step: &Step,
+        bytes: &'b [u8],
+    ) -> impl Iterator<Item = String> + 'b {
+        let deployment = &core.plan.deployments[step.deployment as usize];
+        let unknown = &deployment.unknown[self.route as usize];
+        let lists = [unknown, &deployment.drops, &self.hints.leave];
+        lists
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .filter(|name| self.outline.says(bytes, name))
+            .map(str::to_owned)
+            .chain(self.outline.lost_metadata(
+                bytes,
+                deployment.user_metadata && self.route == Route::Messages,
+            ))
+    }
+
+    /// Whether the body says something that the deployment of a step can only be told in other words.
+    pub(super) fn converted(&self, core: &Core, step: &Step, bytes: &[u8]) -> bool {
+        let deployment = &core.plan.deployments[step.deployment as usize];
+        let names = &deployment.convert[self.route as usize];
+        names.iter().any(|name| self.outline.says(bytes, name))
     }
 }
 
@@ -137,7 +198,7 @@ pub(super) fn prepare_with(
     counted: bool,
     mut refused: impl FnMut(&Step, Reason),
 ) -> Result<Prepared, DecideError> {
-    read(ask.body, &core.limits, |body, text| {
+    read(ask.body, ask.headers, &core.limits, |body, text| {
         body.require(ask.route)?;
         if let Some(reference) = text.local_reference() {
             return Err(not_fetched(ask.route, reference));
@@ -169,6 +230,11 @@ pub(super) fn prepare_with(
             ceiling: ask.principal.ceiling.min(policy::boundary_of(bound)),
             judgement,
             remote_media: text.remote_media(),
+            late_system: text
+                .roles()
+                .iter()
+                .skip(1)
+                .any(|role| *role == Role::System),
             length: Length::of(&body, text, first_upstream(core, resolved.model)),
             placed: None,
             lineup,
@@ -244,6 +310,10 @@ fn screen(
 
 /// Whether the prompt and the answer that was asked for fit the window of a step's deployment.
 pub(super) fn fit(core: &Core, facts: &Facts, step: &Step) -> Fit {
+    if facts.hints.own_members && step.target > 0 {
+        // What was counted is not what would be sent.
+        return Fit::Unknown;
+    }
     let position = step.deployment as usize;
     let words = core.state.deployment(core.slots[position]);
     let reserved = u64::from(facts.max_tokens);
@@ -262,13 +332,24 @@ fn first_upstream(core: &Core, model: u32) -> &str {
 
 /// Why nothing at all may serve the request.
 ///
-/// What could be mended by waiting is said first: a deployment that is allowed but cannot be called
-/// is an outage, not a policy. Then what the client can mend: a shorter prompt would be served.
-pub(super) fn nobody(facts: &Facts, refusals: Refusals) -> DecideError {
+/// What the operator has to mend is said first: a deployment that is allowed but cannot be called as
+/// it is configured is no policy, and no waiting helps. Then what the client can mend: a shorter
+/// prompt would be served.
+pub(super) fn nobody(core: &Core, facts: &Facts, refusals: Refusals) -> DecideError {
     if refusals.unusable > 0 {
-        let message = "No deployment of this model can be called at present.";
-        return DecideError::new("all_unavailable", "", message)
-            .retry_after(super::admit::LONGEST_WAIT_MS);
+        let demand = facts.demand();
+        let why = facts.lineup.steps.iter().find_map(|step| {
+            let deployment = &core.plan.deployments[step.deployment as usize];
+            let meant = deployment.serves(demand.route)
+                && demand.tier.is_none_or(|tier| tier == deployment.tier)
+                && deployment.boundary <= demand.ceiling;
+            deployment.unusable.as_deref().filter(|_| meant)
+        });
+        let message = format!(
+            "The model is configured, but cannot be called: {}",
+            why.unwrap_or("no deployment of it is usable"),
+        );
+        return DecideError::new("misconfigured", "model", message);
     }
     if refusals.too_long > 0 {
         let message = format!(
@@ -292,10 +373,27 @@ pub(super) fn nobody(facts: &Facts, refusals: Refusals) -> DecideError {
     )
 }
 
-/// Why nothing may serve the request at this moment.
-pub(super) fn all_down(wait_ms: u64) -> DecideError {
+/// Why nothing may serve the request at this moment. What does not pass by waiting is not told as a
+/// wait: a credential needs somebody to act.
+pub(super) fn all_down<'b>(
+    blocks: impl Iterator<Item = &'b Block> + Clone,
+    now: Now,
+) -> DecideError {
+    let only = |reasons: &[Reason]| {
+        let mut blocks = blocks.clone().peekable();
+        blocks.peek().is_some() && blocks.all(|block| reasons.contains(&block.reason))
+    };
+    if only(&[Reason::OutOfCredit]) {
+        let message = "The account behind every deployment that may serve this request is out of credit, or its spend limit is reached.";
+        return DecideError::new("upstream_quota", "", message);
+    }
+    if only(&[Reason::OutOfCredit, Reason::CredentialDisabled]) {
+        let message = "The upstream rejected the gateway's credential for every deployment that may serve this request.";
+        return DecideError::new("upstream_auth", "", message);
+    }
     let message = "Every deployment that may serve this request is down or asked to wait.";
-    DecideError::new("all_unavailable", "", message).retry_after(wait_ms)
+    let soonest = blocks.map(|block| block.until_ms).min();
+    DecideError::new("all_unavailable", "", message).retry_after(wait_ms(soonest, now))
 }
 
 fn lineup(core: &Core, model: u32, hints: &Hints) -> Result<Arc<Lineup>, DecideError> {

@@ -4,7 +4,7 @@ use super::admit::Block;
 use super::Core;
 use crate::breaker::Ticket;
 use crate::types::plan::{Lineup, Step};
-use crate::types::{Draws, Now};
+use crate::types::{Draws, Now, Reason};
 
 /// A position in a list of allowed steps.
 pub(super) struct Walk {
@@ -32,11 +32,6 @@ impl Walk {
         &self.steps
     }
 
-    /// The group with which the walk starts.
-    pub(super) fn first_group(&self) -> Option<u16> {
-        self.steps.first().map(|step| step.group)
-    }
-
     /// The next step that is up, and what to show its breaker afterwards.
     pub(super) fn take(
         &mut self,
@@ -59,28 +54,34 @@ impl Walk {
         None
     }
 
-    /// The deployment to try although its breaker advises against it, when nothing was admitted.
-    ///
-    /// A breaker spares a broken deployment at the price of using another one. Where there is no
-    /// other, refusing certainly fails and trying may not; so the first group is never closed
-    /// altogether. That holds only when breakers alone stand in the way of all of it: whoever asked
-    /// for quiet, refused the credential or is full would refuse again.
+    /// The deployment to try although it was passed over, when nothing was admitted.
     pub(super) fn last_resort(&self) -> Option<(Step, Ticket)> {
-        let first = self.first_group()?;
-        let group = || self.blocks.iter().filter(|(step, _)| step.group == first);
-        let mut best: Option<(Step, Block, Ticket)> = None;
-        for (step, block) in group() {
-            let ticket = block.overrule?;
-            if best.is_none_or(|(_, other, _)| block.until_ms < other.until_ms) {
-                best = Some((*step, *block, ticket));
-            }
-        }
-        best.map(|(step, _, ticket)| (step, ticket))
+        let chosen = last_resort(self.blocks.iter().map(|(step, block)| (step, block)))?;
+        let (step, block) = self.blocks.iter().find(|(step, _)| *step == chosen)?;
+        Some((*step, block.overrule?))
     }
 
-    /// The soonest time at which one of the steps passed over may be asked again.
-    pub(super) fn soonest_ms(&self) -> Option<u64> {
-        self.blocks.iter().map(|(_, block)| block.until_ms).min()
+    /// What stood in the way so far.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = &Block> + Clone {
+        self.blocks.iter().map(|(_, block)| block)
+    }
+
+    /// The steps that were neither tried nor passed over.
+    pub(super) fn ahead(&self) -> &[Step] {
+        &self.steps[self.cursor..]
+    }
+
+    /// Leaves out the steps ahead that `fits` does not hold for.
+    pub(super) fn keep(&mut self, fits: impl Fn(&Step) -> bool) {
+        let mut position = self.cursor;
+        while position < self.steps.len() {
+            if fits(&self.steps[position]) {
+                position += 1;
+            } else {
+                self.steps.remove(position);
+                self.arranged -= usize::from(position < self.arranged);
+            }
+        }
     }
 
     fn arrange_group(&mut self, core: &Core, lineup: &Lineup, now: Now, draws: &mut Draws) {
@@ -97,4 +98,24 @@ impl Walk {
         }
         self.arranged = self.cursor + length;
     }
+}
+
+/// Of steps that were passed over, the one to try nevertheless.
+///
+/// A breaker spares a broken deployment at the price of using another one. Where there is no other,
+/// refusing certainly fails and trying may not; so the model is never closed altogether by guesses about
+/// health. Whoever refused the credential, or refuses most of what comes, would refuse again. And where
+/// somebody is only full, waiting for him is better than asking the broken.
+pub(super) fn last_resort<'b>(passed: impl Iterator<Item = (&'b Step, &'b Block)>) -> Option<Step> {
+    let mut best: Option<(&Step, &Block)> = None;
+    for (step, block) in passed {
+        if block.reason == Reason::Saturated {
+            return None;
+        }
+        let rank = |step: &Step, block: &Block| (step.group, block.until_ms);
+        if block.is_health() && best.is_none_or(|(s, b)| rank(step, block) < rank(s, b)) {
+            best = Some((step, block));
+        }
+    }
+    best.map(|(step, _)| *step)
 }

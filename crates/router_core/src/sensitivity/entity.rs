@@ -30,6 +30,10 @@ pub enum Entity {
     Ip = 10,
     /// A pattern of the configuration.
     User = 11,
+    /// A password, or an address or a setting that holds one.
+    Credential = 12,
+    /// A number that manuals print as an example.
+    TestNumber = 13,
 }
 
 /// How the kinds that are everywhere (addresses, telephone numbers) are treated.
@@ -63,7 +67,7 @@ impl Profile {
 
 impl Entity {
     /// How many kinds there are.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 14;
 
     /// All kinds in the order of their numbers.
     pub const ALL: [Self; Self::COUNT] = [
@@ -79,6 +83,8 @@ impl Entity {
         Self::Phone,
         Self::Ip,
         Self::User,
+        Self::Credential,
+        Self::TestNumber,
     ];
 
     /// The name used in configuration, headers and journals.
@@ -96,6 +102,8 @@ impl Entity {
             Self::Phone => "phone",
             Self::Ip => "ip",
             Self::User => "user",
+            Self::Credential => "credential",
+            Self::TestNumber => "test_number",
         }
     }
 
@@ -114,10 +122,15 @@ impl Entity {
             | Self::Passport
             | Self::Medical
             | Self::PrivateKey => Level::Regulated,
-            Self::Confidential | Self::ApiKey => Level::Internal,
+            Self::Confidential | Self::ApiKey | Self::Credential => Level::Internal,
             Self::Email | Self::Phone | Self::Ip => match profile {
                 Profile::Standard => Level::Public,
                 Profile::Strict => Level::Internal,
+            },
+            // The number of a test card is no one's, except where everything that looks like one counts.
+            Self::TestNumber => match profile {
+                Profile::Standard => Level::Public,
+                Profile::Strict => Level::Regulated,
             },
             Self::User => Level::Public,
         }

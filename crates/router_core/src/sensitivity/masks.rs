@@ -3,6 +3,7 @@
 //! Everything else in the scanner is driven by set bits, so a text without digits, marks and long
 //! tokens costs little more than this.
 
+use super::bytes::is_control;
 use crate::types::blocks::{any_of, mask_of, BLOCK};
 
 /// Classes of one block; bit `i` is byte `i`.
@@ -12,7 +13,7 @@ pub(super) struct Masks {
     pub(super) digit: u64,
     /// `0-9A-Za-z`
     pub(super) alnum: u64,
-    /// `@`, backslash, `%`, `&`
+    /// `@`, backslash, `%`, `&`, control characters
     pub(super) mark: u64,
     /// Whether a byte is not ASCII.
     pub(super) wide: bool,
@@ -21,7 +22,9 @@ pub(super) struct Masks {
 /// The classes of a block.
 #[inline(always)]
 pub(super) fn masks(block: &[u8; BLOCK]) -> Masks {
-    let is_mark = |byte: u8| (byte == b'@') | (byte == b'\\') | (byte == b'%') | (byte == b'&');
+    let is_mark = |byte: u8| {
+        (byte == b'@') | (byte == b'\\') | (byte == b'%') | (byte == b'&') | is_control(byte)
+    };
     let is_digit = |byte: u8| byte.wrapping_sub(b'0') < 10;
     let is_letter = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26;
     let digit = if any_of(block, is_digit) {
@@ -61,6 +64,11 @@ pub(super) fn suspects(block: &[u8; BLOCK], alnum: u64, joined: bool) -> u64 {
     if marks != 0 {
         all |= marks & (mask_of(block, |byte| byte == 0x80) >> 1 | 1 << 63);
     }
+    // And of what begins with this one those that are no syllables of Yi and Hangul: digits of other scripts.
+    let scripts = mask_of(block, |byte| byte == 0xea);
+    if scripts != 0 {
+        all |= scripts & (mask_of(block, |byte| (0x98..=0xaf).contains(&byte)) >> 1 | 1 << 63);
+    }
     all
 }
 
@@ -80,13 +88,17 @@ mod tests {
                 let bit = |mask: u64| mask >> at & 1 == 1;
                 assert_eq!(bit(got.digit), byte.is_ascii_digit());
                 assert_eq!(bit(got.alnum), byte.is_ascii_alphanumeric());
-                assert_eq!(bit(got.mark), b"@\\%&".contains(byte));
+                let control = byte.is_ascii_control() && !b"\t\n\r\x1f".contains(byte);
+                assert_eq!(bit(got.mark), b"@\\%&".contains(byte) || control);
             }
             for (at, byte) in block.iter().enumerate() {
                 let ascii = |at: usize| block.get(at).is_none_or(u8::is_ascii_alphanumeric);
                 let suspect = match byte {
                     0xce..=0xd1 => at > 0 && ascii(at - 1) || ascii(at + 2),
                     0xe3 => block.get(at + 1).is_none_or(|it| *it == 0x80),
+                    0xea => block
+                        .get(at + 1)
+                        .is_none_or(|it| (0x98..=0xaf).contains(it)),
                     _ => *byte >= 0xc2 && *byte != 0xc3 && !(0xe4..=0xee).contains(byte),
                 };
                 let mask = suspects(&block, got.alnum, false);

@@ -16,6 +16,7 @@
 //! never answer public for a text that it has not read to the end, and never keep text.
 
 mod bytes;
+mod columns;
 mod config;
 mod context;
 mod entity;

@@ -5,7 +5,8 @@
 //! the order of the text, and where a number was recognised the next cue is behind it; no cue makes
 //! anything start over, which is what keeps hostile text linear.
 
-use super::bytes::{after_escape, before, digits_end, get, is_mixed, is_separator};
+use super::bytes::{after_escape, before, digits_end, get, is_control, is_mixed, is_separator};
+use super::columns;
 use super::entity::Entity;
 use super::findings::{Collector, Found, NO_PATTERN};
 use super::groups::Groups;
@@ -29,12 +30,20 @@ pub(super) struct Pass<'p, 'l> {
     out: &'p mut Collector<'l>,
     /// Where the last recognised number ends.
     pub(super) consumed: usize,
+    /// Where the last telephone number ends: a card may begin inside of what looks like one.
+    pub(super) dialled: usize,
     /// Where searches that start from a word have been: windows of such words overlap.
     pub(super) searched: usize,
     /// Where the last token that was read as a key ends.
     pub(super) token_end: usize,
     /// Where the last token of hexadecimal digits and colons ends that was read.
     pub(super) colons: usize,
+    /// How far objects were read as keys.
+    pub(super) object: usize,
+    /// How far lines were read as headings and rows of tables.
+    pub(super) headed: usize,
+    /// Where the cells begin that were reported, in order.
+    cells: Vec<usize>,
     /// The last medical word that does not count alone: its tag and where it ends.
     pub(super) weak: (u8, usize),
 }
@@ -50,9 +59,13 @@ impl<'p, 'l> Pass<'p, 'l> {
             layer,
             out,
             consumed: 0,
+            dialled: 0,
             searched: 0,
             token_end: 0,
             colons: 0,
+            object: 0,
+            headed: 0,
+            cells: Vec::new(),
             weak: (0, 0),
         }
     }
@@ -62,8 +75,25 @@ impl<'p, 'l> Pass<'p, 'l> {
         &mut self.out.work
     }
 
+    /// Whether nothing that follows can change the answer.
+    pub(super) fn ended(&self) -> bool {
+        self.out.ended()
+    }
+
+    /// Reports what stands in a cell of a table, perhaps far behind the place at which the pass is:
+    /// when it comes there it does not count again.
+    pub(super) fn report_cell(&mut self, entity: Entity, start: usize, end: usize) {
+        if self.cells.last().is_none_or(|last| *last < start) {
+            self.report(entity, start, end);
+            self.cells.push(start);
+        }
+    }
+
     /// Reports a finding at a place of this pass's text.
     pub(super) fn report(&mut self, entity: Entity, start: usize, end: usize) {
+        if !self.cells.is_empty() && self.cells.binary_search(&start).is_ok() {
+            return;
+        }
         let (start, end) = match self.layer {
             Some(layer) => layer.original(start, end),
             None => (start, end),
@@ -142,7 +172,7 @@ impl<'p, 'l> Pass<'p, 'l> {
             let at = runs.trailing_zeros() as usize;
             runs &= runs - 1;
             if base + at >= self.consumed {
-                self.digits(base + at);
+                self.digits(base + at, plan);
             }
         }
         carry.digit = found.digit >> 63 == 1;
@@ -184,6 +214,11 @@ impl<'p, 'l> Pass<'p, 'l> {
             marks &= marks - 1;
             match get(text, base + at) {
                 b'@' => recognizers::email::find(self, base + at),
+                byte if is_control(byte) => {
+                    if plan.folds && shadow::is_hidden(text, base + at) {
+                        plan.region(text, base + at);
+                    }
+                }
                 byte => {
                     if byte == b'\\' {
                         match at {
@@ -239,6 +274,9 @@ impl<'p, 'l> Pass<'p, 'l> {
         if !is_mixed(self.text, start) {
             return;
         }
+        if recognizers::passport::find_zone(self, start) {
+            return;
+        }
         recognizers::api_key::find_token(self, start);
         if plan.decodes {
             plan.token(self.text, start, &mut self.out.work);
@@ -247,17 +285,27 @@ impl<'p, 'l> Pass<'p, 'l> {
 
     fn word(&mut self, hit: &Hit) {
         match hit.entity {
-            Entity::Passport => recognizers::passport::find(self, hit),
+            Entity::Passport => {
+                columns::find(self, hit);
+                recognizers::passport::find(self, hit);
+            }
             Entity::Medical => recognizers::medical::find(self, hit),
             Entity::Confidential => recognizers::confidential::find(self, hit),
             Entity::ApiKey => recognizers::api_key::find(self, hit),
             Entity::PrivateKey => recognizers::private_key::find(self, hit),
+            Entity::Credential => {
+                if recognizers::credential::is_name(hit) {
+                    columns::find(self, hit);
+                }
+                recognizers::credential::find(self, hit);
+            }
+            Entity::Ssn => columns::find(self, hit),
             _ => {}
         }
     }
 
     /// A group of digits begins at `start`.
-    fn digits(&mut self, start: usize) {
+    fn digits(&mut self, start: usize, plan: &mut Plan) {
         let text = self.text;
         let end = digits_end(text, start, 40);
         self.out.work += (end - start) as u64;
@@ -268,6 +316,7 @@ impl<'p, 'l> Pass<'p, 'l> {
         let next = get(text, end);
         match next {
             b'.' if length <= 3 && recognizers::ip::find_v4(self, start) => return,
+            b':' if recognizers::credential::find_bot(self, start, end) => return,
             b':' | b'a'..=b'f' | b'A'..=b'F' if recognizers::ip::find_v6(self, start) => return,
             _ if get(text, start.wrapping_sub(1)) == b':'
                 && recognizers::ip::find_v6(self, start) =>
@@ -275,6 +324,12 @@ impl<'p, 'l> Pass<'p, 'l> {
                 return
             }
             _ => {}
+        }
+        if length == 2 && plan.decodes {
+            plan.pairs(text, start, &mut self.out.work);
+        }
+        if length == 4 && recognizers::spread::find(self, start) {
+            return;
         }
         let more = is_separator(next);
         if length > 19 || (length < 7 && !(more && digit_follows(text, end))) {

@@ -24,8 +24,8 @@ fn levels_follow_the_kinds() {
         ("hello", Level::Public),
         ("mail ann@example.org", Level::Public),
         ("this is confidential", Level::Internal),
-        ("card 4111 1111 1111 1111", Level::Regulated),
-        ("confidential, card 4111 1111 1111 1111", Level::Regulated),
+        ("card 4716 2938 5501 7768", Level::Regulated),
+        ("confidential, card 4716 2938 5501 7768", Level::Regulated),
     ] {
         let findings = scanner.scan_bytes(text.as_bytes(), 8);
         assert_eq!(findings.level, Some(level), "{text}");
@@ -47,7 +47,7 @@ fn what_is_unread_is_unknown_unless_it_is_at_the_top_already() {
         br#"{"messages":[{"content":[{"image_url":{"url":"data:image/png;base64,AAAA"}}]}]}"#;
     gather(body, &mut text);
     assert_eq!(scanner.scan(&text, 8).level, None);
-    let body = br#"{"messages":[{"content":"4111 1111 1111 1111"}],"input":[1,2]}"#;
+    let body = br#"{"messages":[{"content":"4716 2938 5501 7768"}],"input":[1,2]}"#;
     gather(body, &mut text);
     assert_eq!(scanner.scan(&text, 8).level, Some(Level::Regulated));
 }
@@ -55,7 +55,7 @@ fn what_is_unread_is_unknown_unless_it_is_at_the_top_already() {
 #[test]
 fn the_level_alone_is_known_at_the_first_finding_of_the_highest() {
     let scanner = scanner();
-    let row = "mail ann@example.org or pay with 4111 1111 1111 1111 today; ";
+    let row = "mail ann@example.org or pay with 4716 2938 5501 7768 today; ";
     let text = Text::of(&row.repeat(1000));
     let (whole, level) = (scanner.scan(&text, 0), scanner.level(&text));
     assert!(whole.saturated && !level.saturated);
@@ -64,7 +64,7 @@ fn the_level_alone_is_known_at_the_first_finding_of_the_highest() {
     assert!(level.visited * 100 < whole.visited);
     // What is not at the top is looked through to its end.
     let text = Text::of(&format!(
-        "{} 4111 1111 1111 1111",
+        "{} 4716 2938 5501 7768",
         "mail ann@example.org ".repeat(100)
     ));
     assert_eq!(scanner.level(&text).level, Some(Level::Regulated));
@@ -94,10 +94,10 @@ fn dictated(turns: &[&str]) -> Text {
 fn a_number_dictated_in_turns_is_one_number() {
     let scanner = scanner();
     for turns in [
-        &["my card: 4111 1111", "1111 1111"][..],
-        &["4111", "1111", "1111", "1111 thanks"],
-        &["it is 4111 1111 1111.", "1111"],
-        &["ssn 123-45", "6789"],
+        &["my card: 4716 2938", "5501 7768"][..],
+        &["4716", "2938", "5501", "7768 thanks"],
+        &["it is 4716 2938 5501.", "7768"],
+        &["ssn 437-61", "8294"],
     ] {
         let text = dictated(turns);
         let findings = scanner.scan(&text, 8);
@@ -106,6 +106,11 @@ fn a_number_dictated_in_turns_is_one_number() {
         let place = &text.bytes()[found.start as usize..found.end as usize];
         assert!(place[0].is_ascii_digit() && place[place.len() - 1].is_ascii_digit());
     }
+    let body = br#"{"messages":[{"role":"user","name":"ann","content":"4716 2938"},
+        {"role":"user","name":"ann","content":"5501 7768"}]}"#;
+    let mut text = Text::new();
+    gather(body, &mut text);
+    assert_eq!(scanner.scan(&text, 8).level, Some(Level::Regulated));
     for turns in [
         &["version 4111 1111", "is 1111 1111"][..],
         &["2 + 2 = 4", "1"],
@@ -148,7 +153,7 @@ fn a_lowered_level_is_reported_and_nothing_can_be_switched_off() {
         scanner.loosened(),
         [(Entity::Card, Level::Regulated, Level::Public)]
     );
-    let findings = scanner.scan_bytes(b"card 4111111111111111", 8);
+    let findings = scanner.scan_bytes(b"card 4716293855017768", 8);
     assert_eq!(findings.level, Some(Level::Public));
     assert_eq!(findings.count(Entity::Card), 1);
     assert!(of(r#"{"disabled":["card"]}"#).is_err());
@@ -255,22 +260,34 @@ fn patterns_find_with_their_level_name_and_cost() {
 }
 
 const DISGUISES: &[(&str, &str)] = &[
-    ("plain", "4111111111111111"),
-    ("full-width", "４１１１１１１１１１１１１１１１"),
-    ("zero-width", "4111\u{200b}1111\u{200b}1111\u{200b}1111"),
-    ("no-break spaces", "4111\u{a0}1111\u{a0}1111\u{a0}1111"),
-    ("soft hyphens", "4111\u{ad}1111\u{ad}1111\u{ad}1111"),
-    ("JSON escapes", "\\u0034111111111111111"),
-    ("all JSON escapes", "\\u0034\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031\\u0031"),
-    ("URL escapes", "%34%31%31%31%31%31%31%31%31%31%31%31%31%31%31%31"),
-    ("HTML escapes", "&#52;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#49;&#x31;"),
-    ("base64", "NDExMTExMTExMTExMTExMQ=="),
-    ("base64 of spaces", "NDExMSAxMTExIDExMTEgMTExMQ=="),
-    ("hexadecimal", "34313131313131313131313131313131"),
-    ("Arabic digits", "٤١١١١١١١١١١١١١١١"),
-    ("bold digits", "𝟒𝟏𝟏𝟏 𝟏𝟏𝟏𝟏 𝟏𝟏𝟏𝟏 𝟏𝟏𝟏𝟏"),
-    ("split", "4111 11\u{1f}11 1111 1111"),
-    ("base64 of full-width", "77yU77yR77yR77yR77yR77yR77yR77yR77yR77yR77yR77yR77yR77yR77yR77yR"),
+    ("plain", "4716293855017768"),
+    ("full-width", "４７１６２９３８５５０１７７６８"),
+    ("zero-width", "4716\u{200b}2938\u{200b}5501\u{200b}7768"),
+    ("no-break spaces", "4716\u{a0}2938\u{a0}5501\u{a0}7768"),
+    ("soft hyphens", "4716\u{ad}2938\u{ad}5501\u{ad}7768"),
+    ("JSON escapes", "\\u0034716293855017768"),
+    ("all JSON escapes", "\\u0034\\u0037\\u0031\\u0036\\u0032\\u0039\\u0033\\u0038\\u0035\\u0035\\u0030\\u0031\\u0037\\u0037\\u0036\\u0038"),
+    ("URL escapes", "%34%37%31%36%32%39%33%38%35%35%30%31%37%37%36%38"),
+    ("HTML escapes", "&#52;&#55;&#49;&#54;&#50;&#57;&#51;&#56;&#53;&#53;&#48;&#49;&#55;&#55;&#54;&#x38;"),
+    ("base64", "NDcxNjI5Mzg1NTAxNzc2OA=="),
+    ("base64 of spaces", "NDcxNiAyOTM4IDU1MDEgNzc2OA=="),
+    ("hexadecimal", "34373136323933383535303137373638"),
+    ("Arabic digits", "٤٧١٦٢٩٣٨٥٥٠١٧٧٦٨"),
+    ("bold digits", "𝟒𝟕𝟏𝟔 𝟐𝟗𝟑𝟖 𝟓𝟓𝟎𝟏 𝟕𝟕𝟔𝟖"),
+    ("split", "4716 29\u{1f}38 5501 7768"),
+    ("tag characters", "\u{e0034}\u{e0037}\u{e0031}\u{e0036}\u{e0032}\u{e0039}\u{e0033}\u{e0038}\u{e0035}\u{e0035}\u{e0030}\u{e0031}\u{e0037}\u{e0037}\u{e0036}\u{e0038}"),
+    ("controls", "4\u{1}7\u{1}1\u{1}6\u{1}2\u{1}9\u{1}3\u{1}8\u{1}5\u{1}5\u{1}0\u{1}1\u{1}7\u{1}7\u{1}6\u{1}8"),
+    ("line separators", "4716\u{2028}2938\u{2028}5501\u{2028}7768"),
+    ("circled", "❹❼❶❻❷❾❸❽❺❺⓿❶❼❼❻❽"),
+    ("bracketed", "⑷⑺⑴⑹⑵⑼⑶⑻⑸⑸0⑴⑺⑺⑹⑻"),
+    ("hexadecimal pairs", "34 37 31 36 32 39 33 38 35 35 30 31 37 37 36 38"),
+    ("URL escapes twice", "%2534%2537%2531%2536%2532%2539%2533%2538%2535%2535%2530%2531%2537%2537%2536%2538"),
+    ("base64 of UTF-16", "NAA3ADEANgAyADkAMwA4ADUANQAwADEANwA3ADYAOAA="),
+    ("base64 of UTF-16 with a mark", "//40ADcAMQA2ADIAOQAzADgANQA1ADAAMQA3ADcANgA4AA=="),
+    ("base64 of UTF-16, big end first", "ADQANwAxADYAMgA5ADMAOAA1ADUAMAAxADcANwA2ADg="),
+    ("Vai digits", "꘤꘧꘡꘦꘢꘩꘣꘨꘥꘥꘠꘡꘧꘧꘦꘨"),
+    ("Adlam digits", "𞥔𞥗𞥑𞥖𞥒𞥙𞥓𞥘𞥕𞥕𞥐𞥑𞥗𞥗𞥖𞥘"),
+    ("base64 of full-width", "77yU77yX77yR77yW77yS77yZ77yT77yY77yV77yV77yQ77yR77yX77yX77yW77yY"),
 ];
 
 #[test]
@@ -297,6 +314,27 @@ fn a_card_is_found_in_every_disguise_and_its_place_is_told() {
             assert_eq!(found, core, "{name}");
         }
     }
+}
+
+#[test]
+fn what_is_shown_from_right_to_left_is_read_so() {
+    for text in [
+        "card \u{202e}8677105583926174\u{202c} end",
+        "card \u{202e}8677 1055 8392 6174",
+    ] {
+        assert_eq!(
+            scanner().scan_bytes(text.as_bytes(), 8).count(Entity::Card),
+            1,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_is_compressed_is_unknown() {
+    let packed = "H4sIAAAAAAAAAzM0MjYxNTO3sDRQcE4sSlFIzi9KBQD2Q5n7FAAAAA==";
+    let findings = scanner().scan_bytes(format!("see {packed} here").as_bytes(), 8);
+    assert_eq!(findings.level, None);
 }
 
 /// Texts made to cost: each repeated to the length asked for.
@@ -341,7 +379,7 @@ const HOSTILE: &[&str] = &[
     "&#",
     "&nbsp;",
     "NDExMSAx",
-    "NDExMSAxMTExIDExMTEgMTExMQ== ",
+    "NDcxNiAyOTM4IDU1MDEgNzc2OA== ",
     "TkRFeE1TQXhNVEV4SURFeE1URWdNVEV4TVE9PSA",
     "3431",
     "1.",
@@ -359,18 +397,80 @@ const HOSTILE: &[&str] = &[
     "а",
     "aа",
     "\u{200b}",
-    "123-45-6789-",
-    "123 45 6789 ",
-    "order 4111111111111111 ",
+    "437-61-8294-",
+    "437 61 8294 ",
+    "order 4716293855017768 ",
     "xX1",
     "aB3dE6gH9jK2",
-    "0x4111111111111111",
+    "0x4716293855017768",
     "\u{1f}",
     "DE89 3704 ",
     "https://a:b@c.",
     "555-123-4567 ",
     "2001:db8::1 ",
-    "0.4111111111111111 ",
+    "0.4716293855017768 ",
+    "4716,",
+    "4716, ",
+    "4716 , 2938 , ",
+    "4716</td><td>",
+    "4716\n> ",
+    "4716 <td class=\"a\"> ",
+    "4716 |",
+    "4716\n          \n          \n         ",
+    "<4716",
+    "4716<td ",
+    ">",
+    "4716293855017768,",
+    "visa4716293855017768",
+    "a4716293855017768_",
+    "%B",
+    "4716293855017768.0",
+    "4716293855017768.0000",
+    "DE84  7125  ",
+    "DE84\n> ",
+    "ssn,",
+    "ssn,a\n",
+    "ssn,a\n1,2\n",
+    "ssn,a\n\"",
+    "ssn,536228145\n",
+    "(ssn,a) (1,2) ",
+    "(ssn,a) ((((",
+    "[ssn,",
+    "<th>ssn",
+    "<tr><td>ssn</td>",
+    "<td>",
+    "| ssn |",
+    "password,x\nann,a1b2c3d4\n",
+    "password=",
+    "password is ",
+    "password a b c ",
+    "password: \"a1b2c3",
+    "pass=a1b2c3d4 ",
+    "://a:b@",
+    "://a:b1c2d3@h ",
+    "123456789:A",
+    "accountkey=A1b",
+    "hooks.slack.com/services/",
+    "\"kty\"",
+    "{\"kty\":\"d\":",
+    "34 ",
+    "34 37 31 36 32 39 33 38 35 ",
+    "4\u{1}",
+    "\u{1}",
+    "4\u{2028}",
+    "\u{202e}8",
+    "\u{202e}",
+    "\u{e0034}",
+    "%25",
+    "%2534",
+    "⑷",
+    "аа",
+    "pаа",
+    "NAA3ADEA",
+    "L898902C36UTO7408122F1204159ZE184226B<<<<<10",
+    "AB1<<<<<<",
+    "H4sIAAAA",
+    "IBAN",
     " ",
     "\n",
 ];
@@ -440,7 +540,8 @@ proptest! {
 
     #[test]
     fn repeated_mixtures_are_linear(unit in pieces()) {
-        prop_assume!(!unit.is_empty() && unit.len() < 200);
+        prop_assume!(!unit.is_empty());
+        let unit = &unit[..unit.len().min(200)];
         let scanner = scanner();
         // Windows and bounds must be small beside the shorter text already.
         let times = 8192 / unit.len() + 1;
@@ -455,7 +556,7 @@ proptest! {
     /// The surroundings of a card do not hide it, wherever it falls in the blocks of the pass.
     #[test]
     fn a_card_is_found_at_every_offset(skip in 0usize..140, tail in 0usize..70, form in 0usize..3) {
-        let card = ["4111 1111 1111 1111", "4111111111111111", "5555-5555-5555-4444"][form];
+        let card = ["4716 2938 5501 7768", "4716293855017768", "5262-7719-3046-2153"][form];
         let text = format!("{}{card}{}", "x ".repeat(skip), " y".repeat(tail));
         let findings = scanner().scan_bytes(text.as_bytes(), 4);
         prop_assert_eq!(findings.count(Entity::Card), 1);

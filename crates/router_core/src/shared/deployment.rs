@@ -26,6 +26,11 @@ const TTFT_HALF_LIFE_MS: f64 = 10_000.0;
 /// are taken modulo that.
 const STAMP_SHIFT: u32 = 4;
 
+/// How many members can be noted as refused.
+pub const REFUSED_BITS: u32 = 40;
+const REFUSED_MASK: u64 = (1 << REFUSED_BITS) - 1;
+const REFUSED_MINUTES: u64 = 60;
+
 const NANOSECONDS_PER_MINUTE: u64 = 60_000_000_000;
 
 /// One deployment's words. Fields are `AtomicU64` only: `map` relies on it.
@@ -43,7 +48,11 @@ pub struct DeploymentWords {
     pub credential_until_ms: AtomicU64,
     /// What the engine says of itself; the housekeeper writes it.
     load: AtomicU64,
-    spare: [AtomicU64; 2],
+    /// A request whose credential was refused; its meaning lives in `breaker`. 0: none since a success.
+    pub credential_mark: AtomicU64,
+    /// When the upstream last did not know what it is configured for (monotonic milliseconds). 0: not
+    /// since a success.
+    pub misfit_ms: AtomicU64,
     // From here on: written by every attempt.
     /// The sliding window of the breaker: each word packs {bucket number, successes, failures}.
     pub window: [AtomicU64; WINDOW_BUCKETS],
@@ -54,6 +63,8 @@ pub struct DeploymentWords {
     /// How far the reported token counts are from ours: two words per class of script, whose
     /// meaning lives in `tokens`.
     pub calibration: [[AtomicU64; 2]; SCRIPTS],
+    /// {minute until which it holds, members that the upstream refused}; 0 is none.
+    refused: AtomicU64,
 }
 
 impl DeploymentWords {
@@ -127,6 +138,26 @@ impl DeploymentWords {
         });
     }
 
+    /// Members, one bit each, that the upstream refuses. Which bit is which is known to the caller.
+    ///
+    /// It holds for an hour: engines are updated, and one refused request more in an hour costs little.
+    pub fn refused(&self, now: Now) -> u64 {
+        let word = self.refused.load(Ordering::Relaxed);
+        match u64::from(refused_until(now, 0)) <= word >> REFUSED_BITS {
+            true => word & REFUSED_MASK,
+            false => 0,
+        }
+    }
+
+    /// Adds members to those that the upstream refuses. Bits beyond [`REFUSED_BITS`] are ignored.
+    pub fn refuse(&self, members: u64, now: Now) {
+        let known = self.refused(now);
+        let until = u64::from(refused_until(now, REFUSED_MINUTES));
+        let _ = update(&self.refused, |_| {
+            Some(until << REFUSED_BITS | known | (members & REFUSED_MASK))
+        });
+    }
+
     /// What the engine said of its load, as long as that holds.
     pub fn load(&self, now: Now) -> Option<EngineLoad> {
         EngineLoad::of(self.load.load(Ordering::Relaxed), now)
@@ -147,6 +178,9 @@ impl DeploymentWords {
             &self.ttft,
             &self.tokens,
             &self.load,
+            &self.credential_mark,
+            &self.misfit_ms,
+            &self.refused,
         ];
         words
             .into_iter()
@@ -154,6 +188,11 @@ impl DeploymentWords {
             .chain(self.calibration.as_flattened())
             .for_each(|word| word.store(0, Ordering::Relaxed));
     }
+}
+
+/// A minute of the host's clock in the bits that are left beside the members; they last 30 years.
+fn refused_until(now: Now, minutes: u64) -> u32 {
+    (now.mono_ns / NANOSECONDS_PER_MINUTE + minutes) as u32 & 0xff_ffff
 }
 
 fn minute(now: Now) -> u64 {
@@ -216,6 +255,19 @@ mod tests {
         words.add_tokens(u64::MAX, at(60_000));
         words.add_tokens(u64::MAX, at(60_000));
         assert_eq!(words.tokens_this_minute(at(60_001)), u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn what_is_refused_is_known_for_an_hour() {
+        let words = DeploymentWords::default();
+        let hour = 3_600_000;
+        assert_eq!(words.refused(at(0)), 0);
+        words.refuse(0b01, at(0));
+        words.refuse(0b10 | 1 << 63, at(hour / 2));
+        assert_eq!(words.refused(at(hour)), 0b11, "news keep all of it");
+        assert_eq!(words.refused(at(2 * hour)), 0);
+        words.refuse(0b100, at(2 * hour));
+        assert_eq!(words.refused(at(2 * hour)), 0b100);
     }
 
     proptest! {

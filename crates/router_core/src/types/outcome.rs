@@ -14,6 +14,8 @@ pub enum Signal {
     Throttle,
     /// The credential does not work; the deployment's health is unknown.
     Credential,
+    /// The deployment works, but is not what it is configured to be.
+    Misfit,
     /// Says nothing about the deployment.
     Neutral,
 }
@@ -66,9 +68,9 @@ outcomes! {
     StreamError = 7, "STREAM_ERROR", Hard, true;
     /// 429: the deployment cools until its Retry-After.
     Throttled = 8, "THROTTLED", Throttle, true;
-    /// 402, or a 429 that means money.
+    /// 402, or another status that means money.
     OutOfCredit = 9, "OUT_OF_CREDIT", Credential, true;
-    /// 401 or 403 from the upstream.
+    /// The upstream refused the key: 401, or another status with a code that says so.
     CredentialRejected = 10, "CREDENTIAL_REJECTED", Credential, true;
     /// The upstream refused the request itself (400, 404, 413, 422…).
     RequestRejected = 11, "REQUEST_REJECTED", Neutral, false;
@@ -88,6 +90,15 @@ outcomes! {
     Malformed = 18, "MALFORMED", Hard, true;
     /// We are stopping.
     Draining = 19, "DRAINING", Neutral, false;
+    /// The client's own time limit ran out: nobody else is to blame, or to be asked.
+    ClientTimeout = 20, "CLIENT_TIMEOUT", Neutral, false;
+    /// This deployment does not take this request (a firewall's 403, more than its quota admits at once);
+    /// it says nothing of other requests, and others may take it.
+    RefusedHere = 21, "REFUSED_HERE", Neutral, true;
+    /// The upstream does not have the configured model, or does not serve what it is configured for.
+    NotServed = 22, "NOT_SERVED", Misfit, true;
+    /// The engine is loading the model: nothing is wrong, it only takes time.
+    Loading = 23, "LOADING", Neutral, true;
 }
 
 impl Outcome {

@@ -65,9 +65,11 @@ reasons! {
     /// Recovering, and not this request's turn.
     Ramping = "ramping", "It is recovering and takes only a share of the traffic.";
     /// Told us to wait.
-    Cooling = "cooling", "It asked to wait (Retry-After).";
+    Cooling = "cooling", "It asked to wait (Retry-After), and refuses most requests.";
     /// Its credential was refused.
-    CredentialDisabled = "credential_disabled", "Its credential was refused or is out of credit.";
+    CredentialDisabled = "credential_disabled", "Its credential was refused by two requests and rests.";
+    /// Its account has nothing left.
+    OutOfCredit = "out_of_credit", "Its account is out of credit, as two requests found, and rests.";
     /// As many requests in flight as allowed.
     Saturated = "saturated", "It has as many requests in flight as its max_parallel allows.";
 

@@ -307,6 +307,66 @@ fn expected(mut map: Map<String, Value>, list: &[Edit]) -> Map<String, Value> {
     map
 }
 
+#[test]
+fn of_metadata_only_texts_travel() {
+    for (metadata, expected) in [
+        (r#"{"a":"b"}"#, r#"{"metadata":{"a":"b"},"x":1}"#),
+        (
+            r#"{ "a" : "b" , "tags":["t"] }"#,
+            r#"{"metadata":{"a":"b"},"x":1}"#,
+        ),
+        (
+            r#"{"n":1,"\u0061":"\u0062","o":{"a":"b"},"z":null}"#,
+            r#"{"metadata":{"a":"\u0062"},"x":1}"#,
+        ),
+        (r#"{"tags":["t"]}"#, r#"{"x":1}"#),
+        ("{}", r#"{"metadata":{},"x":1}"#),
+        ("null", r#"{"metadata":null,"x":1}"#),
+    ] {
+        let text = format!(r#"{{"metadata":{metadata},"x":1}}"#);
+        assert_eq!(spliced(&text, &Edits::new()), expected, "{metadata}");
+    }
+}
+
+#[test]
+fn a_refused_member_is_left_out_by_either_name() {
+    let edits = Edits::new()
+        .rename("max_completion_tokens", "max_tokens")
+        .include_usage()
+        .default_member("top_k", "4")
+        .unwrap()
+        .force("seed", "1")
+        .unwrap();
+    let less = |leave: &[&str], withhold: &[&str], renames: &[(&str, &str)]| {
+        let less = Less {
+            leave,
+            withhold,
+            renames,
+        };
+        spliced(
+            r#"{"stream":true,"max_completion_tokens":7,"seed":2}"#,
+            &edits.without(&less),
+        )
+    };
+    let usage = r#","stream_options":{"include_usage":true}"#;
+    assert_eq!(
+        less(&[], &["top_k", "seed"], &[]),
+        format!(r#"{{"stream":true,"max_tokens":7,"seed":2{usage}}}"#)
+    );
+    assert_eq!(
+        less(&["max_tokens", "seed", "top_k"], &["stream_options"], &[]),
+        r#"{"stream":true}"#
+    );
+    assert_eq!(
+        less(
+            &["seed"],
+            &["top_k"],
+            &[("max_tokens", "max_completion_tokens")]
+        ),
+        format!(r#"{{"stream":true,"max_completion_tokens":7{usage}}}"#)
+    );
+}
+
 fn members() -> impl Strategy<Value = Vec<(String, String, String)>> {
     let value = proptest::sample::select(vec![
         "1.0",

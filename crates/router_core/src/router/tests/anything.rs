@@ -34,7 +34,7 @@ proptest! {
             let decision = match worker.decide() {
                 Ok(decision) => decision,
                 Err(error) => {
-                    prop_assert!(["policy_denied", "all_unavailable"].contains(&error.code));
+                    prop_assert!(["policy_denied", "all_unavailable", "upstream_auth", "upstream_quota"].contains(&error.code));
                     continue;
                 }
             };

@@ -73,6 +73,25 @@ fn media_that_have_to_be_fetched_are_told() {
 }
 
 #[test]
+fn a_system_message_behind_the_first_is_told() {
+    let late = |messages: &str, route| {
+        let body = format!(r#"{{"model":"m","messages":[{messages}]}}"#);
+        worker().decide_as(&body, route, &[]).unwrap().late_system()
+    };
+    let [system, user] = [
+        r#"{"role":"system","content":"a"}"#,
+        r#"{"content":"b","role":"user"}"#,
+    ];
+    let developer = r#"{"content":"c","role":"developer"}"#;
+    for route in [Route::Chat, Route::OllamaChat] {
+        assert!(!late(&format!("{system},{user}"), route));
+        assert!(!late(&format!("{user},{user}"), route));
+        assert!(late(&format!("{user},{system}"), route));
+        assert!(late(&format!("{system},{developer},{user}"), route));
+    }
+}
+
+#[test]
 fn a_prompt_that_is_too_long_is_named() {
     let text = "word ".repeat(1200);
     for (route, body, field) in [

@@ -126,7 +126,6 @@ fn a_short_retry_after_is_waited_for_a_long_one_is_not() {
     drop(permit);
     assert!(decision.next(&throttled(30_000)).is_none());
     assert_eq!(decision.retry_after_ms(), 30_000);
-    assert_eq!(worker.decide().err().unwrap().retry_after_ms, 30_000);
 }
 
 #[test]
@@ -141,11 +140,125 @@ fn credentials_are_not_tried_again_at_the_same_deployment() {
         worker.next(&decision, Outcome::CredentialRejected),
         Err("none_left")
     );
+    let decision = worker
+        .decide()
+        .expect("one refusal may be about that request");
+    assert!(worker.next(&decision, Outcome::OutOfCredit).is_err());
+    let error = worker.decide().err().unwrap();
     assert_eq!(
-        worker.decide().err().unwrap().code,
-        "all_unavailable",
-        "no panic past a refused credential"
+        (error.code, error.retry_after_ms),
+        ("upstream_quota", 0),
+        "no panic past a refused credential, and no promise that it passes"
     );
+}
+
+#[test]
+fn a_refused_credential_is_shown_to_nobody_else_in_the_request() {
+    let deployments = [
+        deployment(0, 0, r#","credential":5"#),
+        deployment(1, 1, r#","credential":5"#),
+        deployment(2, 2, r#","credential":6"#),
+    ];
+    let models = r#"{"name":"m","groups":[[0],[1],[2]]}"#;
+    let worker = Worker::new(&plan_of(&deployments, models, ""));
+    let decision = worker.decide().unwrap();
+    assert_eq!(
+        worker.next(&decision, Outcome::CredentialRejected),
+        Ok((2, "fallback"))
+    );
+}
+
+#[test]
+fn an_engine_that_had_no_answer_in_time_is_not_asked_again_under_any_name() {
+    let deployments = [
+        deployment(0, 0, r#","engine":9"#),
+        deployment(1, 0, r#","engine":9"#),
+        deployment(2, 1, ""),
+    ];
+    let models = r#"{"name":"m","groups":[[0],[1],[2]],"retries":3},{"name":"alone","groups":[[0],[1]],"retries":3}"#;
+    let worker = Worker::new(&plan_of(&deployments, models, ""));
+    let decision = worker.decide().unwrap();
+    assert!(decision.may_move(worker.now()));
+    assert_eq!(
+        worker.next(&decision, Outcome::FirstTokenTimeout),
+        Ok((2, "fallback"))
+    );
+    assert!(!decision.may_move(worker.now()));
+    assert_eq!(
+        worker.next(&decision, Outcome::FirstTokenTimeout),
+        Err("none_left"),
+        "and nobody is asked twice"
+    );
+    let body = BODY.replace(r#""m""#, r#""alone""#);
+    let decision = worker.decide_as(&body, Route::Chat, &[]).unwrap();
+    assert!(!decision.may_move(worker.now()));
+    assert_eq!(
+        worker.next(&decision, Outcome::FirstTokenTimeout),
+        Err("none_left")
+    );
+}
+
+#[test]
+fn a_hiccup_is_tried_again_before_another_model_answers() {
+    let models =
+        r#"{"name":"m","groups":[[0]],"fallbacks":["n"],"retries":1},{"name":"n","groups":[[1]]}"#;
+    let new = || Worker::new(&plan(&[0, 0], models, ""));
+    for (outcome, then) in [
+        (Outcome::ServerError, (0, "retry")),
+        (Outcome::Throttled, (0, "retry")),
+        // Not a matter of a moment: nobody waits for it.
+        (Outcome::ConnectFailed, (1, "fallback")),
+        (Outcome::NotServed, (1, "fallback")),
+    ] {
+        let worker = new();
+        let decision = worker.decide().unwrap();
+        assert_eq!(worker.next(&decision, outcome), Ok(then), "{outcome:?}");
+        if then.1 == "retry" {
+            let next = worker.next(&decision, outcome);
+            assert_eq!(next, Ok((1, "fallback")), "an attempt is left over");
+        }
+    }
+    let worker = new();
+    let decision = worker.decide().unwrap();
+    let long = Failure {
+        retry_after_ms: 10_000,
+        ..worker.failure(Outcome::Throttled)
+    };
+    let next = decision.next(&long).unwrap();
+    assert_eq!((next.deployment(), next.delay_ms()), (1, 0));
+}
+
+#[test]
+fn one_refusal_in_a_hundred_costs_nobody_else() {
+    for (outcome, retry_after_ms) in [
+        (Outcome::Throttled, 0),
+        (Outcome::Throttled, 10_000),
+        (Outcome::ServerError, 10_000),
+        (Outcome::CredentialRejected, 0),
+        (Outcome::OutOfCredit, 10_000),
+        (Outcome::RefusedHere, 0),
+        (Outcome::ClientTimeout, 0),
+        (Outcome::NotServed, 0),
+    ] {
+        let mut worker = Worker::new(&plan(&[0], ONE, ""));
+        for turn in 0..2_000_u64 {
+            worker.ms += 10;
+            worker.draw = worker.draw.wrapping_mul(6_364_136_223_846_793_005) + turn;
+            let decision = worker
+                .decide()
+                .unwrap_or_else(|error| panic!("{outcome:?}: {error:?} at {turn}"));
+            // Also as the very first one.
+            let outcome = if turn % 100 == 0 {
+                outcome
+            } else {
+                Outcome::Success
+            };
+            decision.permit().finish(&Settlement {
+                retry_after_ms,
+                ..worker.settlement(outcome)
+            });
+        }
+    }
 }
 
 #[test]
@@ -265,7 +378,7 @@ fn the_last_deployment_is_tried_although_its_breaker_is_open() {
 
 #[test]
 fn nobody_panics_past_a_wish_for_quiet() {
-    let worker = Worker::new(&plan(
+    let mut worker = Worker::new(&plan(
         &[0, 0],
         r#"{"name":"m","strategy":"priority","groups":[[0,1]]}"#,
         "",
@@ -275,14 +388,23 @@ fn nobody_panics_past_a_wish_for_quiet() {
         retry_after_ms: 20_000,
         ..worker.failure(Outcome::Throttled)
     };
-    decision
-        .next(&quiet)
-        .unwrap()
-        .finish(&worker.settlement(Outcome::ConnectFailed));
-    for _ in 0..4 {
-        worker.run(Outcome::ConnectFailed).unwrap();
+    drop(decision);
+    // One wish keeps nobody away; when all are refused, nearly everybody is.
+    for _ in 0..8 {
+        worker.draw += 1 << 40;
+        if let Ok(decision) = worker.decide() {
+            decision.next(&quiet);
+        }
     }
-    let error = worker.decide().err().unwrap();
+    let mut refused = Vec::new();
+    for turn in 0..200_u64 {
+        worker.draw = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        if let Err(error) = worker.decide() {
+            refused.push(error);
+        }
+    }
+    assert!(refused.len() > 20, "{} of 200", refused.len());
+    let error = &refused[0];
     assert_eq!(error.code, "all_unavailable");
     assert!(
         (1_000..=20_000).contains(&error.retry_after_ms),

@@ -150,10 +150,22 @@ fn what_means_nothing_is_refused_by_name() {
             "disable_fallbacks",
         ),
         (
-            r#""fallbacks":[{"model":"n"}]"#,
+            r#""fallbacks":["n",{"messages":[]}]"#,
             vec![],
             "wrong_type",
-            "fallbacks",
+            "fallbacks[1]",
+        ),
+        (
+            r#""fallbacks":[{"model":"n","messages":"hi"}]"#,
+            vec![],
+            "wrong_type",
+            "fallbacks[0].messages",
+        ),
+        (
+            r#""fallbacks":[{"model":"n","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"file:///etc/passwd"}}]}]}]"#,
+            vec![],
+            "invalid_value",
+            "messages[0]",
         ),
         (
             r#""fallbacks":["n","nowhere"]"#,
@@ -198,6 +210,35 @@ fn times_and_retries_come_from_the_body_first() {
         .decide_as(&body(r#""timeout":null"#), Route::Chat, &headers)
         .unwrap();
     assert_eq!(decision.timeout_ms(), 9_000);
+}
+
+#[test]
+fn what_a_fallback_says_is_judged_with_the_rest() {
+    let worker = worker();
+    let own =
+        r#"{"model":"n","messages":[{"role":"user","content":"my card is 4111 1111 1111 1111"}]}"#;
+    let told = tried(&worker, &body(&format!(r#""fallbacks":[{own}]"#)), &[]);
+    assert_eq!(told, [0], "regulated, whoever would have seen it");
+}
+
+#[test]
+fn retries_beyond_the_plan_are_cut_and_said() {
+    let worker = worker();
+    for (more, headers, unheeded) in [
+        (r#""num_retries":8"#, vec![], vec![]),
+        (r#""num_retries":50"#, vec![], vec!["num_retries"]),
+        (r#""num_retries":99999999999"#, vec![], vec!["num_retries"]),
+        (
+            r#""n":1"#,
+            vec![("x-litellm-num-retries", "50")],
+            vec!["x-litellm-num-retries"],
+        ),
+    ] {
+        let decision = worker
+            .decide_as(&body(more), Route::Chat, &headers)
+            .unwrap();
+        assert_eq!(decision.unheeded(), unheeded, "{more}");
+    }
 }
 
 #[test]

@@ -3,9 +3,11 @@
 //! The at sign is rare enough to be the cue; both sides are read outwards from it, bounded. File
 //! names with a density (`logo@2x.png`), decorators and `git@host:path` are not addresses.
 
-use crate::sensitivity::bytes::{before, get};
+use crate::sensitivity::bytes::get;
 use crate::sensitivity::entity::Entity;
 use crate::sensitivity::pass::Pass;
+
+use super::credential;
 
 const LONGEST_LOCAL: usize = 64;
 const LONGEST_DOMAIN: usize = 253;
@@ -20,6 +22,9 @@ const FILES: &[&str] = &[
 /// Looks at the at sign at `at`.
 pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, at: usize) {
     let text = pass.text;
+    if credential::find_login(pass, at) {
+        return;
+    }
     let mut start = at;
     while start > 0 && at - start <= LONGEST_LOCAL && is_local(text[start - 1]) {
         start -= 1;
@@ -45,28 +50,11 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, at: usize) {
     let Some(end) = domain_end(pass, at + 1) else {
         return;
     };
-    if is_login(text, start) {
-        return;
-    }
     pass.report(Entity::Email, start, end);
 }
 
 fn is_local(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._%+-'&*=/".contains(&byte)
-}
-
-/// Whether what ends at `start` is the beginning of `scheme://user:word@host`, which is an address
-/// of nobody.
-fn is_login(text: &[u8], start: usize) -> bool {
-    let mut at = start;
-    if before(text, at, 1) != b':' {
-        return false;
-    }
-    at -= 1;
-    while at > 0 && start - at < LONGEST_LOCAL && is_local(text[at - 1]) && text[at - 1] != b'/' {
-        at -= 1;
-    }
-    before(text, at, 1) == b'/' && before(text, at, 2) == b'/'
 }
 
 /// The end of the host name at `start`: labels, the last of them letters and no file's ending.

@@ -8,6 +8,8 @@ use crate::sensitivity::entity::Entity;
 use crate::sensitivity::pass::Pass;
 use crate::sensitivity::JOINT;
 
+use super::published;
+
 /// Countries and the length of their numbers.
 const COUNTRIES: &[([u8; 2], u8)] = &[
     (*b"AD", 24),
@@ -101,12 +103,14 @@ const COUNTRIES: &[([u8; 2], u8)] = &[
     (*b"YE", 30),
 ];
 const LONGEST: usize = 34;
+/// The widest separator: a line break, a mark of quotation, an indent.
+const WIDEST: usize = 6;
 
 /// Looks at the two letters before the digits at `start`; answers whether an account was found.
 pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize) -> bool {
     let text = pass.text;
     // `DE89`, `DE 89`, or split by the client anywhere in between.
-    let gap = usize::from(matches!(before(text, start, 1), b' ' | JOINT));
+    let gap = usize::from(matches!(before(text, start, 1), b' ' | b'\t' | JOINT));
     let cut = usize::from(gap == 0 && before(text, start, 2) == JOINT);
     let (first, second) = (
         before(text, start, gap + cut + 2),
@@ -116,7 +120,7 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize) -> boo
         return false;
     }
     if gap == 1
-        && before(text, start, 1) == b' '
+        && before(text, start, 1) != JOINT
         && !(first.is_ascii_uppercase() && second.is_ascii_uppercase())
     {
         return false;
@@ -126,7 +130,7 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize) -> boo
         return false;
     };
     let begin = start - gap - cut - 2;
-    if !starts_token(text, begin)
+    if !(starts_token(text, begin) || is_named(text, begin))
         || (before(text, begin, 1) == b'-' && is_word(before(text, begin, 2)))
     {
         return false;
@@ -135,12 +139,28 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize) -> boo
     let Some(end) = valid(text, start, country, length, pass.work()) else {
         return false;
     };
-    pass.report_number(Entity::Iban, begin, end);
+    let mut number = [0; LONGEST];
+    let mut have = 0;
+    for byte in text[begin..end]
+        .iter()
+        .filter(|it| it.is_ascii_alphanumeric())
+    {
+        number[have] = byte.to_ascii_uppercase();
+        have += 1;
+    }
+    let kind = published::kind_of(Entity::Iban, &number[..have]);
+    pass.report_number(kind, begin, end);
     true
 }
 
-/// Reads `length` letters and digits (country included) with single separators between them;
-/// answers the end when the remainder is right.
+/// Whether the name is written against the number: `IBANDE84…`.
+fn is_named(text: &[u8], begin: usize) -> bool {
+    let from = begin.saturating_sub(4);
+    text[from..begin].eq_ignore_ascii_case(b"iban") && starts_token(text, from)
+}
+
+/// Reads `length` letters and digits (country included) with single separators between them, or wider
+/// ones between groups of four; answers the end when the remainder is right.
 fn valid(
     text: &[u8],
     start: usize,
@@ -152,6 +172,9 @@ fn valid(
     number[..2].copy_from_slice(&country);
     let mut have = 2;
     let mut at = start;
+    // Characters since the last separator; the country counts, wherever it stands.
+    let mut group = 2;
+    let mut fours = true;
     while have < length {
         let byte = get(text, at);
         if byte.is_ascii_alphanumeric() {
@@ -160,15 +183,21 @@ fn valid(
             }
             number[have] = byte.to_ascii_uppercase();
             have += 1;
+            group += 1;
             at += 1;
             continue;
         }
-        let wide = (1..=3).find(|skip| get(text, at + skip).is_ascii_alphanumeric())?;
-        let only = text[at..at + wide]
-            .iter()
-            .all(|it| matches!(*it, b' ' | b'-' | b'.' | b'\n' | JOINT));
+        fours &= group == 4;
+        group = 0;
+        let wide = (1..=WIDEST).find(|skip| get(text, at + skip).is_ascii_alphanumeric())?;
+        let only = text[at..at + wide].iter().all(|it| {
+            matches!(
+                *it,
+                b' ' | b'-' | b'.' | b'\t' | b'\n' | b'\r' | b'>' | JOINT
+            )
+        });
         let joints = text[at..at + wide].contains(&JOINT);
-        if !only || (wide > 1 && !joints) {
+        if !only || (wide > 1 && !joints && !fours) {
             return None;
         }
         at += wide;

@@ -9,6 +9,7 @@
 pub(super) mod api_key;
 pub(super) mod card;
 pub(super) mod confidential;
+pub(super) mod credential;
 pub(super) mod email;
 pub(super) mod iban;
 pub(super) mod ip;
@@ -16,6 +17,8 @@ pub(super) mod medical;
 pub(super) mod passport;
 pub(super) mod phone;
 pub(super) mod private_key;
+pub(super) mod published;
+pub(super) mod spread;
 pub(super) mod ssn;
 pub(super) mod user;
 
@@ -30,6 +33,8 @@ pub(super) const WORDS: &[(Entity, &[Literal])] = &[
     (Entity::Confidential, confidential::WORDS),
     (Entity::ApiKey, api_key::WORDS),
     (Entity::PrivateKey, private_key::WORDS),
+    (Entity::Credential, credential::WORDS),
+    (Entity::Ssn, super::columns::WORDS),
 ];
 
 #[cfg(test)]

@@ -65,6 +65,57 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
     }
 }
 
+/// Looks for the second line of the machine readable zone of a passport around the row of letters and
+/// digits at `at`: number, birth and expiry each with a check digit, which say enough without a word.
+pub(in crate::sensitivity) fn find_zone(pass: &mut Pass<'_, '_>, at: usize) -> bool {
+    const LINE: usize = 44;
+    const NUMBER: usize = 10;
+    let text = pass.text;
+    let inside = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'<';
+    let mut start = at;
+    while start > 0 && at - start < NUMBER && inside(text[start - 1]) {
+        start -= 1;
+    }
+    *pass.work() += (at - start) as u64 + 4;
+    let Some(line) = text.get(start..start + LINE) else {
+        return false;
+    };
+    let dates = [13, 21]
+        .iter()
+        .all(|from| line[*from..from + 6].iter().all(u8::is_ascii_digit));
+    if !dates
+        || !matches!(line[20], b'M' | b'F' | b'X' | b'<')
+        || !line.iter().all(|it| inside(*it))
+    {
+        return false;
+    }
+    *pass.work() += LINE as u64;
+    let fits = checks(&line[..9], line[9])
+        && checks(&line[13..19], line[19])
+        && checks(&line[21..27], line[27]);
+    if fits {
+        pass.report(Entity::Passport, start, start + LINE);
+    }
+    fits
+}
+
+/// Whether `check` is the check digit of a field: weights 7, 3, 1, letters from ten on, filler zero.
+fn checks(field: &[u8], check: u8) -> bool {
+    let sum: u32 = field
+        .iter()
+        .zip([7, 3, 1].iter().cycle())
+        .map(|(byte, weight)| {
+            let value = match byte {
+                b'0'..=b'9' => byte - b'0',
+                b'A'..=b'Z' => byte - b'A' + 10,
+                _ => 0,
+            };
+            u32::from(value) * weight
+        })
+        .sum();
+    check.is_ascii_digit() && sum % 10 == u32::from(check - b'0')
+}
+
 fn search(pass: &mut Pass<'_, '_>, from: usize, to: usize) -> bool {
     let text = pass.text;
     let mut at = from;
@@ -109,7 +160,7 @@ fn token(text: &[u8], at: usize) -> (usize, usize, usize) {
     (end, digits, letters)
 }
 
-fn is_number(token: &[u8], digits: usize, letters: usize) -> bool {
+pub(in crate::sensitivity) fn is_number(token: &[u8], digits: usize, letters: usize) -> bool {
     let capitals = token.iter().filter(|it| it.is_ascii_uppercase()).count();
     let first = token.first().copied().unwrap_or(0);
     match letters {

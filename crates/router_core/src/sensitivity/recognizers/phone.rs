@@ -84,6 +84,9 @@ pub(in crate::sensitivity) static AGAINST: List = List::new(&[
 /// Looks at the groups that begin at `start`; answers whether a number was found.
 pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups: &Groups) -> bool {
     let text = pass.text;
+    if start < pass.dialled {
+        return false;
+    }
     let mut begin = start;
     let open = before(text, begin, 1) == b'(';
     if open {
@@ -124,7 +127,8 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups
             && !context::just_before(text, begin, 2, &AGAINST, pass.work())
     };
     if meant {
-        pass.report_number(Entity::Phone, begin, end);
+        pass.dialled = end;
+        pass.report(Entity::Phone, begin, end);
     }
     meant
 }

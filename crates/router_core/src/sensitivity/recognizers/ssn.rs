@@ -3,52 +3,28 @@
 //! There is no check digit, so shape decides: three, two and four digits with one separator. Nine
 //! digits in a row are one only where a word says so.
 
-use crate::sensitivity::bytes::{ends_number, starts_number};
+use crate::sensitivity::bytes::{ends_number, starts_number, word_begins, word_ends};
 use crate::sensitivity::context::{self, List};
 use crate::sensitivity::entity::Entity;
 use crate::sensitivity::groups::{previous, Groups};
 use crate::sensitivity::pass::Pass;
+
+use super::published;
 
 /// Words that speak for a social security number.
 pub(in crate::sensitivity) static FOR: List = List::new(&[
     "security", "soc", "social", "ssn", "ssno", "ssns", "tax", "taxpayer", "tin",
 ]);
 
-/// Words that name something else.
+/// Words that name something else, directly before the number or before `number` or `no`. Anything
+/// else in the sentence (`part-time`, an order, a telephone) says nothing about it.
 pub(in crate::sensitivity) static AGAINST: List = List::new(&[
-    "article",
-    "asin",
-    "build",
-    "catalog",
-    "dial",
-    "ext",
-    "fax",
-    "invoice",
-    "isbn",
-    "lot",
-    "mobile",
-    "model",
-    "ord",
-    "order",
-    "part",
-    "parts",
-    "phone",
-    "pn",
-    "po",
-    "product",
-    "rev",
-    "serial",
-    "sku",
-    "tel",
-    "telephone",
-    "ticket",
-    "tracking",
-    "version",
-    "zip",
+    "article", "asin", "build", "catalog", "isbn", "model", "part", "parts", "pn", "product",
+    "rev", "serial", "sku", "version", "zip",
 ]);
 
-/// Numbers that were printed on sample cards and belong to nobody.
-const SAMPLES: [u32; 2] = [78_051_120, 219_099_999];
+/// Words between the name of a number and the number.
+static OF: List = List::new(&["code", "id", "no", "nr", "num", "number", "numbers"]);
 
 /// Looks at the groups that begin at `start`; answers whether a number was found.
 pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups: &Groups) -> bool {
@@ -63,7 +39,15 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups
         _ => return false,
     };
     let end = groups.end(count);
-    if !is_issued(groups.digits(count)) || !starts_number(text, start) || !ends_number(text, end) {
+    if !is_issued(groups.digits(count)) {
+        return false;
+    }
+    let alone = |begins: bool, ends: bool| {
+        (begins || starts_number(text, start)) && (ends || ends_number(text, end))
+    };
+    // `SSN536-22-8145` and `536-22-8145_scan.pdf`: three groups with hyphens are cut as nothing else is.
+    let cut = groups.lengths(count) == [3, 2, 4] && groups.separators(count) == [b'-', b'-'];
+    if !alone(cut && word_ends(text, start), cut && word_begins(text, end)) {
         return false;
     }
     let separator = groups.separators(count).first().copied().unwrap_or(0);
@@ -74,20 +58,33 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups
         && groups.uniform(3)
         && matches!(separator, b'-' | b' ' | super::JOINT);
     let hyphens = written && separator == b'-';
-    let meant = if hyphens && !in_row {
-        !context::just_before(text, start, 3, &AGAINST, pass.work())
-            || context::near(text, start, end, &FOR, pass.work())
-    } else if written && !in_row {
+    let meant = if in_row {
+        false
+    } else if hyphens {
+        !is_named_else(pass, start) || context::near(text, start, end, &FOR, pass.work())
+    } else if written {
         let from = start.saturating_sub(context::BEFORE);
         !context::any(text, from, start, &AGAINST, pass.work())
             || context::near(text, start, end, &FOR, pass.work())
     } else {
-        !in_row && context::near(text, start, end, &FOR, pass.work())
+        context::near(text, start, end, &FOR, pass.work())
     };
     if meant {
-        pass.report_number(Entity::Ssn, start, end);
+        let kind = published::kind_of_digits(Entity::Ssn, groups.digits(count));
+        pass.report_number(kind, start, end);
     }
     meant
+}
+
+/// Whether the words directly before `start` name another number.
+fn is_named_else(pass: &mut Pass<'_, '_>, start: usize) -> bool {
+    let text = pass.text;
+    let words = if context::just_before(text, start, 1, &OF, pass.work()) {
+        2
+    } else {
+        1
+    };
+    context::just_before(text, start, words, &AGAINST, pass.work())
 }
 
 /// Whether nine digits (values) are in the ranges that are given out. Areas from 900 on are other
@@ -101,6 +98,5 @@ pub(in crate::sensitivity) fn is_issued(digits: &[u8]) -> bool {
         && !matches!(area, 0 | 666 | 900..)
         && group != 0
         && serial != 0
-        && !SAMPLES.contains(&number)
         && digits.windows(2).any(|pair| pair[0] != pair[1])
 }

@@ -11,6 +11,8 @@ const SHORTEST: usize = 12;
 const TRIAL: usize = 12;
 /// From this length on, an encoded thing that is not text counts as unread.
 const LARGE: usize = 2048;
+/// From this length on, something compressed counts as unread: it may well be a page of text.
+const PACKED: usize = 40;
 /// How far before the row of letters a token may begin.
 const LEFT: usize = 24;
 /// Lines of an encoded text are at least this long.
@@ -64,7 +66,8 @@ pub(super) fn decode(
         return Found {
             start: at,
             end: at,
-            opaque: end - at >= LARGE && is_varied(text, at),
+            opaque: end - at >= LARGE && is_varied(text, at)
+                || end - at >= PACKED && (is_packed(text, start) || is_packed(text, at)),
             measured: end.max(measured),
         };
     };
@@ -138,7 +141,24 @@ fn starts_as_text(text: &[u8], start: usize) -> bool {
         };
         to.copy_from_slice(&three);
     }
-    is_text(&bytes)
+    is_text(&bytes) || is_wide(&bytes)
+}
+
+/// Whether a token begins as compressed things do: gzip, zip, zstd, xz, bzip2.
+fn is_packed(text: &[u8], start: usize) -> bool {
+    let rest = &text[start..];
+    [&b"H4sI"[..], b"UEsDB", b"KLUv/", b"/Td6WFo", b"QlpoO"]
+        .iter()
+        .any(|it| rest.starts_with(it))
+}
+
+/// Whether bytes are text in units of two bytes, of which one is zero.
+fn is_wide(bytes: &[u8]) -> bool {
+    let mut pairs = bytes.chunks_exact(2);
+    let little = pairs
+        .clone()
+        .all(|it| it[1] == 0 && is_printable(it[0]) || it == [0xff, 0xfe]);
+    little || pairs.all(|it| it[0] == 0 && is_printable(it[1]) || it == [0xfe, 0xff])
 }
 
 /// Whether a token has letters of both cases, or a digit: encoded text has.
@@ -178,6 +198,16 @@ fn base64(text: &[u8], start: usize, out: &mut Vec<u8>) -> (usize, bool) {
     let mut at = start;
     let (mut word, mut have) = (0u32, 0);
     let mut all = true;
+    // In units of two bytes one byte of each is zero, and none of another text is.
+    let head: Vec<u8> = text[start..]
+        .chunks_exact(4)
+        .take(2)
+        .filter_map(four)
+        .flatten()
+        .collect();
+    let wide = head.contains(&0);
+    let fits = |byte: &u8| is_printable(*byte) || wide && *byte == 0;
+    let seen = |byte: &u8| *byte != 0 && !(wide && *byte >= 0xfe);
     loop {
         match sextet(get(text, at)) {
             Some(value) if all => {
@@ -186,8 +216,8 @@ fn base64(text: &[u8], start: usize, out: &mut Vec<u8>) -> (usize, bool) {
                 if have == 4 {
                     let [_, first, second, third] = word.to_be_bytes();
                     let three = [first, second, third];
-                    if three.iter().all(|byte| is_printable(*byte)) {
-                        out.extend_from_slice(&three);
+                    if three.iter().all(fits) {
+                        out.extend(three.iter().copied().filter(seen));
                     } else {
                         all = false;
                     }
@@ -205,8 +235,8 @@ fn base64(text: &[u8], start: usize, out: &mut Vec<u8>) -> (usize, bool) {
     if all && have >= 2 {
         let bytes = (word << (6 * (4 - have))).to_be_bytes();
         let rest = &bytes[1..have];
-        if rest.iter().all(|byte| is_printable(*byte)) {
-            out.extend_from_slice(rest);
+        if rest.iter().all(fits) {
+            out.extend(rest.iter().copied().filter(seen));
         }
     }
     (at, all)
@@ -225,6 +255,39 @@ fn is_hex_text(text: &[u8], at: usize) -> bool {
         *to = high << 4 | low;
     }
     bytes.iter().all(|byte| (0x20..0x7f).contains(byte))
+}
+
+/// Decodes pairs of hexadecimal digits with one mark between them, `34 37 31 …`, appends the text to
+/// `out` and answers where they end.
+pub(super) fn pairs(text: &[u8], start: usize, out: &mut Vec<u8>, work: &mut u64) -> Option<usize> {
+    /// Fewer digits are no number.
+    const LEAST: usize = 9;
+    let mark = get(text, start + 2);
+    if !matches!(mark, b' ' | b':' | b'-' | b',') {
+        return None;
+    }
+    let before = out.len();
+    let mut at = start;
+    let end = loop {
+        let (Some(high), Some(low)) = (nibble(get(text, at)), nibble(get(text, at + 1))) else {
+            break at.saturating_sub(1);
+        };
+        let byte = high << 4 | low;
+        if !is_printable(byte) {
+            break at.saturating_sub(1);
+        }
+        out.push(byte);
+        if get(text, at + 2) != mark {
+            break at + 2;
+        }
+        at += 3;
+    };
+    *work += (end.max(start) - start) as u64 + 3;
+    if out.len() - before < LEAST {
+        out.truncate(before);
+        return None;
+    }
+    Some(end)
 }
 
 fn nibble(byte: u8) -> Option<u8> {

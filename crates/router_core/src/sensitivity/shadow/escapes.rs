@@ -75,9 +75,22 @@ fn backslash(text: &[u8], at: usize) -> Option<(char, usize)> {
     }
 }
 
+/// So far behind the first mark an escape of an escape of an escape is followed, bytes.
+const DEEPEST: usize = 9;
+
 /// One character from one to four bytes.
 fn percent(text: &[u8], at: usize) -> Option<(char, usize)> {
     let first = hex(text, at + 1, 2)? as u8;
+    if first == b'%' {
+        // Escaped again: what is meant is behind it.
+        let mut from = at + 3;
+        while from - at < DEEPEST && text[from..].starts_with(b"25") {
+            from += 2;
+        }
+        if let Some(code @ 0x20..=0x7e) = hex(text, from, 2) {
+            return Some((code as u8 as char, from + 2 - at));
+        }
+    }
     if first.is_ascii() {
         return Some((first as char, 3));
     }
@@ -163,6 +176,8 @@ mod tests {
             ("\\U00000034", '4'),
             ("\\ud835\\udfd2", '𝟒'),
             ("%34", '4'),
+            ("%2534", '4'),
+            ("%252534", '4'),
             ("%EF%BC%94", '４'),
             ("&#52;", '4'),
             ("&#x34;", '4'),

@@ -16,9 +16,10 @@ pub(super) use escapes::is_escape;
 pub(super) use fold::is_disguise;
 pub(super) use turns::rejoined;
 
-use super::bytes::is_word;
+use super::bytes::{before, get, is_control, is_word};
 use escapes::unescape;
 use fold::{fold, Fold};
+use memchr::memmem;
 
 /// So much of the surroundings is rewritten with a disguised character: more than recognizers look
 /// around, so that nothing looks different only because it was cut.
@@ -29,6 +30,14 @@ const WHOLE: usize = 64;
 const MOST_DECODED: usize = 256 * 1024;
 /// Stands between pieces of a shadow: part of nothing.
 const BREAK: u8 = 0;
+
+/// Whether the control character at `at` stands inside of a number.
+pub(super) fn is_hidden(text: &[u8], at: usize) -> bool {
+    let next = get(text, at + 1);
+    at < text.len()
+        && before(text, at, 1).is_ascii_digit()
+        && (next.is_ascii_digit() || is_control(next))
+}
 
 /// What the pass over a text noted.
 pub(super) struct Plan {
@@ -103,6 +112,25 @@ impl Plan {
         }
     }
 
+    /// Notes the text, if it is one, that is written as hexadecimal pairs from the digits at `at` on.
+    pub(super) fn pairs(&mut self, text: &[u8], at: usize, work: &mut u64) {
+        if at < self.token_end {
+            return;
+        }
+        let start = self.decoded.len();
+        if let Some(end) = encoded::pairs(text, at, &mut self.decoded, work) {
+            self.token_end = end;
+            self.tokens.push((start, at, end));
+            self.decoded.push(BREAK);
+        }
+        if self.decoded.len() > MOST_DECODED {
+            self.decoded.truncate(start);
+            self.tokens.pop();
+            self.unreadable = true;
+            self.decodes = false;
+        }
+    }
+
     /// The surroundings of all disguised characters, without the disguise.
     pub(super) fn folded(&self, text: &[u8], work: &mut u64) -> Option<Shadow> {
         if self.regions.is_empty() {
@@ -113,6 +141,7 @@ impl Plan {
             *work += (end - start) as u64;
             shadow.fold(text, *start, *end);
             shadow.text.push(BREAK);
+            shadow.reverse(text, *start, *end);
         }
         Some(shadow)
     }
@@ -157,12 +186,18 @@ impl Shadow {
         while at < to {
             let plain = text[at..to]
                 .iter()
-                .position(|byte| !byte.is_ascii() || matches!(byte, b'\\' | b'%' | b'&'))
+                .position(|byte| {
+                    !byte.is_ascii() || matches!(byte, b'\\' | b'%' | b'&') || is_control(*byte)
+                })
                 .map_or(to, |skip| at + skip);
             self.same(text, at, plain);
             at = plain;
             if at >= to {
                 break;
+            }
+            if is_control(text[at]) {
+                at += 1;
+                continue;
             }
             let unescaped = if text[at].is_ascii() {
                 unescape(text, at)
@@ -186,6 +221,30 @@ impl Shadow {
                 Fold::Keep => self.same(text, at, at + length),
             }
             at += length;
+        }
+    }
+
+    /// Adds what is shown from right to left, as it is shown.
+    fn reverse(&mut self, text: &[u8], from: usize, to: usize) {
+        const OVERRIDE: &[u8] = "\u{202e}".as_bytes();
+        const ENDS: [&[u8]; 3] = ["\u{202c}".as_bytes(), OVERRIDE, b"\n"];
+        let mut at = from;
+        while let Some(skip) = memmem::find(&text[at..to], OVERRIDE) {
+            let start = at + skip + OVERRIDE.len();
+            let rest = &text[start..to];
+            let found = ENDS.iter().filter_map(|it| memmem::find(rest, it)).min();
+            let end = found.map_or(to, |it| start + it);
+            let shown: Vec<u8> = text[start..end]
+                .iter()
+                .rev()
+                .copied()
+                .filter(u8::is_ascii)
+                .collect();
+            if !shown.is_empty() {
+                self.other(&shown, start, end);
+                self.text.push(BREAK);
+            }
+            at = end;
         }
     }
 
@@ -239,7 +298,8 @@ impl Shadow {
                 piece.end
             }
         });
-        (from, to.max(from))
+        // A piece that is shown backwards stands behind what it came from.
+        (from, to.max(from + 1))
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Somebody who dictates a number in pieces, with an answer after each, sends a conversation in which
 //! no piece is a number. Neighbours are joined by the text itself ([`super::super::JOINT`]); here turns
-//! of one role are joined over what others said between, where one ends with a digit and the next
-//! begins with one. Only the ends are looked at, so it costs a few bytes per turn.
+//! of one role are joined over what others said, or what the names of messages are, between them, where
+//! one ends with a digit and the next begins with one. Only the ends are looked at, so it costs a few bytes per turn.
 
 use super::{Piece, Shadow, BREAK};
 use crate::sensitivity::JOINT;
@@ -17,7 +17,7 @@ const CLOSING: &[u8] = b" \t\r\n.,;:!?-)";
 /// The joined ends; `None` where no two turns may be parts of one number.
 pub(in crate::sensitivity) fn rejoined(text: &Text) -> Option<Shadow> {
     let mut shadow = Shadow::default();
-    let mut last: [Option<&Mark>; 5] = [None; 5];
+    let mut last: [Said<'_>; 5] = [Said::default(); 5];
     // The turn with which the shadow ends at present, if that may still go on.
     let mut open: Option<&Mark> = None;
     let turns = text
@@ -25,8 +25,10 @@ pub(in crate::sensitivity) fn rejoined(text: &Text) -> Option<Shadow> {
         .iter()
         .filter(|mark| mark.kind == Kind::Content && mark.message != Mark::NO_MESSAGE);
     for mark in turns {
-        let before = last[slot(text.role(mark))].replace(mark);
-        let Some(before) = before.filter(|it| it.message + 1 < mark.message) else {
+        let said = &mut last[slot(text.role(mark))];
+        said.note(text, mark);
+        // Neighbours stand side by side unless others, a name or another member stand between them.
+        let Some(before) = said.before.filter(|it| it.end + 1 < mark.start) else {
             continue;
         };
         let bytes = text.of_mark(mark);
@@ -47,6 +49,26 @@ pub(in crate::sensitivity) fn rejoined(text: &Text) -> Option<Shadow> {
         open = (1..=END).contains(&whole).then_some(mark);
     }
     (!shadow.text.is_empty()).then_some(shadow)
+}
+
+/// What a role said last: of a message the text that ends with a digit, whatever else it holds (a name).
+#[derive(Clone, Copy, Default)]
+struct Said<'t> {
+    message: Option<u32>,
+    now: Option<&'t Mark>,
+    before: Option<&'t Mark>,
+}
+
+impl<'t> Said<'t> {
+    fn note(&mut self, text: &Text, mark: &'t Mark) {
+        if self.message != Some(mark.message) {
+            self.message = Some(mark.message);
+            self.before = self.now.take();
+        }
+        if digits_end(text.of_mark(mark)) > 0 {
+            self.now = Some(mark);
+        }
+    }
 }
 
 /// Behind the last digit of a turn that ends with one; 0 for others.

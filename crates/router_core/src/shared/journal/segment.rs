@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -104,6 +105,23 @@ impl Segment {
         let Self { map, file, .. } = self;
         drop(map);
         file.set_len(used as u64)
+    }
+
+    /// Whether the file has no name any more: whoever removed it will never read what is appended.
+    pub(super) fn is_removed(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.nlink() == 0)
+    }
+
+    /// Takes over the frames of `other`, a segment of the same size, up to `used`.
+    pub(super) fn take_frames(&self, other: &Self, used: usize) {
+        let frames = HEADER_SIZE / WORD..used / WORD;
+        for (word, source) in self.words()[frames.clone()]
+            .iter()
+            .zip(&other.words()[frames])
+        {
+            word.store(source.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        std::sync::atomic::fence(Ordering::Release);
     }
 
     /// Removes a segment that never held a record.

@@ -186,6 +186,23 @@ fn segments_follow_each_other_prepared_or_not() {
 }
 
 #[test]
+fn a_removed_folder_is_made_again_and_no_record_in_it_is_lost() {
+    let folder = Folder::new();
+    let writer = writer(&folder);
+    for sequence in 0..5 {
+        writer.append_start(&start(sequence)).unwrap();
+    }
+    fs::remove_dir_all(folder.path()).unwrap();
+    writer.append_settlement(&settlement(0)).unwrap();
+    assert!(writer.prepare().unwrap());
+    writer.append_settlement(&settlement(1)).unwrap();
+    assert_eq!(read_all(&folder).len(), 7);
+    assert!(!writer.prepare().unwrap(), "once is enough");
+    writer.close().unwrap();
+    assert_eq!(read_all(&folder).len(), 7);
+}
+
+#[test]
 fn an_epoch_has_one_journal() {
     let folder = Folder::new();
     let _first = writer(&folder);
@@ -200,8 +217,9 @@ fn an_epoch_has_one_journal() {
 fn without_space_starts_are_refused_and_settlements_are_not() {
     let folder = Folder::new();
     let journal = writer(&folder);
-    // No further segment can be made.
+    // No further segment can be made: there is a file in the place of the folder.
     fs::remove_dir_all(folder.path()).unwrap();
+    fs::write(folder.path(), "").unwrap();
     let mut open = 0;
     while journal.append_start(&start(open)).is_ok() {
         open += 1;
@@ -212,6 +230,7 @@ fn without_space_starts_are_refused_and_settlements_are_not() {
         journal.append_settlement(&settlement(sequence)).unwrap();
     }
     // It recovers by itself when there is space again.
+    fs::remove_file(folder.path()).unwrap();
     fs::create_dir_all(folder.path()).unwrap();
     journal.append_start(&start(open)).unwrap();
     assert_eq!(journal.records(), 2 * open + 1);

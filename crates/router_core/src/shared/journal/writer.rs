@@ -8,8 +8,9 @@
 //! A start is accepted only if the settlements of all attempts in flight still fit. A full disk
 //! therefore stops new requests, never the accounts of those that already ran.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -173,13 +174,16 @@ impl JournalWriter {
         Ok(())
     }
 
-    /// Makes the next segment ready once the current one is half full, and gives back what filled
-    /// segments did not use. Call it regularly, off the path of requests; returns whether a segment
-    /// was made.
+    /// Makes the next segment ready once the current one is half full, gives back what filled
+    /// segments did not use, and writes the current one again if somebody removed it. Call it
+    /// regularly, off the path of requests; returns whether a segment was made.
     ///
     /// # Errors
     /// No space. Nothing is lost, and the next call tries again.
     pub fn prepare(&self) -> io::Result<bool> {
+        if self.restore()? {
+            return Ok(true);
+        }
         let (number, retired) = {
             let mut state = self.lock();
             let half_full = state
@@ -203,6 +207,30 @@ impl JournalWriter {
             return Ok(false);
         }
         state.next = Some(segment);
+        state.folder_changed = true;
+        Ok(true)
+    }
+
+    /// Makes the folder and the current segment again where they were removed; its records are still
+    /// in memory. What was written to filled segments before is gone with them.
+    fn restore(&self) -> io::Result<bool> {
+        let mut state = self.lock();
+        let Some(lost) = state.current.clone() else {
+            return Ok(false);
+        };
+        if !lost.is_removed()? {
+            return Ok(false);
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
+        let number = state.take_number();
+        let segment = self.create(number)?;
+        segment.take_frames(&lost, state.used);
+        state.path = segment.path().to_path_buf();
+        state.current = Some(Arc::new(segment));
+        state.next = None;
         state.folder_changed = true;
         Ok(true)
     }

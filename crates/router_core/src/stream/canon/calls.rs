@@ -210,6 +210,11 @@ impl Calls {
             }));
         }
         let number = call.number;
+        let labels = ["index", "id", "type"];
+        if part.is_none() && fragment.all.iter().all(|(key, _)| labels.contains(&&**key)) {
+            // It says nothing; accumulators look for the function in each.
+            return Ok(None);
+        }
         let renamed = name.filter(|name| **name != *call.name);
         if let Some(renamed) = renamed
             .as_deref()
@@ -246,6 +251,9 @@ impl Calls {
                 "function" | "custom" => out.changed = true,
                 key => out.keep(key, *value),
             }
+        }
+        if part.is_none() {
+            out.set("function", None, b"{}");
         }
         let (bytes, changed) = out.end();
         // Members in another order are as good.

@@ -273,8 +273,17 @@ impl Chat {
             .iter()
             .enumerate()
             .all(|(at, index)| at as u64 == *index);
+        // Calls may take several events, which come before this one.
+        let calls = choices
+            .iter()
+            .flat_map(|choices| choices.items())
+            .any(|item| {
+                let delta = item.get("delta").or(item.get("message"));
+                let calls = delta.and_then(|delta| delta.get("tool_calls"));
+                calls.is_some_and(|calls| calls.is_truthy())
+            });
         let mut out = Vec::new();
-        if !fresh || in_order {
+        if !fresh || (in_order && !calls) {
             return out;
         }
         for index in (0..=most).filter(|index| self.begun & bit(*index) == 0) {

@@ -136,6 +136,15 @@ impl Responses {
                 Ok(written) => Some(written),
                 Err(()) => return Said::Unreadable,
             },
+            "response.content_part.added"
+            | "response.output_text.delta"
+            | "response.output_text.done"
+            | "response.refusal.delta"
+            | "response.refusal.done"
+                if self.is_misplaced(&event, &kind) =>
+            {
+                return Said::Unreadable;
+            }
             "response.content_part.added" => self.part(&event, &mut out),
             "response.output_text.delta" | "response.refusal.delta" => {
                 let is_text = kind == "response.output_text.delta";
@@ -267,13 +276,30 @@ impl Responses {
         }
     }
 
+    /// Whether an event speaks of a text at the place of an item that has none.
+    fn is_misplaced(&self, event: &Members<'_>, kind: &str) -> bool {
+        let found = self.find(event.number("output_index"));
+        found.is_some_and(|at| match &*self.items[at].kind {
+            "message" => false,
+            // What a model thinks has parts, and events of its own for their texts.
+            "reasoning" => kind != "response.content_part.added",
+            _ => true,
+        })
+    }
+
+    /// The place behind all others.
+    fn next_place(&self) -> u64 {
+        let places = self.items.iter().map(|item| item.index);
+        places.max().map_or(0, |last| last.saturating_add(1))
+    }
+
     fn added(&mut self, event: &Members<'_>) -> Option<(Vec<u8>, bool)> {
         let item = event.object("item")?;
         let place = event.number("output_index");
         if place.is_some() && self.find(place).is_some() {
             return None;
         }
-        let number = place.unwrap_or(self.items.len() as u64);
+        let number = place.unwrap_or_else(|| self.next_place());
         let (item, changed) = self.begin(number, item);
         let number = number.to_string().into_bytes();
         let place = place.is_none().then_some(number);
@@ -470,7 +496,7 @@ impl Responses {
         let at = match self.find(place) {
             Some(at) => at,
             None => {
-                let index = place.unwrap_or(self.items.len() as u64);
+                let index = place.unwrap_or_else(|| self.next_place());
                 let (item, _) = self.begin(index, given);
                 let head = format!("\"output_index\":{index},\"item\":");
                 out.extend(self.made(

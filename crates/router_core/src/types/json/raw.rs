@@ -81,6 +81,11 @@ impl<'a> Raw<'a> {
         self.text().map(|text| text.decode(self.bytes))
     }
 
+    /// Whether it is the string `text`.
+    pub fn is(&self, text: &str) -> bool {
+        self.text().is_some_and(|own| own.is(self.bytes, text))
+    }
+
     /// The items; none when it is not an array.
     pub fn items(&self) -> Items<'a> {
         Items {

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::lineup::{Lineup, Target};
-use super::{wire, Deployment, Model, Plan, PlanError};
+use super::{wire, ByRoute, Deployment, Model, Plan, PlanError};
 use crate::types::{Boundary, Route};
 
 /// Lineups are counted in `u16`; a configuration of this size is a mistake.
@@ -39,7 +39,8 @@ pub(super) fn compile(json: &[u8]) -> Result<Plan, PlanError> {
     let (exact, wildcards) = index(&models)?;
     let mut plan = Plan {
         generation: wire.generation,
-        owned_keys: wire.owned_keys,
+        owned_keys: sorted(wire.owned_keys),
+        unheeded_keys: sorted(wire.unheeded_keys),
         deployments,
         models,
         tiers,
@@ -68,12 +69,15 @@ pub(super) fn compile(json: &[u8]) -> Result<Plan, PlanError> {
 /// What a model names, before names are resolved.
 struct Links {
     fallbacks: Vec<String>,
+    /// Whether the default fallbacks may stand in where it names none.
+    defaults: bool,
     context: Vec<String>,
 }
 
 fn split(model: wire::Model) -> (Model, Links) {
     let links = Links {
         fallbacks: model.fallbacks,
+        defaults: model.default_fallbacks,
         context: model.context_fallbacks,
     };
     let model = Model {
@@ -152,6 +156,9 @@ fn check_deployment(
             .collect(),
         renames: wire.renames.0,
         drops: wire.drops,
+        unknown: by_route(wire.unknown, &name, "unknown")?,
+        user_metadata: wire.user_metadata,
+        convert: by_route(wire.convert, &name, "convert")?,
         force: raw(wire.force),
         ask_usage: wire.ask_usage,
         splice: wire.splice,
@@ -160,9 +167,35 @@ fn check_deployment(
             .zip(wire.output_price)
             .map(|(input, output)| input + output),
         context_window: wire.context_window.unwrap_or(0),
+        credential: wire.credential,
+        engine: wire.engine,
         unusable: wire.unusable,
         name,
     })
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort_unstable();
+    names
+}
+
+/// Names by the number of a route.
+fn by_route(
+    wire: wire::Pairs<Vec<String>>,
+    deployment: &str,
+    key: &str,
+) -> Result<ByRoute, PlanError> {
+    let mut names = ByRoute::default();
+    for (route, members) in wire.0 {
+        let number = route.parse().ok().and_then(Route::from_u8);
+        let Some(number) = number else {
+            return wrong(format!(
+                "deployment {deployment}: {key}: {route} is no route"
+            ));
+        };
+        names[number as usize] = sorted(members);
+    }
+    Ok(names)
 }
 
 fn check_groups(model: &Model, deployments: usize) -> Result<(), PlanError> {
@@ -210,7 +243,7 @@ fn link(plan: &mut Plan, links: &[Links], defaults: &[String]) -> Result<(), Pla
     for (model, links) in plan.models.iter().zip(links) {
         let fallbacks = resolve(plan, &model.name, &links.fallbacks)?;
         // Default fallbacks stand in for a list that is missing; they do not lengthen one.
-        direct.push(if fallbacks.is_empty() {
+        direct.push(if fallbacks.is_empty() && links.defaults {
             defaults.clone()
         } else {
             fallbacks

@@ -82,6 +82,12 @@ pub struct Deployment {
     pub renames: Vec<(String, String)>,
     /// Members to cut.
     pub drops: Vec<String>,
+    /// Members of a route's protocol that it takes no notice of, or refuses. Sorted.
+    pub unknown: ByRoute,
+    /// Whether of a Messages client's `metadata` it takes `user_id` alone.
+    pub user_metadata: bool,
+    /// Those that it does not know and a translation can tell it in other words. Sorted.
+    pub convert: ByRoute,
     /// Members to set whatever the client says: (key, raw JSON value).
     pub force: Vec<(String, String)>,
     /// Whether to ask for the usage event of a stream.
@@ -92,9 +98,16 @@ pub struct Deployment {
     pub price: Option<f64>,
     /// Tokens that fit, prompt and answer together; 0 when unknown.
     pub context_window: u64,
+    /// Equal for deployments that show the same credential; 0 when they show none.
+    pub credential: u64,
+    /// Equal for deployments that are one process; 0 when that is not known.
+    pub engine: u64,
     /// Why it cannot be called at all, as found by the planner.
     pub unusable: Option<String>,
 }
+
+/// Names of members, by the number of a route.
+pub type ByRoute = [Vec<String>; Route::ALL.len()];
 
 impl Deployment {
     /// Whether it serves this kind of endpoint.
@@ -153,8 +166,10 @@ impl Default for Retry {
 pub struct Plan {
     /// Which configuration this is; grows with each reload.
     pub generation: u64,
-    /// Top-level members that never travel upstream.
+    /// Top-level members that never travel upstream. Sorted.
     pub owned_keys: Vec<String>,
+    /// Those of them that the gateway takes no notice of. Sorted.
+    pub unheeded_keys: Vec<String>,
     /// All deployments; everything else refers to them by position.
     pub deployments: Vec<Deployment>,
     /// All models; fallbacks refer to them by position.
@@ -215,6 +230,16 @@ impl Plan {
         ))
     }
 
+    /// Whether a top-level member of this name is the gateway's own.
+    pub fn owns(&self, key: &str) -> bool {
+        has(&self.owned_keys, key)
+    }
+
+    /// Whether it is, and the gateway takes no notice of it.
+    pub fn is_unheeded(&self, key: &str) -> bool {
+        has(&self.unheeded_keys, key)
+    }
+
     /// The position of a tier by name.
     pub fn tier(&self, name: &str) -> Option<u16> {
         self.tiers
@@ -222,6 +247,12 @@ impl Plan {
             .position(|tier| tier == name)
             .map(|position| position as u16)
     }
+}
+
+fn has(sorted: &[String], key: &str) -> bool {
+    sorted
+        .binary_search_by(|name| name.as_str().cmp(key))
+        .is_ok()
 }
 
 /// A plan that cannot be used.

@@ -106,6 +106,16 @@ fn default_fallbacks_stand_in_only_for_a_missing_list() {
 }
 
 #[test]
+fn a_model_may_decline_default_fallbacks() {
+    let plan = plan(
+        r#"{"name":"x","groups":[[0]],"default_fallbacks":false},{"name":"y","groups":[[1]]}"#,
+        r#"["y"]"#,
+    )
+    .unwrap();
+    assert_eq!(steps(&plan, 0), [(0, 0, 0)]);
+}
+
+#[test]
 fn a_wildcard_deployment_may_serve_two_names() {
     let plan = plan(
         r#"{"name":"o/*","groups":[[3]],"fallbacks":["o/small"]}"#,

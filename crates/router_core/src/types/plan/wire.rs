@@ -16,6 +16,8 @@ pub(super) struct Plan {
     pub(super) generation: u64,
     #[serde(default)]
     pub(super) owned_keys: Vec<String>,
+    #[serde(default)]
+    pub(super) unheeded_keys: Vec<String>,
     pub(super) deployments: Vec<Deployment>,
     pub(super) models: Vec<Model>,
     #[serde(default)]
@@ -55,6 +57,12 @@ pub(super) struct Deployment {
     #[serde(default)]
     pub(super) drops: Vec<String>,
     #[serde(default)]
+    pub(super) unknown: Pairs<Vec<String>>,
+    #[serde(default)]
+    pub(super) user_metadata: bool,
+    #[serde(default)]
+    pub(super) convert: Pairs<Vec<String>>,
+    #[serde(default)]
     pub(super) force: Pairs<Box<RawValue>>,
     #[serde(default = "yes")]
     pub(super) ask_usage: bool,
@@ -66,6 +74,10 @@ pub(super) struct Deployment {
     pub(super) output_price: Option<f64>,
     #[serde(default)]
     pub(super) context_window: Option<u64>,
+    #[serde(default)]
+    pub(super) credential: u64,
+    #[serde(default)]
+    pub(super) engine: u64,
     #[serde(default)]
     pub(super) unusable: Option<String>,
 }
@@ -81,6 +93,8 @@ pub(super) struct Model {
     pub(super) fallbacks: Vec<String>,
     #[serde(default)]
     pub(super) context_fallbacks: Vec<String>,
+    #[serde(default = "yes")]
+    pub(super) default_fallbacks: bool,
     #[serde(default)]
     pub(super) retries: u32,
     #[serde(default)]

@@ -3,8 +3,8 @@
 use std::mem;
 
 use super::names::{
-    class_of, is_media, is_protocol, is_sealed, is_structure, reference, without_seal, Class,
-    Reference,
+    class_of, class_of_folded, is_media, is_protocol, is_sealed, is_structure, reference,
+    without_seal, Block, Class, Folded, Reference,
 };
 use super::{Kind, LocalReference, Mark, Role, Text};
 use crate::types::json::{Span, Text as Literal, MAX_DEPTH};
@@ -57,6 +57,17 @@ enum To {
     Nowhere,
 }
 
+/// What is known of an object so far.
+#[derive(Clone, Copy, Default)]
+struct Open {
+    /// What its `type` said.
+    block: Block,
+    /// The block in which a value under its latest name is a seal.
+    sealed: Block,
+    /// The block that would make a seal of a value which was counted as unread.
+    waiting: Block,
+}
+
 /// Receives the strings of one body in their order. Call [`Self::finish`] when the body is
 /// accepted; a text that was not finished is empty of what is not content.
 pub struct Gatherer<'a> {
@@ -68,8 +79,8 @@ pub struct Gatherer<'a> {
     /// Open keys: depth and what the name says. Its length is bounded by the depth of a body.
     open: Vec<(u32, Class)>,
     message: u32,
-    /// The depth of an object that said it holds thoughts which only their maker can read.
-    redacted: Option<u32>,
+    /// Of the object that is open at each depth.
+    blocks: [Open; MAX_DEPTH as usize + 1],
     /// How many messages stand in the members before.
     before: u32,
 }
@@ -86,7 +97,7 @@ impl<'a> Gatherer<'a> {
             part: Part::Other,
             open: Vec::with_capacity(MAX_DEPTH as usize + 1),
             message: Mark::NO_MESSAGE,
-            redacted: None,
+            blocks: [Open::default(); MAX_DEPTH as usize + 1],
             before: 0,
         }
     }
@@ -116,10 +127,9 @@ impl<'a> Gatherer<'a> {
         while self.open.last().is_some_and(|(open, _)| *open >= depth) {
             self.open.pop();
         }
-        if self.redacted.is_some_and(|at| depth <= at)
-            && self.before(literal.span.start - 1) == Some(b'{')
-        {
-            self.redacted = None;
+        let first = self.before(literal.span.start - 1) == Some(b'{');
+        if first {
+            self.blocks[depth as usize] = Open::default();
         }
         let mut scratch = mem::take(&mut self.text.scratch);
         scratch.clear();
@@ -129,10 +139,15 @@ impl<'a> Gatherer<'a> {
         } else {
             literal.span.of(self.body)
         };
-        let class = match class_of(name) {
+        let mut folded = Folded::default();
+        let (known, class) = match class_of(name) {
+            Class::Text => class_of_folded(name, &mut folded).unwrap_or((name, Class::Text)),
+            class => (name, class),
+        };
+        let class = match class {
             // `image_url: {url: …}`: what is under a reference refers.
             Class::Text | Class::NotContent
-                if name == b"url"
+                if known == b"url"
                     && self
                         .open
                         .last()
@@ -140,28 +155,36 @@ impl<'a> Gatherer<'a> {
             {
                 Class::Remote
             }
-            Class::Blob if self.redacted == Some(depth) && name == b"data" => Class::Sealed,
+            Class::Blob
+                if name == b"data" && self.blocks[depth as usize].block == Block::Redacted =>
+            {
+                Class::Sealed
+            }
             Class::System if depth != 1 => Class::Text,
             Class::Content if depth != 1 && name == b"input" => Class::Input,
-            Class::NotContent if depth == MESSAGE_DEPTH && name == b"type" => Class::Item,
+            Class::Sealed => self.seal(name, depth),
             Class::NotContent if depth == 1 && name == b"model" => Class::Replaced,
             // Elsewhere these are names like any other: of a property of a tool, of a label.
             Class::Remote | Class::Source
                 if !matches!(self.part, Part::Messages | Part::Prompt)
-                    && name != b"image_url"
-                    && !(depth == 1 && name == b"images") =>
+                    && known != b"image_url"
+                    && !(depth == 1 && known == b"images") =>
             {
                 Class::Text
             }
             class => class,
         };
         self.open.push((depth, class));
+        self.blocks[depth as usize].sealed = match class {
+            Class::Unclaimed | Class::Blob => Block::for_seal(name),
+            _ => Block::Plain,
+        };
         if depth == 1 {
             self.before = self.text.roles.len() as u32;
         }
         if !matches!(self.part, Part::Messages | Part::Prompt) || depth == 1 {
             self.message = Mark::NO_MESSAGE;
-        } else if depth == MESSAGE_DEPTH && self.before(literal.span.start - 1) == Some(b'{') {
+        } else if depth == MESSAGE_DEPTH && first {
             self.text.roles.push(Role::Unknown);
             self.message = (self.text.roles.len() - 1) as u32;
         }
@@ -186,14 +209,16 @@ impl<'a> Gatherer<'a> {
         }
         if !literal.escaped {
             let mut value = literal.span.of(self.body);
-            if class == Class::NotContent {
-                value = without_seal(value);
-                if value == b"redacted_thinking" {
-                    self.redacted = Some(depth);
-                }
+            match class {
+                Class::Identifier => value = without_seal(value),
+                Class::Item => self.said(Block::of(value), depth),
+                _ => {}
             }
             let place = self.place(value, class, depth);
             self.count(&place);
+            if place.opaque {
+                self.wait(depth);
+            }
             match place.to {
                 To::Content(kind) => self.text.push(value, kind, self.message),
                 To::Aside => self.text.push_aside(value, Kind::Other, self.message),
@@ -206,6 +231,9 @@ impl<'a> Gatherer<'a> {
         literal.decode_onto(self.body, &mut self.text.bytes);
         let place = self.place(&self.text.bytes[start..], class, depth);
         self.count(&place);
+        if place.opaque {
+            self.wait(depth);
+        }
         match place.to {
             To::Content(kind) => self.text.close(start, kind, self.message),
             To::Aside => {
@@ -214,6 +242,39 @@ impl<'a> Gatherer<'a> {
                 self.text.bytes.truncate(before);
             }
             To::Nowhere => self.text.bytes.truncate(before),
+        }
+    }
+
+    /// Whether a name for a seal stands where makers put it.
+    fn seal(&self, name: &[u8], depth: u32) -> Class {
+        let said = matches!(self.part, Part::Messages | Part::Prompt);
+        let claimed = match Block::for_seal(name) {
+            Block::Plain => (self.open.iter()).any(|(_, class)| *class == Class::Carrier),
+            block => self.blocks[depth as usize].block == block,
+        };
+        if said && claimed {
+            Class::Sealed
+        } else {
+            Class::Unclaimed
+        }
+    }
+
+    /// Remembers a value that was counted as unread and is not if the object's `type`, which may come
+    /// later, says so.
+    fn wait(&mut self, depth: u32) {
+        let here = &mut self.blocks[depth as usize];
+        if here.waiting == Block::Plain && matches!(self.part, Part::Messages | Part::Prompt) {
+            here.waiting = here.sealed;
+        }
+    }
+
+    /// Takes note of what an object is.
+    fn said(&mut self, block: Block, depth: u32) {
+        let here = &mut self.blocks[depth as usize];
+        here.block = block;
+        if block != Block::Plain && here.waiting == block {
+            here.waiting = Block::Plain;
+            self.text.opaque -= 1;
         }
     }
 
@@ -233,11 +294,13 @@ impl<'a> Gatherer<'a> {
             && !matches!(
                 class,
                 Class::NotContent
+                    | Class::Identifier
                     | Class::Role
                     | Class::Item
                     | Class::Remote
                     | Class::Stored
                     | Class::Sealed
+                    | Class::Unclaimed
             );
         let aside = if media {
             value.len() <= READABLE_MEDIA

@@ -22,6 +22,7 @@ mod gather;
 mod names;
 
 pub use gather::{Gatherer, Part};
+pub(crate) use names::lower;
 pub use names::{NOT_CONTENT, STRUCTURE};
 
 /// The byte between two gathered strings: the ASCII unit separator. A client that sends one inside
@@ -216,6 +217,11 @@ impl Text {
         self.local = None;
         self.token_ids = false;
         self.overflow = false;
+    }
+
+    /// Adds text that goes out beside the body.
+    pub fn add(&mut self, said: &str) {
+        self.push(said.as_bytes(), Kind::Other, Mark::NO_MESSAGE);
     }
 
     fn push(&mut self, decoded: &[u8], kind: Kind, message: u32) {

@@ -181,6 +181,8 @@ pub(super) enum Class {
     Text,
     /// [`NOT_CONTENT`].
     NotContent,
+    /// The same, which names a call; Gemini's may carry a signature.
+    Identifier,
     /// `role`.
     Role,
     /// Instructions outside of the messages, when at the top.
@@ -189,7 +191,7 @@ pub(super) enum Class {
     Arguments,
     /// The same, as Messages names it; elsewhere what a model is given as text.
     Input,
-    /// What an item of a conversation is, which may say who it is from.
+    /// What an object is (`type`), which may say who an item of a conversation is from.
     Item,
     /// Bytes in base64: audio, files, images.
     Blob,
@@ -202,8 +204,12 @@ pub(super) enum Class {
     /// Text in another spelling: token ids.
     TokenIds,
     /// What a maker of models gave out, to be given back: signatures, thoughts that nobody else may
-    /// read.
+    /// read. Only where makers put such: see [`Block`].
     Sealed,
+    /// The same name elsewhere.
+    Unclaimed,
+    /// Holds a call, or what a maker adds to one: a signature of thoughts may stand inside.
+    Carrier,
     /// Numbers that choose tokens and tell nothing.
     Choice,
     /// The model asked for: a deployment's model is forwarded in its place.
@@ -223,13 +229,90 @@ pub(super) fn class_of(name: &[u8]) -> Class {
         b"signature" | b"thought_signature" | b"thoughtSignature" | b"encrypted_content" => {
             Class::Sealed
         }
+        b"tool_calls" | b"extra_content" | b"provider_specific_fields" => Class::Carrier,
         b"source" => Class::Source,
         b"context" | b"input_ids" | b"prompt_ids" | b"prompt_token_ids" | b"token_ids" => {
             Class::TokenIds
         }
         b"allowed_token_ids" | b"bad_token_ids" | b"stop_token_ids" => Class::Choice,
+        b"type" => Class::Item,
+        b"id" | b"call_id" | b"tool_call_id" | b"tool_use_id" => Class::Identifier,
         _ if is_not_content(name) => Class::NotContent,
         _ => Class::Text,
+    }
+}
+
+/// A name without case, as long as any that means something.
+pub(super) type Folded = [u8; 16];
+
+/// What a name says to a decoder that matches names without case, where to us it is just another name
+/// (`Images`, `Image_URL`): media are media for whoever may read them as such. Nothing is exempt under
+/// another spelling. With the spelling that counts; `None` when there is no other one.
+pub(super) fn class_of_folded<'f>(name: &[u8], into: &'f mut Folded) -> Option<(&'f [u8], Class)> {
+    let plain = |byte: &u8| !byte.is_ascii_uppercase() && byte.is_ascii();
+    if name.iter().all(plain) {
+        return None;
+    }
+    let mut length = 0;
+    for letter in std::str::from_utf8(name).ok()?.chars() {
+        *into.get_mut(length)? = u8::try_from(lower(letter)).ok()?;
+        length += 1;
+    }
+    let folded = &into[..length];
+    let class = class_of(folded);
+    let stricter = matches!(
+        class,
+        Class::Blob | Class::Remote | Class::Stored | Class::Source | Class::TokenIds
+    );
+    (stricter || folded == b"url").then_some((folded, class))
+}
+
+/// A letter in lower case, if it may be taken for one of ASCII: two letters fold to one everywhere,
+/// two more in Java.
+pub(crate) fn lower(letter: char) -> char {
+    match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        '\u{130}' | '\u{131}' => 'i',
+        letter => letter.to_ascii_lowercase(),
+    }
+}
+
+/// What the `type` of an object says about seals beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Block {
+    /// Nothing said so far, or a word that promises no seal.
+    #[default]
+    Plain,
+    /// `signature`
+    Signed,
+    /// `encrypted_content`, and what our own answers put there.
+    Encrypted,
+    /// `data`
+    Redacted,
+}
+
+impl Block {
+    /// The blocks in which makers of models put seals: Messages, Responses, OpenRouter.
+    pub(super) fn of(kind: &[u8]) -> Self {
+        match kind {
+            b"thinking" | b"reasoning.text" => Self::Signed,
+            b"reasoning" | b"compaction" | b"compaction_summary" | b"web_search_result" => {
+                Self::Encrypted
+            }
+            b"redacted_thinking" | b"reasoning.encrypted" => Self::Redacted,
+            _ => Self::Plain,
+        }
+    }
+
+    /// The block that a seal of this name belongs into; [`Self::Plain`] when none is.
+    pub(super) fn for_seal(name: &[u8]) -> Self {
+        match name {
+            b"signature" => Self::Signed,
+            b"encrypted_content" => Self::Encrypted,
+            b"data" => Self::Redacted,
+            _ => Self::Plain,
+        }
     }
 }
 
@@ -256,6 +339,11 @@ fn holds(sorted: &[&str], name: &[u8]) -> bool {
 /// Whether a value is nothing but bytes in base64, with or without the head of a `data:` URL: media,
 /// which only its recipient can read. What merely begins like that is text.
 pub(super) fn is_media(value: &[u8], class: Class) -> bool {
+    match class {
+        Class::Sealed => return !is_sealed(value) && is_media(value, Class::Blob),
+        Class::Unclaimed => return is_sealed(value) || is_media(value, Class::Blob),
+        _ => {}
+    }
     const LONGEST_HEAD: usize = 128;
     const SHORTEST: usize = 64;
     let head = &value[..value.len().min(LONGEST_HEAD)];

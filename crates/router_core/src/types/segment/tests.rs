@@ -316,6 +316,69 @@ fn what_a_maker_sealed_is_neither_text_nor_unread() {
 }
 
 #[test]
+fn a_seal_is_one_only_where_makers_put_it() {
+    let picture = format!(
+        "/9j/{}",
+        "4AAQSkZJRgABAQAAAQABAAD_".replace('_', "/").repeat(8)
+    );
+    let inside = |object: &str| {
+        let object = object.replace('$', &picture);
+        gathered(&format!(
+            r#"{{"messages":[{{"role":"assistant","content":[{object}]}}]}}"#
+        ))
+        .complete()
+    };
+    for object in [
+        r#"{"type":"thinking","thinking":"a","signature":"$"}"#,
+        r#"{"signature":"$","thinking":"a","type":"thinking"}"#,
+        r#"{"data":"$","type":"redacted_thinking"}"#,
+        r#"{"type":"reasoning","summary":[{"type":"summary_text","text":"a"}],"encrypted_content":"$"}"#,
+        r#"{"encrypted_content":"$","summary":[{"type":"summary_text","text":"a"}],"type":"reasoning"}"#,
+        r#"{"type":"reasoning.encrypted","data":"$"}"#,
+        r#"{"type":"web_search_tool_result","content":[{"type":"web_search_result","encrypted_content":"$"}]}"#,
+        r#"{"tool_calls":[{"extra_content":{"google":{"thought_signature":"$"}}}]}"#,
+    ] {
+        assert!(inside(object), "{object}");
+    }
+    for object in [
+        r#"{"type":"text","text":"a","signature":"$"}"#,
+        r#"{"signature":"$"}"#,
+        r#"{"signature":"$","encrypted_content":"$","type":"thinking"}"#,
+        r#"{"signature":"$","signature":"$","type":"thinking"}"#,
+        r#"{"type":"thinking","encrypted_content":"$"}"#,
+        r#"{"type":"thinking","thought_signature":"$"}"#,
+        r#"{"type":"thinking","a":[{"signature":"$"}]}"#,
+        r#"{"type":"thinking","signature":["$"]},{"type":"image","data":"$"}"#,
+        r#"{"type":"thinking"},{"signature":"$"}"#,
+        r#"{"type":"image","source":{"type":"redacted_thinking","file_data":"$"}}"#,
+        r#"{"id":"a","name":"call__thought__$","voice":"x__thought__$","signature":"$"}"#,
+    ] {
+        assert!(!inside(object), "{object}");
+    }
+    let outside = format!(r#"{{"x":{{"type":"thinking","signature":"{picture}"}}}}"#);
+    assert!(!gathered(&outside).complete());
+}
+
+#[test]
+fn media_are_media_under_every_spelling_that_a_decoder_accepts() {
+    let picture = format!("/9j/{}", "4AAQSkZJRgABAQAAAQABAAD/".repeat(8));
+    for object in [
+        r#"{"Images":["$"]}"#,
+        r#"{"\u0049mages":["$"]}"#,
+        "{\"image\u{17f}\":[\"$\"]}",
+        r#"{"content":[{"type":"image","source":{"type":"base64","Data":"$"}}]}"#,
+        r#"{"content":[{"type":"image_url","Image_URL":{"URL":"https://a.example/b.png"}}]}"#,
+        r#"{"content":[{"type":"file","File_ID":"file-1"}]}"#,
+    ] {
+        let body = format!(r#"{{"messages":[{}]}}"#, object.replace('$', &picture));
+        assert!(!gathered(&body).complete(), "{object}");
+    }
+    let path = r#"{"messages":[{"Images":["/etc/passwd"]}]}"#;
+    assert!(gathered(path).local_reference().is_some());
+    assert!(gathered(r#"{"tools":[{"Image":"a picture","Data":"b"}]}"#).complete());
+}
+
+#[test]
 fn numbers_in_a_row_are_text() {
     assert_eq!(
         shown(r#"{"x":[4111, 1111,1111,1111],"y":[1,2,3],"stop_token_ids":[1,2]}"#),

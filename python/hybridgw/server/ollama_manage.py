@@ -1,0 +1,113 @@
+"""Ollama's pages for its model files: pull, create, copy, delete, passed to an Ollama on this device.
+
+They change what the machine holds, so they are for the holder of the master key. A gateway without one
+serves this machine only, whose people may ask their Ollama directly anyway; it passes them, too, under the
+rules that keep web pages out (`auth`). Nothing is passed beyond this device.
+
+Where the models come from a search, the search is repeated before the last bytes leave: a client that has
+pulled a model asks it next.
+"""
+
+import asyncio
+
+import msgspec
+import orjson
+
+from hybridgw.core import Boundary, Timeouts
+from hybridgw.errors import GatewayError, RequestError
+from hybridgw.host.runtime import ask_again
+from hybridgw.pipeline.call import Receive, Send
+from hybridgw.routing.plan import Plan, Upstream
+from hybridgw.server.auth import admit
+from hybridgw.server.body import read_body, watched
+from hybridgw.server.lifecycle import Lifecycle
+from hybridgw.server.ollama_engines import model_named, ollama_behind, ollamas, send_to
+from hybridgw.server.ollama_pages import SPOKEN, call_of
+from hybridgw.server.request import Facts
+from hybridgw.server.rescue import rescue
+from hybridgw.server.respond import send_fault
+
+_PATIENCE = Timeouts(connect=3.0, first_token=600.0, idle=600.0, total=86400.0)
+"""A large model is pulled for hours, and one that is created is silent for minutes."""
+_POLL = 0.05
+_LOOKS = 60
+"""Three seconds for a model to be found."""
+_NAMES = ("model", "name", "source", "from")
+"""Members that name a model which may be one of ours."""
+_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_string = msgspec.json.Decoder(str)
+
+
+async def manage(
+    method: str, path: str, lifecycle: Lifecycle, facts: Facts, receive: Receive, send: Send
+) -> None:
+    """`POST /api/pull`, `/api/create`, `/api/copy`, `DELETE /api/delete`."""
+    worker = lifecycle.worker
+    plan = worker.plan
+    principal = admit(plan, facts)
+    with watched(call_of(worker, principal, receive, send)) as call:
+        body = await read_body(call, facts.content_length, facts.content_encoding)
+    begun = False
+    try:
+        engine, body, made = _addressed(plan, body, method)
+        response = await send_to(worker, engine, method, path, body, _PATIENCE)
+        kind = next((value for name, value in response.headers if name == b"content-type"), b"")
+        head = [(b"content-type", kind or b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        begun = True
+        last = b""
+        try:
+            while data := await response.read():
+                if last:
+                    await send({"type": "http.response.body", "body": last, "more_body": True})
+                last = data
+        finally:
+            response.close()
+        await _searched(lifecycle, made)
+        await send({"type": "http.response.body", "body": last, "more_body": False})
+    except GatewayError as error:
+        fault = rescue(error, plan.settings.error_catalogue)
+        if begun:
+            line = SPOKEN.error_event(fault)
+            await send({"type": "http.response.body", "body": line, "more_body": False})
+        else:
+            await send_fault(send, SPOKEN, fault)
+
+
+def _addressed(plan: Plan, body: bytes, method: str) -> tuple[Upstream, bytes, str]:
+    """The Ollama that is to do it, the request in its own names, and the name of the model that will be
+    there then."""
+    try:
+        members = _decoder.decode(body)
+        names = {name: _string.decode(members[name]) for name in _NAMES if name in members}
+        made = _string.decode(members["destination"]) if "destination" in members else ""
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        raise RequestError("invalid_json", "the body is not one JSON object with names of models") from None
+    chosen: Upstream | None = None
+    for member, name in names.items():
+        model = model_named(plan.settings, name)
+        engine = ollama_behind(plan, model) if model is not None else None
+        if engine is not None and engine.deployment.boundary is Boundary.DEVICE:
+            chosen = chosen or engine
+            members[member] = msgspec.Raw(msgspec.json.encode(engine.deployment.model))
+    near = [chosen] if chosen is not None else ollamas(plan, Boundary.DEVICE)
+    if not near:
+        raise RequestError(
+            "unsupported_parameter",
+            "no Ollama on this device is configured, and model files of others are not managed from here; "
+            "ask that Ollama itself",
+        )
+    made = "" if method == "DELETE" else made or names.get("model") or names.get("name") or ""
+    return near[0], orjson.dumps({name: orjson.Fragment(bytes(raw)) for name, raw in members.items()}), made
+
+
+async def _searched(lifecycle: Lifecycle, made: str) -> None:
+    """Have the engines asked again, and wait for a new model to be found, where that is how models are."""
+    ask_again(lifecycle.info)
+    settings = lifecycle.worker.plan.settings
+    if not made or settings.source.kind not in ("discovery", "demo"):
+        return
+    for _ in range(_LOOKS):
+        if model_named(lifecycle.worker.plan.settings, made) is not None:
+            return
+        await asyncio.sleep(_POLL)

@@ -1,0 +1,97 @@
+"""More inputs than a backend takes at once: asked in several, answered as one."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import config
+from tests.support.demo import Demo
+from tests.support.gateway import Gateway
+from tests.support.player import Player, whole
+
+NAMES = ("small", "learns", "plain")
+
+
+@pytest.fixture
+def gateway(demo: Demo, player: Player) -> Iterator[Gateway]:
+    player.requests.clear()
+    deployments = [
+        player.deployment(f"local/{name}", provider="vllm", model=name, mode="embedding") for name in NAMES
+    ]
+    deployments[0]["max_inputs"] = 2
+    models = [{"name": name, "deployments": [f"local/{name}"], "retries": 0} for name in NAMES]
+    with Gateway(config(demo, deployments=deployments, models=models)) as running:
+        yield running
+
+
+def vectors(*values: float) -> bytes:
+    data = [{"object": "embedding", "index": at, "embedding": [value]} for at, value in enumerate(values)]
+    usage = {"prompt_tokens": 10 * len(values), "total_tokens": 10 * len(values)}
+    # Backends may answer in any order; `index` says which is which.
+    return whole(json.dumps({"object": "list", "data": data[::-1], "model": "e", "usage": usage}).encode())
+
+
+def told(player: Player) -> list[Any]:
+    return [json.loads(body)["input"] for body in player.requests]
+
+
+def test_order_numbers_and_usage_are_those_of_one(gateway: Gateway, player: Player) -> None:
+    for values in ((0.0, 1.0), (2.0, 3.0), (4.0,)):
+        player.plays(vectors(*values))
+    answer = gateway.post("/v1/embeddings", {"model": "small", "input": list("abcde")})
+    assert answer.status == 200, answer.body
+    assert told(player) == [["a", "b"], ["c", "d"], ["e"]]
+    data = answer.json["data"]
+    assert [(item["index"], item["embedding"]) for item in data] == [(at, [float(at)]) for at in range(5)]
+    assert answer.json["usage"] == {"prompt_tokens": 50, "total_tokens": 50}
+
+
+def test_ollamas_route_too(gateway: Gateway, player: Player) -> None:
+    for values in ((0.0, 1.0), (2.0,)):
+        player.plays(vectors(*values))
+    answer = gateway.post(
+        "/api/embed", {"model": "small", "input": list("abc"), "options": {"num_thread": 1}}
+    )
+    assert answer.json["embeddings"] == [[0.0], [1.0], [2.0]]
+    assert answer.json["prompt_eval_count"] == 30
+    assert answer.headers["x-hybridgw-dropped"] == "options"
+
+
+@pytest.mark.parametrize("inputs", ["one text", ["a", "b"]])
+def test_what_fits_is_one_request(gateway: Gateway, player: Player, inputs: Any) -> None:
+    player.plays(vectors(1.0))
+    assert gateway.post("/v1/embeddings", {"model": "small", "input": inputs}).status == 200
+    assert told(player) == [inputs]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "batch size 5 > maximum allowed batch size 3",
+        "Invalid 'input': array too long. Expected an array with maximum length 3, but got 5 instead.",
+        "<400> batch size is invalid, it should not be larger than 3.: input.contents",
+    ],
+)
+def test_the_limit_is_learnt(gateway: Gateway, player: Player, words: str) -> None:
+    said = json.dumps({"error": {"message": words, "type": "invalid_request_error"}}).encode()
+    head = b"HTTP/1.1 400 Bad\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(said)
+    for script in (head + said, vectors(0.0, 1.0, 2.0), vectors(3.0, 4.0)):
+        player.plays(script)
+    asked = {"model": "learns", "input": list("abcde")}
+    answer = gateway.post("/v1/embeddings", asked)
+    assert answer.status == 200, answer.body
+    assert [item["embedding"][0] for item in answer.json["data"]] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    player.requests.clear()
+    for script in (vectors(0.0, 1.0, 2.0), vectors(3.0, 4.0)):
+        player.plays(script)
+    assert gateway.post("/v1/embeddings", asked).status == 200
+    assert [len(each) for each in told(player)] == [3, 2], "known from now on"
+
+
+def test_a_piece_that_fails_fails_the_request(gateway: Gateway, player: Player) -> None:
+    player.plays(vectors(0.0, 1.0))
+    player.plays(whole(b'{"error": {"message": "odd"}}'))
+    answer = gateway.post("/v1/embeddings", {"model": "small", "input": list("abc")})
+    assert answer.status == 502, answer.body

@@ -1,0 +1,101 @@
+"""One worker inside the test's own process: real plan, router, transport and watchdog; no server, no host.
+
+    async with Inside(tmp_path, {"deployments": [...]}) as worker:
+        status, body = await worker.post(Route.CHAT, {...})
+
+For what only the same process can see: which objects a request leaves behind, what the state file says
+the moment after. What clients see is tested through `Gateway`.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from hybridgw.config.load import load
+from hybridgw.core import Route
+from hybridgw.native import Router, StateFile
+from hybridgw.pipeline import Worker
+from hybridgw.pipeline.call import Call, Message
+from hybridgw.pipeline.room import Room
+from hybridgw.pipeline.watchdog import Watchdog
+from hybridgw.routing.plan import Plan
+from hybridgw.server.inference import infer
+from hybridgw.server.request import Facts
+from hybridgw.transport.boundary import BoundaryNetworks
+from hybridgw.transport.select import Transports
+
+_HEADERS = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+
+
+class _Active(set[Call]):
+    """The requests in flight; tells of each that begins."""
+
+    def __init__(self, begins: Callable[[Call], None]) -> None:
+        super().__init__()
+        self._begins = begins
+
+    def add(self, call: Call) -> None:
+        super().add(call)
+        self._begins(call)
+
+
+class Inside:
+    """A running worker; see the module."""
+
+    def __init__(
+        self, folder: Path, config: Mapping[str, Any], begins: Callable[[Call], None] | None = None
+    ) -> None:
+        file = folder / "inside.yaml"
+        file.write_text(json.dumps(config))
+        self._settings = load(file, {})
+        self._begins = begins
+
+    async def __aenter__(self) -> "Inside":
+        state = StateFile.anonymous(2, 16)
+        slot = state.claim(10, 1, 0)
+        plan = Plan(self._settings, 1)
+        networks = BoundaryNetworks()
+        boundaries = self._settings.boundaries
+        networks.relist(boundaries.device.networks, boundaries.organization.networks)
+        transport = Transports(networks)
+        router = Router(plan.native, state, slot, None)
+        self.worker = Worker(plan, router, state, slot, transport, transport, Room(1 << 30))
+        if self._begins is not None:
+            self.worker.active = _Active(self._begins)
+        self._watchdog = Watchdog(self.worker)
+        self._watchdog.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watchdog.stop()
+        await self.worker.transport.aclose()
+
+    async def post(
+        self, route: Route, body: Mapping[str, Any], *, leaves_after: float | None = None
+    ) -> tuple[int, bytes]:
+        """Status and body of the answer. `leaves_after`: the client is gone after so many seconds."""
+        raw = json.dumps(body).encode()
+        asked = False
+        answer: list[Message] = []
+
+        async def receive() -> Message:
+            nonlocal asked
+            if asked:
+                await (asyncio.Event().wait() if leaves_after is None else asyncio.sleep(leaves_after))
+                return {"type": "http.disconnect"}
+            asked = True
+            return {"type": "http.request", "body": raw, "more_body": False}
+
+        async def send(message: Message) -> None:
+            answer.append(message)
+
+        facts = Facts(_HEADERS, None)
+        # A task of its own, as the server gives each request one.
+        await asyncio.create_task(infer(self.worker, route, facts, receive, send))
+        status = answer[0]["status"] if answer else 0
+        return status, b"".join(message.get("body", b"") for message in answer)
