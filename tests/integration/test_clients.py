@@ -168,12 +168,13 @@ def test_errors_are_the_sdks_own_classes(demo: Demo, client: openai.OpenAI) -> N
         list(client.chat.completions.create(model="m", messages=MESSAGES, stream=True))
 
 
-def test_the_sdk_does_not_multiply_our_retries(demo: Demo, client: openai.OpenAI) -> None:
+def test_the_sdk_may_outlast_a_backend_that_restarts(demo: Demo, client: openai.OpenAI) -> None:
     for tier in ("local", "private"):
         demo.fault(tier, "status=500")
     with pytest.raises(openai.InternalServerError):
         client.chat.completions.create(model="m", messages=MESSAGES)
-    assert [len(demo.requests(tier)) for tier in ("local", "private")] == [1, 1]
+    # Everybody was asked in each of its three attempts: a 500 may pass, and an agent would end otherwise.
+    assert [len(demo.requests(tier)) for tier in ("local", "private")] == [3, 3]
 
 
 def test_hints_through_extra_body(demo: Demo, client: openai.OpenAI) -> None:

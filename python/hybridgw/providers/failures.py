@@ -54,6 +54,8 @@ _TOO_LARGE_PHRASES = (
     "request was larger than the rate limit",
 )
 """More than the quota admits at once, or than is left: about this request, others fit."""
+_KEY_PHRASES = ("incorrect api key", "invalid api key", "api key not valid", "invalid x-api-key")
+"""Where the code says nothing of it."""
 _KEY_WORDS = frozenset(
     {
         "api_key_invalid",
@@ -167,6 +169,14 @@ def failure(
     return built
 
 
+def by_name(error: UpstreamError) -> UpstreamError:
+    """The same failure where the client itself chose the name of the model: that none has this name is
+    the request's fault, and the deployment serves others."""
+    if error.outcome == Outcome.NOT_SERVED:
+        error.outcome, error.code = Outcome.REQUEST_REJECTED, "upstream_rejected"
+    return error
+
+
 def failure_inside(message: str, kind: str, code: str, *, secrets: Iterable[str] = ()) -> UpstreamError:
     """The failure that an error object inside a 200 answer stands for. Resellers put the whole of an
     upstream's refusal there, with its status as the code; what it means is judged as if it had come so."""
@@ -228,7 +238,7 @@ def judge(status: int, error: Said) -> tuple[Outcome, str]:
     if status == 402 or (status == 429 and any("perday" in word for word in why)):
         # A quota of the day (Google) is named together with a wait of seconds that does not help.
         return Outcome.OUT_OF_CREDIT, "upstream_quota"
-    if status == 401 or (status in (400, 403) and why & _KEY_WORDS):
+    if status == 401 or (status in (400, 403) and (why & _KEY_WORDS or _any(_KEY_PHRASES, text))):
         return Outcome.CREDENTIAL_REJECTED, "upstream_auth"
     if status == 429:
         return Outcome.THROTTLED, "rate_limit_exceeded"

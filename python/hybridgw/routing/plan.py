@@ -202,7 +202,7 @@ def _litellm_headers(entry: DeploymentSettings) -> tuple[tuple[bytes, bytes], ..
     """What clients of a LiteLLM Proxy read of a deployment."""
     return (
         (b"x-litellm-model-id", _header_text(entry.id or entry.identity)),
-        (b"x-litellm-timeout", b"%g" % entry.answer_timeouts.total),
+        (b"x-litellm-timeout", b"%g" % entry.answer_timeouts.first_token),
     )
 
 

@@ -216,7 +216,7 @@ fn times_and_retries_come_from_the_body_first() {
 fn what_a_fallback_says_is_judged_with_the_rest() {
     let worker = worker();
     let own =
-        r#"{"model":"n","messages":[{"role":"user","content":"my card is 4111 1111 1111 1111"}]}"#;
+        r#"{"model":"n","messages":[{"role":"user","content":"my card is 4716 2938 5501 7768"}]}"#;
     let told = tried(&worker, &body(&format!(r#""fallbacks":[{own}]"#)), &[]);
     assert_eq!(told, [0], "regulated, whoever would have seen it");
 }
