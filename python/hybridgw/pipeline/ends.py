@@ -76,7 +76,7 @@ def verdict(end: str, failure: UpstreamError | None) -> Verdict:
     `failure` where it is none of the upstream's (the gateway is stopping)."""
     if failure is None:
         return TABLE[end][Stop.CLEAN]
-    stop = _STOPS.get(failure.outcome)
+    stop = _STOPS.get(Outcome(failure.outcome))
     if stop is None:
         raise failure.anew()
     return TABLE[end][stop]

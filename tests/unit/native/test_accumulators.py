@@ -5,7 +5,7 @@ split anywhere.
 """
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from anthropic.lib.streaming._messages import accumulate_event
@@ -147,7 +147,8 @@ def read(shape: Shape, payloads: list[dict[str, Any]]) -> None:
     else:
         responding: Any = ResponseStreamState(input_tools=omit, text_format=omit)
         for payload in payloads:
-            responding.handle_event(construct_type_unchecked(value=payload, type_=ResponseStreamEvent))
+            event: Any = construct_type_unchecked(value=payload, type_=cast(Any, ResponseStreamEvent))
+            responding.handle_event(event)
 
 
 @pytest.mark.parametrize("shape", ENDS)

@@ -45,8 +45,17 @@ pub(in crate::stream) struct Chat {
     /// Choices that went on after a reason to finish: one beside content means nothing there.
     doubtful: u128,
     pub(in crate::stream) calls: Calls,
-    lists: Vec<(u64, String, u64)>,
+    lists: Vec<List>,
     held: Option<Held>,
+}
+
+/// A list that a delta of a choice began.
+struct List {
+    choice: u64,
+    key: String,
+    of_objects: bool,
+    /// The number of its next object.
+    next: u64,
 }
 
 /// What one choice comes to.
@@ -580,45 +589,60 @@ impl Chat {
         Ok((array(&fragments), true))
     }
 
-    /// A list of objects whose entries lack the number by which accumulators join them, with it.
+    /// A list as accumulators join it: objects by their number, texts and numbers one behind the other,
+    /// never both in one list. What does not fit the list that was begun is left out.
     fn counted(&mut self, index: u64, key: &str, value: Raw<'_>) -> Option<Vec<u8>> {
-        if value.kind() != Kind::Array || value.items().all(|item| item.kind() != Kind::Object) {
-            return None;
-        }
+        let first = match value.kind() {
+            Kind::Array => value.items().next()?,
+            _ => return None,
+        };
         let known = self
             .lists
             .iter()
-            .position(|list| list.0 == index && list.1 == key);
+            .position(|list| list.choice == index && list.key == key);
         let at = match known {
             Some(at) => at,
             None if self.lists.len() < MOST_LISTS && key.len() <= MOST_LISTS => {
-                self.lists.push((index, key.to_owned(), 0));
+                self.lists.push(List {
+                    choice: index,
+                    key: key.to_owned(),
+                    of_objects: first.kind() == Kind::Object,
+                    next: 0,
+                });
                 self.lists.len() - 1
             }
             None => return Some(b"null".to_vec()),
         };
-        let next = &mut self.lists[at].2;
+        let list = &mut self.lists[at];
         let mut changed = false;
         let mut entries = Vec::new();
         for item in value.items() {
-            let entry = Members::of(item);
-            if item.kind() != Kind::Object {
+            let fits = match item.kind() {
+                Kind::Object => list.of_objects,
+                Kind::Array | Kind::Null => false,
+                _ => !list.of_objects,
+            };
+            if !fits {
                 changed = true;
                 continue;
             }
-            if let Some(given) = entry.number("index") {
-                *next = (*next).max(given + 1);
-                entries.push(item.bytes().to_vec());
+            let entry = Members::of(item);
+            let given = entry.number("index");
+            if let (true, None) = (list.of_objects, given) {
+                changed = true;
+                let mut out = Object::new(true);
+                out.set("index", None, list.next.to_string().as_bytes());
+                list.next += 1;
+                for (key, value) in entry.all.iter().filter(|(key, _)| key != "index") {
+                    out.keep(key, *value);
+                }
+                entries.push(out.end().0);
                 continue;
             }
-            changed = true;
-            let mut out = Object::new(true);
-            out.set("index", None, next.to_string().as_bytes());
-            *next += 1;
-            for (key, value) in entry.all.iter().filter(|(key, _)| key != "index") {
-                out.keep(key, *value);
-            }
-            entries.push(out.end().0);
+            list.next = list
+                .next
+                .max(given.map_or(0, |given| given.saturating_add(1)));
+            entries.push(item.bytes().to_vec());
         }
         changed.then(|| array(&entries))
     }
