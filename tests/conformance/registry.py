@@ -18,7 +18,7 @@ Run = Callable[["Stage"], None]
 
 AREAS: Final = {
     "A": ("Chat basics", 15),
-    "B": ("Streaming", 21),
+    "B": ("Streaming", 25),
     "C": ("Errors, retries, fallback", 12),
     "D": ("Anthropic", 18),
     "E": ("Responses", 12),
