@@ -56,9 +56,13 @@ def test_what_is_wrong_is_said_and_not_at_any_length(tmp_path: Path) -> None:
 
 def test_what_nobody_decided_is_asked_for_in_red(tmp_path: Path) -> None:
     far = DeploymentSettings(
-        name="cloud/m", model_name="m", provider="openai", model="m", tier="cloud", base_url="", boundary="external"
-    )
-        name="cloud/m", provider="openai", model="m", boundary="external", model_name="m"
+        name="cloud/m",
+        model_name="m",
+        provider="openai",
+        model="m",
+        tier="cloud",
+        base_url="",
+        boundary="external",
     )
     settings = msgspec.structs.replace(PLAIN, deployments=(far,))
     info, _ = make_run(tmp_path)
