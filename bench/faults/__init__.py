@@ -7,6 +7,7 @@ promise was broken. Everything is bounded in time and number; only processes sta
     harness       a gateway, its upstreams, its metrics and journal
     kill_workers  kill -9 of a worker, many times
     engine_down   one of two upstreams dies and comes back
+    blame         1 % of refusals, one 403, clients without patience: who else fails
     slow_reader   clients that do not read
     slow_answers  large requests that take half a second: memory
     soak          long mixed load: memory, descriptors, errors

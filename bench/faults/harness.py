@@ -59,20 +59,27 @@ class Promises:
 
 
 class Gateway:
-    """hybridgw in front of demo upstreams `a` and `b` (one model, both equal). Use as a context manager."""
+    """hybridgw in front of demo upstreams `a` and `b` (one model, both equal), or in front of the caller's
+    own, by name and URL. Use as a context manager."""
 
     def __init__(
-        self, *, workers: int = 2, speed: float = 0.0, settings: Mapping[str, dict[str, Any]] | None = None
+        self,
+        *,
+        workers: int = 2,
+        speed: float = 0.0,
+        settings: Mapping[str, dict[str, Any]] | None = None,
+        urls: Mapping[str, str] | None = None,
+        retries: int = 1,
     ) -> None:
         processes.raise_file_limit()
         self._folder = tempfile.TemporaryDirectory(prefix="bench-faults-")
         self.folder = Path(self._folder.name)
         self.port = free_port()
         self.speed = speed
-        self.upstreams = {
-            name: Upstream(self.folder, "local", speed=speed, label=name) for name in ("a", "b")
-        }
+        names = () if urls else ("a", "b")
+        self.upstreams = {name: Upstream(self.folder, "local", speed=speed, label=name) for name in names}
         self.ports = {name: one.ports["local"] for name, one in self.upstreams.items()}
+        urls = urls or {name: one.url("local") for name, one in self.upstreams.items()}
         self.state = self.folder / "state"
         config: dict[str, Any] = {
             "server": {"host": "127.0.0.1", "port": self.port, "workers": workers},
@@ -83,12 +90,14 @@ class Gateway:
                     "name": f"local/{name}",
                     "provider": "openai_compatible",
                     "model": "demo-local",
-                    "url": f"http://127.0.0.1:{port}/v1",
+                    "url": url,
                     "tier": "local",
                 }
-                for name, port in self.ports.items()
+                for name, url in urls.items()
             ],
-            "models": [{"name": MODEL, "deployments": ["local/a", "local/b"]}],
+            "models": [
+                {"name": MODEL, "deployments": [f"local/{name}" for name in urls], "retries": retries}
+            ],
         }
         file = self.folder / "hybridgw.yaml"
         for section, values in (settings or {}).items():

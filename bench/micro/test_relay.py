@@ -29,7 +29,7 @@ def test_one_event_per_read(benchmark: BenchmarkFixture) -> None:
     wire = _wire()
 
     def stream() -> Relay:
-        relay = Relay(int(Route.CHAT), False, 0)
+        relay = Relay(int(Route.CHAT), False)
         for chunk in wire:
             if relay.feed(chunk) is not chunk:
                 raise AssertionError("the chunk was copied")
@@ -53,7 +53,7 @@ def test_all_events_in_one_read(benchmark: BenchmarkFixture) -> None:
     wire = b"".join(_wire())
 
     def stream() -> Relay:
-        relay = Relay(int(Route.CHAT), False, 0)
+        relay = Relay(int(Route.CHAT), False)
         if relay.feed(wire) is not wire:
             raise AssertionError("the burst was copied")
         return relay
@@ -70,7 +70,7 @@ def test_reads_that_cut_events(benchmark: BenchmarkFixture, size: int) -> None:
     pieces = [wire[i : i + size] for i in range(0, len(wire), size)]
 
     def stream() -> bytes:
-        relay = Relay(int(Route.CHAT), False, 0)
+        relay = Relay(int(Route.CHAT), False)
         out = [relay.feed(piece) for piece in pieces]
         out.append(relay.finish())
         return b"".join(part for part in out if part)
@@ -93,7 +93,7 @@ def test_stripping_usage(benchmark: BenchmarkFixture) -> None:
     wire = _wire()
 
     def stream() -> list[bytes | None]:
-        relay = Relay(int(Route.CHAT), True, 0)
+        relay = Relay(int(Route.CHAT), True)
         return [relay.feed(chunk) for chunk in wire]
 
     out = timed(
@@ -108,7 +108,7 @@ def test_document(benchmark: BenchmarkFixture) -> None:
     body = _answer().document()
 
     def observe() -> Relay:
-        relay = Relay(int(Route.CHAT), False, 0)
+        relay = Relay(int(Route.CHAT), False)
         if relay.observe(body) is not body:
             raise AssertionError("the document was copied")
         return relay

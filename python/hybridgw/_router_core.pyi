@@ -310,28 +310,40 @@ class Permit:
 
 @final
 class Relay:
-    """The event relay of one answer: frames, observes and repairs what an upstream sends.
+    """The event relay of one answer: frames and observes what an upstream sends, and makes it canonical.
 
     Bytes that need no change come back as the very object that was fed. One object per answer; not
     to be used from two threads at the same time.
     """
 
-    def __new__(cls, shape: int, strip_usage: bool, repairs: int, max_event: int = ...) -> Relay:
-        """`shape` is a Shape, `repairs` a sum of `catalogue()["repairs"]`, `max_event` bytes (16 MiB).
+    def __new__(
+        cls,
+        shape: int,
+        strip_usage: bool,
+        name: str = "",
+        created: int = 0,
+        model: str = "",
+        max_event: int = ...,
+    ) -> Relay:
+        """`shape` is a Shape, `max_event` bytes (16 MiB). ValueError for an unknown shape.
 
-        `strip_usage` drops the usage event that the client did not ask for; like the repairs it
-        concerns Chat Completions alone. ValueError for an unknown
-        shape or repair.
+        `strip_usage` drops the usage event that the client did not ask for; it concerns Chat
+        Completions alone. `name` (of letters, digits and hyphens: part of ids), `created` (seconds since
+        1970) and `model` stand in for what the upstream does not say.
         """
 
     def feed(self, chunk: bytes) -> bytes | None:
         """The next received bytes; returns what to forward, or None while nothing is complete."""
 
     def finish(self) -> bytes | None:
-        """The answer ended cleanly; returns what is still to be forwarded, or None."""
+        """The answer ended, whatever ended it; returns what is still to be forwarded, or None: an event
+        that was not finished but is whole, and the mark of a complete answer where only that is missing."""
+
+    def failure(self, message: str, code: str) -> bytes | None:
+        """The end of a stream that failed, where its dialect has to know what was said before; else None."""
 
     def observe(self, body: bytes) -> bytes:
-        """A whole answer that is no stream: the same object, or repaired bytes."""
+        """A whole answer that is no stream: the same object, or mended bytes."""
 
     def take_body(self) -> bytes:
         """The bytes held back because they are no event stream (`not_sse`)."""
@@ -362,7 +374,7 @@ class Relay:
 
     @property
     def unreadable(self) -> int:
-        """How many events (or bodies) were not JSON."""
+        """How many events (or bodies) were not JSON, or nothing that can be told in their dialect."""
 
     @property
     def events(self) -> int:
@@ -548,7 +560,7 @@ def journal_segment(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     no more will follow. None while the writer has not completed the header."""
 
 def catalogue() -> dict[str, Any]:
-    """The vocabulary: `outcomes`, `boundaries`, `levels`, `routes` and `repairs` by name, `reasons`
+    """The vocabulary: `outcomes`, `boundaries`, `levels` and `routes` by name, `reasons`
     and `decide_errors` as lists of codes."""
 
 def build_info() -> dict[str, Any]:

@@ -7,7 +7,7 @@ import anthropic
 from tests.conformance import wire
 from tests.conformance.registry import case
 from tests.conformance.stage import MESSAGES, UPSTREAM_KEY, USER, Stage
-from tests.conformance.wire import ANSWER, END, STREAM_HEAD, chunk, whole
+from tests.conformance.wire import ANSWER, END, STREAM_HEAD, chunk, first, whole
 
 
 def failed(status: str, *headers: str, **members: object) -> bytes:
@@ -42,11 +42,11 @@ def _(stage: Stage) -> None:
     before = [stage.metric("hybridgw_attempts_total", **label) for label in labels]
     for stream in (False, True):
         stage.stub().plays(failed("500 Oops"))
-        stage.stub("second").plays(STREAM_HEAD + chunk("hi") + END if stream else whole(ANSWER))
+        stage.stub("second").plays(STREAM_HEAD + first("hi") + END if stream else whole(ANSWER))
         answer = stage.chat("pair", stream=stream)
         assert answer.status == 200
         assert answer.headers["x-hybridgw-attempts"] == "2"
-        assert answer.body == (chunk("hi") + END if stream else ANSWER)
+        assert answer.body == (first("hi") + END if stream else ANSWER)
     after = [stage.metric("hybridgw_attempts_total", **label) for label in labels]
     assert [a - b for a, b in zip(after, before, strict=True)] == [2, 2]
 

@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 from tests.support.gateway import Answer
-from tests.support.player import ANSWER, DONE, END, STREAM_HEAD, chunk, whole
+from tests.support.player import ANSWER, DONE, END, STREAM_HEAD, chunk, first, whole
 
-__all__ = ["ANSWER", "DONE", "END", "STREAM_HEAD", "chunk", "whole"]
+__all__ = ["ANSWER", "DONE", "END", "STREAM_HEAD", "chunk", "first", "whole"]
 
 NDJSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\nconnection: close\r\n\r\n"
 

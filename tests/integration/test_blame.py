@@ -91,3 +91,25 @@ def test_one_of_two_models_of_a_key_is_not_tried_after_its_credential_failed(pla
         answer = gateway.post("/v1/chat/completions", CHAT)
         assert (answer.status, answer.json["error"]["code"]) == (502, "upstream_auth")
         assert len(player.requests) == 1
+
+
+def test_one_failure_is_tried_again_where_it_happened_before_another_model_is_asked() -> None:
+    failures = (
+        ("500 Internal Server Error",),
+        ("429 Too Many Requests",),
+        ("429 Too Many Requests", "retry-after: 1"),
+    )
+    with Player() as first, Player() as other:
+        deployments = [first.deployment(), other.deployment("private/f")]
+        models = [
+            {"name": "m", "deployments": ["local/m"], "retries": 2, "fallbacks": ["f"]},
+            {"name": "f", "deployments": ["private/f"]},
+        ]
+        settings = {"health": {"enabled": False}, "deployments": deployments, "models": models}
+        for status, *headers in failures:
+            with Gateway(settings) as gateway:
+                first.plays(whole(b'{"error":{"message":"x"}}', status, *headers))
+                first.plays(whole(ANSWER))
+                answer = gateway.post("/v1/chat/completions", CHAT)
+                assert (answer.status, answer.headers["x-hybridgw-tier"]) == (200, "local")
+        assert not other.requests

@@ -4,7 +4,9 @@ import json
 import threading
 
 from tests.support.gateway import Answer, Gateway
+from tests.support.ollama_engine import Model, OllamaEngine
 from tests.support.player import ANSWER, END, STREAM_HEAD, Player, chunk, whole
+from tests.support.waiting import until
 
 STREAM = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "hello"}]}
 WHOLE = {"model": "m", "messages": STREAM["messages"]}
@@ -94,6 +96,16 @@ def test_an_external_upstream_is_not_waited_for() -> None:
         assert len(cloud.requests) == 1
 
 
+def test_an_external_upstream_that_is_late_is_closed_where_somebody_else_answers() -> None:
+    """What goes on there is paid for."""
+    with Player() as cloud, Player() as other:  # noqa: SIM117
+        with Gateway(config(cloud.deployment(boundary="external"), other.deployment("private/m"))) as gateway:
+            cloud.plays("hold")
+            other.plays(STREAM_HEAD, chunk("meanwhile"), END)
+            assert b"meanwhile" in gateway.post("/v1/chat/completions", STREAM).body
+            until(lambda: cloud.left == 1)
+
+
 class OneSlot(Player):
     """Answers one request after the other, as Ollama does with one slot."""
 
@@ -122,3 +134,19 @@ def test_two_titles_and_a_chat_on_one_slot_are_all_answered() -> None:
             thread.join()
         assert [b"turn" in answer.body for answer in answers] == [True] * 3
         assert len(engine.requests) == 3
+
+
+def test_a_model_that_is_not_resident_gets_the_load_limit_although_somebody_else_could_answer() -> None:
+    """The first-token limit that nobody wrote is ten minutes here: which of the two limits is in force
+    shows when the written one is over."""
+    with OllamaEngine({"played:latest": Model()}) as engine, Player() as other:
+        url = f"http://127.0.0.1:{engine.port}"
+        ollama: dict[str, object] = {"name": "local/m", "provider": "ollama", "url": url, "model": "played"}
+        settings = config(ollama, other.deployment("private/m"))
+        for loading, load, who in ((0.6, "20s", b"ok"), (2.0, "300ms", b"meanwhile")):
+            engine.loading = loading
+            engine.loaded.clear()
+            with Gateway({**settings, "timeouts": {"load": load}, "health": {"enabled": True}}) as gateway:
+                other.plays(STREAM_HEAD, chunk("meanwhile"), END)
+                assert who in gateway.post("/v1/chat/completions", STREAM).body
+            other.forget()

@@ -44,7 +44,14 @@ def test_without_probes_the_backoff_counts(demo: Demo) -> None:
 def test_a_page_that_answers_does_not_close_a_breaker(demo: Demo) -> None:
     """It shortens the wait for one trial, and the trial decides."""
     deployments = [demo.deployment("local", provider="vllm"), demo.deployment("private")]
-    settings = config(demo, breaker=PATIENT, health={"interval": "20ms"}, deployments=deployments)
+    # Without a wait before the next attempt: no page answers in between.
+    settings = config(
+        demo,
+        breaker=PATIENT,
+        health={"interval": "20ms"},
+        retry={"backoff": "0s"},
+        deployments=deployments,
+    )
     with Gateway(settings) as gateway:
         for trials in (1, 2, 3):
             demo.fault("local", "status=500", count=1)

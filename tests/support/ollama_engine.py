@@ -8,8 +8,10 @@ It keeps what its real counterpart keeps: which models are there, which are load
 Loading again because of another window is what `loads` counts. It shares no code with the package.
 """
 
+import contextlib
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -52,6 +54,8 @@ class OllamaEngine:
     loaded: dict[str, int] = field(default_factory=dict)
     """Window by model."""
     asked: list[Asked] = field(default_factory=list)
+    loading: float = 0.0
+    """Seconds that a model takes to load."""
 
     def __enter__(self) -> "OllamaEngine":
         engine = self
@@ -65,6 +69,8 @@ class OllamaEngine:
             def _serve(self) -> None:
                 length = int(self.headers.get("content-length", 0))
                 body = json.loads(self.rfile.read(length) or b"{}")
+                if self.path == "/api/chat" and _full(body["model"]) not in engine.loaded:
+                    time.sleep(engine.loading)
                 with engine._lock:
                     engine.asked.append(Asked(self.command, self.path, body))
                     try:
@@ -78,7 +84,8 @@ class OllamaEngine:
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
                 if self.command != "HEAD":
-                    self.wfile.write(data)
+                    with contextlib.suppress(ConnectionError):  # who waited for a load may have left
+                        self.wfile.write(data)
 
             do_GET = do_POST = do_DELETE = do_HEAD = _serve
 

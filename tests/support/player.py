@@ -159,6 +159,11 @@ def chunk(text: str, finish: str = "null") -> bytes:
     )
 
 
+def first(text: str) -> bytes:
+    """The first event of a chat stream, with the role as the protocol has it."""
+    return chunk(text).replace(b'"delta":{', b'"delta":{"role":"assistant",')
+
+
 ANSWER = (
     b'{"id":"c","object":"chat.completion","created":1,"model":"played","choices":[{"index":0,"message":'
     b'{"role":"assistant","content":"played"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,'

@@ -156,6 +156,7 @@ class Assembler:
                 where=draft.where,
                 timeouts=stream,
                 answer_timeouts=whole,
+                first_token_written=draft.limits.first_token is not None,
                 **draft.rest,
             )
         )

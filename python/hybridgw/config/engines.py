@@ -92,6 +92,7 @@ def _listed(
 ) -> EngineFacts:
     """From `/v1/models` (vLLM, SGLang, LM Studio), LM Studio's own list, and llama.cpp's `/props`."""
     window = trained = vision = embeds = None
+    resident: bool | None = None
     for item in (*items, *more):
         if item.get("id") != model and len(items) > 1:
             continue
@@ -100,13 +101,17 @@ def _listed(
         kind = item.get("type")
         if kind in ("llm", "vlm", "embeddings"):
             vision, embeds = kind == "vlm", kind == "embeddings"
+        if item.get("state") in ("loaded", "not-loaded"):
+            resident = item["state"] == "loaded"
     if isinstance(props, dict):
         settings = props.get("default_generation_settings")
         window = (number(settings.get("n_ctx")) if isinstance(settings, dict) else None) or window
         modalities = props.get("modalities")
         if isinstance(modalities, dict) and isinstance(modalities.get("vision"), bool):
             vision = modalities["vision"]
-    return EngineFacts(window=window or trained, trained=trained, vision=vision, embeds=embeds)
+    return EngineFacts(
+        window=window or trained, trained=trained, vision=vision, embeds=embeds, resident=resident
+    )
 
 
 class Learnt(NamedTuple):
@@ -133,6 +138,7 @@ async def ollama_models(
         full_name(it.get("name")): it
         for it in (items_of(running.body, "models") if running is not None else ())
     }
+    tells = running is not None and running.status == _OK
     learnt: dict[str, Learnt] = {}
 
     async def one(name: str, digest: str) -> None:
@@ -145,7 +151,8 @@ async def ollama_models(
             window = number(item.get("context_length")) or facts.window
             expires = item.get("expires_at")
             used = expires if isinstance(expires, str) else ""
-            learnt[name] = Learnt(msgspec.structs.replace(facts, window=window), used)
+            loaded = full_name(name) in resident if tells else None
+            learnt[name] = Learnt(msgspec.structs.replace(facts, window=window, resident=loaded), used)
 
     there = [(name, digest) for name in known if (digest := digests.get(full_name(name))) is not None]
     tasks = [asyncio.create_task(one(name, digest)) for name, digest in there]

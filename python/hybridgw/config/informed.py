@@ -6,6 +6,7 @@ together wherever a plan is made. Pure: asks nobody.
 
 import msgspec
 
+from hybridgw.config.limits import loading
 from hybridgw.config.models import tagged
 from hybridgw.config.schema import DeploymentSettings, EngineFacts, Settings
 
@@ -33,6 +34,9 @@ def _informed(entry: DeploymentSettings, facts: EngineFacts | None) -> Deploymen
         window = min(num_ctx, entry.context_window or num_ctx)
     return msgspec.structs.replace(
         entry,
+        timeouts=loading(entry.timeouts)
+        if facts.resident is False and not entry.first_token_written
+        else entry.timeouts,
         context_window=window,
         num_ctx=num_ctx,
         thinking=facts.thinking if entry.thinking is None else entry.thinking,

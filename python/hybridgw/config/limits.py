@@ -75,5 +75,14 @@ def limits(boundary: BoundaryName, written: Written) -> tuple[Timeouts, Timeouts
     return stream, whole
 
 
+def loading(stream: Timeouts) -> Timeouts:
+    """Limits of a stream of a model that its engine has yet to load, where nobody wrote a first-token limit:
+    the load is waited for even though somebody else could answer."""
+    if not stream.load:
+        return stream
+    keys = ("timeouts.load", *stream.keys[1:])
+    return msgspec.structs.replace(stream, first_token=stream.load, keys=keys)
+
+
 def _either(written: Seconds | None, usual: Seconds) -> Seconds:
     return usual if written is None else written

@@ -317,6 +317,8 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of a stream, already merged."""
     answer_timeouts: Timeouts = Timeouts(first_token=600.0, idle=600.0, total=600.0)
     """The same of a whole answer that is not a stream."""
+    first_token_written: bool = False
+    """Whether a file wrote the first-token limit: then it holds also while a model is being loaded."""
     max_inputs: int = 0
     """Inputs of one request for embeddings that it takes; more are asked in several. 0: what is known."""
     retries: int | None = None
@@ -384,6 +386,8 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     vision: bool | None = None
     embeds: bool | None = None
     """Whether it makes embeddings and nothing else."""
+    resident: bool | None = None
+    """Whether the engine has the model in memory; False: it loads it for the next request."""
     digest: str = ""
     """Ollama: of the model's file. While it stays, the rest of its page does."""
 

@@ -80,8 +80,6 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     mock: str | None = None
     """Its answer, instead of asking anybody."""
-    repairs: int = 0
-    """Response repairs of this backend, as bits of the native relay."""
 
     def __repr__(self) -> str:
         return f"Deployment({self.name}, {self.provider}, {self.boundary.name}, {self.target.authority})"

@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.schema import Settings
 from hybridgw.host import publication
@@ -101,8 +103,8 @@ class Reloader:
         settings = publication.effective(self._info, settings)
         self._admit(settings)
         generation = publication.publish(self._info, self._state, settings)
-        self.settings = settings
-        if generation is not None:
+        before, self.settings = self.settings, settings
+        if generation is not None and _told(settings) != _told(before):
             say("housekeeper", f"configuration {generation} is in use: engines say something new")
 
     def _admit(self, settings: Settings) -> None:
@@ -119,6 +121,12 @@ class Reloader:
     def _forget_error(self) -> None:
         if publication.reload_status(self._info).last_error is not None:
             publication.note_reload(self._info, None)
+
+
+def _told(settings: Settings) -> object:
+    """What people are told of when it changes: models come into memory and leave it all day."""
+    facts = {key: msgspec.structs.replace(one, resident=None) for key, one in settings.engines.items()}
+    return settings.deployments, facts
 
 
 def _files(info: RuntimeInfo, settings: Settings) -> tuple[str, ...]:

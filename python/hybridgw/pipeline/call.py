@@ -15,7 +15,7 @@ from hybridgw.core import Route
 from hybridgw.dialects import Dialect
 from hybridgw.dialects.base import Fault, Writer
 from hybridgw.ledger.response_store import ResponseStore
-from hybridgw.native import Decision, Permit, Principal, Router, StateFile
+from hybridgw.native import Decision, Permit, Principal, Relay, Router, StateFile
 from hybridgw.pipeline.line import Lines
 from hybridgw.pipeline.memory import Memory
 from hybridgw.pipeline.room import Room
@@ -110,6 +110,8 @@ class Call:
     the one, and its bytes may pass through as neither."""
     writer: Writer | None = None
     """Writes the answer where it is translated through the hub."""
+    relay: Relay | None = None
+    """Of the answer whose bytes pass through, once they do."""
     dropped: tuple[str, ...] = ()
     """Parameters that the backend was not told."""
     warning: bytes = b""
@@ -164,6 +166,11 @@ class Call:
 
     def error_event(self, fault: Fault) -> bytes:
         """The end of a stream that failed after it had begun."""
+        if self.relay is not None:
+            # Where bytes passed, only the relay knows what was said.
+            event = self.relay.failure(fault.message, fault.code or fault.type)
+            if event is not None:
+                return event
         return (self.dialect if self.writer is None else self.writer).error_event(fault)
 
     def patience(self) -> float:

@@ -284,9 +284,8 @@ def _refusal(
 ) -> UpstreamError:
     """The failure that an answer other than 200 is."""
     error = failures.failure(response.status, response.headers, answer, secrets=upstream.secrets)
-    if error.outcome == Outcome.NOT_SERVED and "*" in upstream.deployment.model:
-        # The client itself chose the name; the deployment serves others.
-        error.outcome, error.code = Outcome.REQUEST_REJECTED, "upstream_rejected"
+    if "*" in upstream.deployment.model:
+        error = failures.by_name(error)
     return _with_window(error, decision, upstream)
 
 

@@ -1,4 +1,4 @@
-"""The relay of event streams: whole events through, unchanged, as they come.
+"""The relay of event streams: whole events through, as they come, canonical in the client's dialect.
 
 Two phases. Until the first content nothing binds us: events are held, a failure is an ordinary
 failure and the next candidate is asked. From the first content on each event goes out as it
@@ -7,7 +7,6 @@ clients take for success. Back-pressure is the server's own: `send` waits while 
 not read, so the transport stops reading the upstream. Nothing is buffered behind that.
 """
 
-import re
 import time
 from typing import NoReturn
 
@@ -15,6 +14,7 @@ from hybridgw.core import Outcome, Shape
 from hybridgw.errors import UpstreamError
 from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.ends import Verdict, failed, verdict
 from hybridgw.pipeline.exchange import exchange_of, failure_inside, opened
 from hybridgw.pipeline.head import stream_head
 from hybridgw.pipeline.memory import Memory
@@ -25,7 +25,6 @@ from hybridgw.transport.seam import UpstreamResponse
 
 _HELD_LIMIT = 1024 * 1024
 _AFTER_DONE = 1.0
-_DONE = re.compile(rb"^data: ?\[DONE\]", re.MULTILINE).search
 
 
 async def attempt_stream(call: Call, decision: Decision, permit: Permit) -> None:
@@ -35,10 +34,18 @@ async def attempt_stream(call: Call, decision: Decision, permit: Permit) -> None
     # Through the hub the writer decides what the client is told; elsewhere only these two wires have
     # a usage event that comes on demand.
     strip = exchange.outbound is None and exchange.shape <= Shape.COMPLETIONS and not decision.include_usage
-    relay = Relay(exchange.shape, strip, upstream.deployment.repairs)
+    relay = Relay(exchange.shape, strip, decision.id, int(time.time()), permit.model)
     held = await _until_content(call, permit, response, relay, translation)
     if held is not None:
         await _relay(call, permit, response, relay, translation, held)
+
+
+async def _next(response: UpstreamResponse) -> tuple[bytes, UpstreamError | None]:
+    """The next bytes; at the end none, and what ended them where that was no clean end."""
+    try:
+        return await response.read(), None
+    except UpstreamError as failure:
+        return b"", failure
 
 
 async def _until_content(
@@ -51,18 +58,21 @@ async def _until_content(
     held: list[bytes] = []
     size = 0
     while True:
-        chunk = await response.read()
+        chunk, failure = await _next(response)
         events = relay.feed(chunk) if chunk else relay.finish()
         if relay.error is not None:
             raise failure_inside(call.plan.upstreams[permit.deployment], relay.error)
         if relay.too_large:
-            raise _too_large()
+            raise failed(Verdict.TOO_LARGE, None)
         if relay.unreadable:
-            # What no client can read is passed on after the first content, and is no content itself.
-            raise UpstreamError(Outcome.MALFORMED, "the upstream's events are not JSON", status=200)
-        if not chunk and relay.not_sse:
-            await _whole_as_stream(call, permit, relay, translation)
-            return None
+            raise _unreadable()
+        if not chunk:
+            found = verdict(relay.end, failure)
+            if found is Verdict.WHOLE:
+                await _whole_as_stream(call, permit, relay, translation, failure)
+                return None
+            if found is not Verdict.COMPLETE:
+                raise failed(found, failure)
         if events:
             held.append(events)
             size += len(events)
@@ -72,12 +82,8 @@ async def _until_content(
             permit.first_token(mono)
             upstream = call.plan.upstreams[permit.deployment]
             response.arm(upstream.stream_timeouts.idle, Outcome.STALLED)
-        if not chunk or relay.terminal:
+        if not chunk or relay.terminal or relay.content:
             # The content may be all there is: an event that only the end of the body completed.
-            if not (relay.terminal or relay.finished):
-                raise UpstreamError(Outcome.TRUNCATED, "the upstream's stream ended early", status=200)
-            break
-        if relay.content:
             break
         if size > _HELD_LIMIT:
             raise UpstreamError(Outcome.MALFORMED, "the upstream's stream holds no content", status=200)
@@ -105,6 +111,7 @@ async def _relay(
     """Send from the first content to the end."""
     send = call.send
     call.content_sent = True
+    call.relay = relay if translation is None else None
     await _head(call)
     # From here on it is the upstream or the client that takes the time; two clocks for each event
     # would cost more than what they could measure.
@@ -121,7 +128,7 @@ async def _relay(
             call.bytes_sent += len(events)
             call.sending_since_ns = 0
             call.last_sent_ns = now
-        chunk = await response.read()
+        chunk, failure = await _next(response)
         if translation is not None and call.beat is not None:
             await call.beat
         if not chunk:
@@ -130,8 +137,8 @@ async def _relay(
         events = relay.feed(chunk)
         if relay.error is not None:
             await _failed_inside(call, permit, relay, translation, events or b"")
-        if relay.too_large:
-            raise _too_large()
+        if relay.unreadable or relay.too_large:
+            await _failed_here(call, relay, translation, events)
         if translation is not None and events:
             events = translation.feed(events)
         if relay.terminal:
@@ -139,13 +146,42 @@ async def _relay(
             await _drain(response)
             return
     events = relay.finish()
-    if not (relay.terminal or relay.finished):
-        raise UpstreamError(
-            Outcome.TRUNCATED, "the upstream closed the stream early", code="upstream_truncated", status=200
-        )
+    if relay.error is not None:
+        await _failed_inside(call, permit, relay, translation, events or b"")
+    if relay.unreadable:
+        await _failed_here(call, relay, translation, events)
+    found = verdict(relay.end, failure)
+    if found is not Verdict.COMPLETE:
+        await _send_rest(call, translation, events)
+        raise failed(found, failure)
     if translation is not None and events:
         events = translation.feed(events)
     await _last(call, permit, relay, _closed(translation, events))
+
+
+async def _failed_here(
+    call: Call, relay: Relay, translation: Translation | None, events: bytes | None
+) -> NoReturn:
+    """An event came that no client can read: what came before it goes out, and nothing after it."""
+    await _send_rest(call, translation, events)
+    raise _unreadable() if relay.unreadable else failed(Verdict.TOO_LARGE, None)
+
+
+async def _send_rest(call: Call, translation: Translation | None, events: bytes | None) -> None:
+    """Send what came before a failure."""
+    if translation is not None and events:
+        events = translation.feed(events)
+    if events:
+        if call.beat is not None:
+            await call.beat
+        call.sending_since_ns = time.monotonic_ns()
+        await call.send({"type": "http.response.body", "body": events, "more_body": True})
+        call.bytes_sent += len(events)
+        call.sending_since_ns = 0
+
+
+def _unreadable() -> UpstreamError:
+    return UpstreamError(Outcome.MALFORMED, "the upstream's events are not those of its protocol", status=200)
 
 
 def _closed(translation: Translation | None, events: bytes | None) -> bytes:
@@ -165,11 +201,7 @@ async def _failed_inside(
 
 
 def _last_words(call: Call, permit: Permit, events: bytes) -> bytes:
-    """Events of which one is the upstream's own error. They go out as they are, except that nothing
-    that a client takes for success may follow an error, and no credential of ours is in them."""
-    done = _DONE(events)
-    if done is not None:
-        events = events[: done.start()]
+    """Events of which the last one is the upstream's own error. No credential of ours is in them."""
     secrets = call.plan.upstreams[permit.deployment].secrets
     return hide(events.decode("latin-1"), secrets).encode("latin-1")
 
@@ -227,19 +259,19 @@ async def _drain(response: UpstreamResponse) -> None:
         response.close()
 
 
-def _too_large() -> UpstreamError:
-    return UpstreamError(Outcome.MALFORMED, "an event of the upstream is larger than 16 MiB", status=200)
-
-
 async def _whole_as_stream(
-    call: Call, permit: Permit, stream: Relay, translation: Translation | None
+    call: Call,
+    permit: Permit,
+    stream: Relay,
+    translation: Translation | None,
+    failure: UpstreamError | None,
 ) -> None:
     """A backend that answers a request for a stream with one JSON object: its answer is told as
     events, an error in it is an error, and anything else (an HTML page) is no answer."""
     upstream = call.plan.upstreams[permit.deployment]
     exchange = exchange_of(call, upstream, permit)
-    relay = Relay(exchange.shape, False, upstream.deployment.repairs)
-    body = observed(relay, stream.take_body())
+    relay = Relay(exchange.shape, False)
+    body = observed(relay, stream.take_body(), failure)
     if relay.error is not None:
         raise failure_inside(upstream, relay.error)
     call.back(time.monotonic_ns())

@@ -10,6 +10,7 @@ from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.exchange import failure_inside, opened, with_rest
 from hybridgw.pipeline.head import whole_head
+from hybridgw.transport.seam import UpstreamResponse
 
 _SUCCESS = int(Outcome.SUCCESS)
 _FAR_BELOW = 0.75
@@ -21,13 +22,15 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     """One attempt at a complete JSON answer. Raises UpstreamError while nothing was sent."""
     upstream = call.plan.upstreams[permit.deployment]
     exchange, translation, response = await opened(call, decision, permit, upstream)
-    body = await response.read_all(_ANSWER_LIMIT)
+    body, failure = await _read(response)
     if call.rest:
+        if failure is not None:
+            raise failure.anew()
         body = await with_rest(call, decision, upstream, body, _ANSWER_LIMIT)
     now = time.monotonic_ns()
     call.back(now)
-    relay = Relay(exchange.shape, False, upstream.deployment.repairs)
-    answer = observed(relay, body)
+    relay = Relay(exchange.shape, False)
+    answer = observed(relay, body, failure)
     if relay.error is not None:
         raise failure_inside(upstream, relay.error)
     if translation is not None:
@@ -48,6 +51,25 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     await call.send(whole_head(call, decision, permit, upstream, len(answer)))
     await call.send({"type": "http.response.body", "body": answer, "more_body": False})
     call.sending_since_ns = 0
+
+
+async def _read(response: UpstreamResponse) -> tuple[bytes, UpstreamError | None]:
+    """All that came of the body, and what ended it where that was no clean end."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while data := await response.read():
+            size += len(data)
+            if size > _ANSWER_LIMIT:
+                response.close()
+                message = f"the response is larger than {_ANSWER_LIMIT} bytes"
+                raise UpstreamError(Outcome.MALFORMED, message)
+            parts.append(data)
+    except UpstreamError as failure:
+        if not parts or size > _ANSWER_LIMIT:
+            raise
+        return b"".join(parts), failure
+    return parts[0] if len(parts) == 1 else b"".join(parts), None
 
 
 class _Response(msgspec.Struct):
@@ -82,11 +104,14 @@ def _window_filled(relay: Relay, window: int, expected: int) -> bytes:
     return b"context-full" if prompt + completion >= window else b""
 
 
-def observed(relay: Relay, body: bytes) -> bytes:
+def observed(relay: Relay, body: bytes, failure: UpstreamError | None) -> bytes:
     """The body as the relay passes it on. UpstreamError for one that cannot be an answer: an HTML
-    page, or an object that was cut off where no framing showed it. White space before the object is
-    legal; some hosts send it while the client waits. Gemini puts some of its errors into an array."""
+    page, or an object that was cut off. One that is whole is an answer, whatever became of its
+    connection afterwards (`failure`). White space before the object is legal; some hosts send it while
+    the client waits. Gemini puts some of its errors into an array."""
     answer = relay.observe(body) if body.lstrip()[:1] in (b"{", b"[") else b""
     if not answer or relay.unreadable:
+        if failure is not None:
+            raise failure.anew()
         raise UpstreamError(Outcome.MALFORMED, "the upstream's answer is not a JSON object", status=200)
     return answer

@@ -129,7 +129,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of backend, as data.
 
     Differences between backends that speak the same dialect are rows, not code: what a member is
-    called, what must not be sent, what has to be repaired in the answer.
+    called, what must not be sent.
     """
 
     name: str
@@ -164,8 +164,6 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """See `Exchange.limit`; by native route."""
     ask_usage: bool = True
     """Whether `stream_options.include_usage` may be asked for."""
-    repairs: tuple[str, ...] = ()
-    """Names of the native relay's repairs for the answers of this backend."""
     max_inputs: int = 0
     """Inputs of one request for embeddings that it takes; 0: nobody knows."""
     max_parallel: int = 0

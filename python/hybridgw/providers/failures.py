@@ -27,6 +27,8 @@ _MONEY = frozenset(
         "billing_error",
         "credit_limit_reached",
         "enforced_spend_limit_reached",
+        "exceeded_current_quota_error",
+        "pre_consume_token_quota_failed",
         "insufficient_credits",
         "insufficient_balance",
         "insufficient_user_quota",
@@ -43,10 +45,12 @@ _MONEY_PHRASES = (
     "billing hard limit",
     "spend limit",
     "spending limit",
+    "api usage limits",
     "requires billing to be enabled",
     "account is not active, please check your billing",
 )
-"""Where the code says nothing of it: Anthropic has a 400 without one."""
+"""Where the code says nothing of it: Anthropic has 400s without one, for no credit and for the limit that
+an organization or a workspace sets itself."""
 _TOO_LARGE_PHRASES = (
     "request too large for",
     "requires more credits, or fewer max_tokens",
@@ -167,6 +171,14 @@ def failure(
     if error.param is not None:
         built.field = hide(error.param, secrets)[:_LONGEST_PARAM]
     return built
+
+
+def by_name(error: UpstreamError) -> UpstreamError:
+    """The same failure where the client itself chose the name of the model: that none has this name is
+    the request's fault, and the deployment serves others."""
+    if error.outcome == Outcome.NOT_SERVED:
+        error.outcome, error.code = Outcome.REQUEST_REJECTED, "upstream_rejected"
+    return error
 
 
 def failure_inside(message: str, kind: str, code: str, *, secrets: Iterable[str] = ()) -> UpstreamError:

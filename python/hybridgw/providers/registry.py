@@ -2,7 +2,7 @@
 
 Most of them speak the OpenAI dialect on their own compatibility layer; each row holds what was
 found to differ. A backend that nobody listed is `openai_compatible`: nothing renamed, nothing
-dropped, nothing repaired but the errors that no SDK can read.
+dropped.
 """
 
 from typing import Any
@@ -31,18 +31,6 @@ _OLLAMA = frozenset({Route.OLLAMA_CHAT, Route.OLLAMA_GENERATE, Route.OLLAMA_EMBE
 _OLLAMA_EMBED = {Route.OLLAMA_EMBED: (Route.EMBEDDINGS, OllamaEmbed)}
 _EMBEDDINGS = {Route.EMBEDDINGS: (Route.EMBEDDINGS, Embeddings), **_OLLAMA_EMBED}
 
-# Errors that are strings or flat objects, or carry an integer code, are unreadable to the SDKs:
-# both drop the message. Every backend gets these two; they never touch an answer without error.
-_ERRORS = ("flat_error", "integer_error_code")
-
-# Accumulators keep the last usage that they see and concatenate the name of a tool call.
-_ORDER = ("late_usage", "repeated_tool_head")
-
-# Habits of engines that the SDKs trip over: accumulators concatenate a repeated role, raise on a tool
-# call without index and on a null delta, and a stream without its mark of success counts as cut off.
-# They never touch a stream that has none of them.
-_HABITS = (*_ERRORS, *_ORDER, "repeated_role", "missing_tool_index", "null_delta", "missing_done")
-
 
 # What Ollama's own embeddings say of its runner; a prompt that is too long is an error elsewhere.
 _UNKNOWN_OF_EMBED = {Route.OLLAMA_EMBED: ("options", "keep_alive", "truncate")}
@@ -54,7 +42,6 @@ def _engine(name: str, **differs: Any) -> Provider:
         "routes": _TEXT,
         "translated": _EMBEDDINGS,
         "unknown": _UNKNOWN_OF_EMBED,
-        "repairs": _HABITS,
         "inline_images": True,
         "templated": True,
     }
@@ -91,7 +78,7 @@ _ROWS = (
         responses=ResponsesOutbound,
         templated="inside",
     ),
-    # Its streams begin with an event that holds no choice. Addresses and versions: `config.azure`.
+    # Addresses and versions: `config.azure`.
     Provider(
         name="azure_openai",
         routes=_OPENAI,
@@ -100,14 +87,12 @@ _ROWS = (
         unknown=_UNKNOWN_OF_EMBED,
         outbound=over_chat("azure_openai"),
         key_header="api-key",
-        repairs=("empty_choices_keepalive",),
         probe=None,
     ),
     # Answers 200 with an error inside, and passes on what its many hosts do.
     Provider(
         name="openrouter",
         routes=_TEXT,
-        repairs=(*_ERRORS, *_ORDER),
         outbound=over_chat("openrouter"),
     ),
     Provider(
@@ -153,14 +138,12 @@ _ROWS = (
             Route.COMPLETIONS: (Route.COMPLETIONS, StopList),
         },
         renames=_OLD_LIMIT,
-        repairs=(*_ERRORS, "finish_reason_map"),
         probe="/health",
     ),
     _engine(
         "litert_lm",
         routes=frozenset(),
         outbound=LiteRT,
-        repairs=(*_ERRORS, "missing_done"),
         # Single-threaded: a second request would block even its health answers.
         max_parallel=1,
         queue=True,

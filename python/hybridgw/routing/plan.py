@@ -22,7 +22,7 @@ from hybridgw.config.privacy import scan_config, unknown_level
 from hybridgw.config.relays import bare_name
 from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
-from hybridgw.native import Principal, catalogue
+from hybridgw.native import Principal
 from hybridgw.providers import CONVERSATIONS, Backend, Exchange, Provider, provider_named
 from hybridgw.routing.owned import owned_keys, unheeded_keys
 from hybridgw.routing.protocols import exchanges_of, may_lack_responses
@@ -165,7 +165,6 @@ def _upstream(
         tls_verify=entry.tls_verify,
         timeouts=entry.timeouts,
         mock=entry.mock,
-        repairs=_repairs(provider),
     )
     exchanges, thinking = exchanges_of(provider, entry, target, routes, _query(entry))
     return Upstream(
@@ -263,16 +262,6 @@ def _secrets(entry: DeploymentSettings) -> tuple[str, ...]:
 
 def _routes(provider: Provider | None, entry: DeploymentSettings) -> frozenset[Route]:
     return provider.served() & _MODES[entry.mode] if provider else frozenset()
-
-
-def _repairs(provider: Provider | None) -> int:
-    if provider is None or not provider.repairs:
-        return 0
-    bits = catalogue()["repairs"]
-    mask = 0
-    for name in provider.repairs:
-        mask |= bits[name]
-    return mask
 
 
 def _queues(settings: Settings) -> dict[int, int]:

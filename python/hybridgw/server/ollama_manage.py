@@ -14,9 +14,10 @@ import msgspec
 import orjson
 
 from hybridgw.core import Boundary, Timeouts
-from hybridgw.errors import GatewayError, RequestError
+from hybridgw.errors import GatewayError, RequestError, UpstreamError
 from hybridgw.host.runtime import ask_again
 from hybridgw.pipeline.call import Receive, Send
+from hybridgw.providers.failures import by_name
 from hybridgw.routing.plan import Plan, Upstream
 from hybridgw.server.auth import admit
 from hybridgw.server.body import read_body, watched
@@ -50,7 +51,10 @@ async def manage(
     begun = False
     try:
         engine, body, made = _addressed(plan, body, method)
-        response = await send_to(worker, engine, method, path, body, _PATIENCE)
+        try:
+            response = await send_to(worker, engine, method, path, body, _PATIENCE)
+        except UpstreamError as error:
+            raise by_name(error) from None
         kind = next((value for name, value in response.headers if name == b"content-type"), b"")
         head = [(b"content-type", kind or b"application/json")]
         await send({"type": "http.response.start", "status": 200, "headers": head})

@@ -29,6 +29,10 @@ def start() -> Iterator[Start]:
                 def log_message(self, *_: Any) -> None:
                     pass
 
+                def do_POST(self) -> None:
+                    self.rfile.read(int(self.headers["content-length"]))
+                    self.do_GET()
+
                 def do_GET(self) -> None:
                     found = self.path in pages
                     data = json.dumps(pages.get(self.path, {})).encode()
@@ -93,6 +97,37 @@ def test_engines(
 ) -> None:
     entry = learnt(tmp_path, start(pages), provider)
     assert (entry.context_window, entry.vision) == (window, vision)
+
+
+OLLAMA = {
+    "/api/tags": {"models": [{"name": "m:latest", "digest": "d"}]},
+    "/api/show": {"capabilities": ["completion"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("provider", "pages", "written", "limit"),
+    [
+        ("ollama", {**OLLAMA, "/api/ps": {"models": []}}, {}, 1800.0),
+        ("ollama", {**OLLAMA, "/api/ps": {"models": [{"name": "m:latest"}]}}, {}, 600.0),
+        ("ollama", OLLAMA, {}, 600.0),
+        ("ollama", {**OLLAMA, "/api/ps": {"models": []}}, {"load": "5s"}, 5.0),
+        ("ollama", {**OLLAMA, "/api/ps": {"models": []}}, {"first_token": "6s"}, 6.0),
+        ("openai_compatible", STUDIO, {}, 600.0),
+        (
+            "openai_compatible",
+            {**STUDIO, "/api/v0/models": {"data": [{"id": "m", "state": "not-loaded"}]}},
+            {},
+            1800.0,
+        ),
+    ],
+)
+def test_a_model_that_is_not_resident_has_the_limit_of_loads(
+    tmp_path: Path, start: Start, provider: str, pages: Pages, written: Pages, limit: float
+) -> None:
+    entry = learnt(tmp_path, start(pages), provider, timeouts=written)
+    assert entry.timeouts.first_token == limit
+    assert entry.answer_timeouts.first_token >= 3600.0 or "first_token" in written
 
 
 def test_what_a_file_says_counts_more(tmp_path: Path, start: Start) -> None:

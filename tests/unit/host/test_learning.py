@@ -80,6 +80,23 @@ def test_facts_are_published_and_only_when_they_differ(tmp_path: Path, engine: O
     assert (facts.trained, facts.thinking) == (4096, True)
 
 
+def test_a_model_that_comes_into_memory_is_published_and_told_to_nobody(
+    tmp_path: Path, engine: OllamaEngine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scene = of_file(tmp_path, engine.port)
+    engine.loaded["m:latest"] = 2048
+    scene.round()
+    assert "engines say something new" in capfd.readouterr().err
+    for there in (False, True):
+        engine.loaded.clear()
+        if there:
+            engine.loaded["m:latest"] = 2048
+        scene.round()
+        (facts,) = scene.published.engines.values()
+        assert facts.resident is there
+    assert "engines say" not in capfd.readouterr().err
+
+
 def test_an_engine_that_is_gone_leaves_what_was_known(tmp_path: Path, engine: OllamaEngine) -> None:
     scene = of_file(tmp_path, engine.port)
     scene.round()

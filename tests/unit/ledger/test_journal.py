@@ -133,7 +133,7 @@ def test_a_damaged_segment_is_named_and_the_others_are_read(tmp_path: Path) -> N
 def test_a_reported_cost_is_kept(tmp_path: Path, reported: str, nanos: int | None) -> None:
     writer = Writer(tmp_path, 1, start=100)
     decision = writer.begin()
-    relay = Relay(Shape.CHAT, False, 0)
+    relay = Relay(Shape.CHAT, False)
     relay.observe(
         b'{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"cost":%s}}' % reported.encode()
     )

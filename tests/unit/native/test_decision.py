@@ -23,7 +23,7 @@ def test_a_happy_request_takes_two_calls(worker: Callable[..., Worker]) -> None:
     assert (decision.ceiling, decision.level, permit.probe) == (Boundary.EXTERNAL, 0, False)
     assert permit.model == "up0"
     assert w.in_flight() == 1
-    relay = Relay(0, False, 0)
+    relay = Relay(0, False)
     relay.observe(b'{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2}}')
     permit.first_token(w.mono + 1)
     permit.finish(Outcome.SUCCESS, 200, relay, 90, True, w.mono + SECOND, w.mono + SECOND)
@@ -113,10 +113,13 @@ def test_policy_and_outage_are_told_apart(worker: Callable[..., Worker]) -> None
     with pytest.raises(DecideError) as denied:
         w.decide(BODY, principal=Principal("near", 1, int(Boundary.DEVICE)))
     assert denied.value.code == "policy_denied"
+    # A single refusal asks for patience and closes nothing; a backend that cannot be reached is down.
     w.decide(BODY).next(Outcome.THROTTLED, 429, 7000, w.mono, w.mono, 1)
     with pytest.raises(DecideError) as down:
-        w.decide(BODY)
-    assert (down.value.code, down.value.retry_after_ms) == ("all_unavailable", 7000)
+        for _ in range(10):
+            w.decide(BODY).next(Outcome.CONNECT_FAILED, 0, 0, w.mono, w.mono, 1)
+    assert down.value.code == "all_unavailable"
+    assert down.value.retry_after_ms > 0
 
 
 def test_large_bodies_are_decided_without_the_gil(worker: Callable[..., Worker]) -> None:
@@ -149,19 +152,24 @@ def test_explain_tells_and_takes_nothing(worker: Callable[..., Worker]) -> None:
     [
         (
             Shape.MESSAGES,
-            b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":1,'
-            b'"cache_read_input_tokens":2}}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n',
+            b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","type":"message",'
+            b'"role":"assistant","model":"m","content":[],"stop_reason":null,"stop_sequence":null,"usage":'
+            b'{"input_tokens":1,"cache_read_input_tokens":2,"output_tokens":0}}}\n\n'
+            b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},'
+            b'"usage":{"output_tokens":0}}\n\n'
+            b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
             (3, 0, 2, 0),
         ),
         (
             Shape.OLLAMA,
-            b'{"response":"x"}\n{"done":true,"prompt_eval_count":3,"eval_count":4}\n',
+            b'{"model":"m","created_at":"x","response":"x","done":false}\n'
+            b'{"model":"m","created_at":"x","done":true,"prompt_eval_count":3,"eval_count":4}\n',
             (3, 4, 0, 0),
         ),
     ],
 )
 def test_a_relay_frames_its_shape(shape: Shape, stream: bytes, usage: tuple[int, int, int, int]) -> None:
-    relay = Relay(shape, True, 255)
+    relay = Relay(shape, True)
     fed = [relay.feed(stream[at : at + 1]) for at in range(len(stream))]
     assert b"".join(filter(None, fed)) == stream
     assert (relay.terminal, relay.finished, relay.end, relay.usage) == (True, True, "done", usage)

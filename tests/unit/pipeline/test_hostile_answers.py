@@ -56,7 +56,7 @@ def check(out: bytes, route: Route) -> None:
 def streamed(seed: Seed, route: Route, payloads: list[bytes]) -> None:
     """As the relay and the pipeline take it."""
     made = Talk(route, ASKED[route]).through(seed.provider)
-    relay = Relay(PROVIDERS[seed.provider].shape, False, 0)
+    relay = Relay(PROVIDERS[seed.provider].shape, False)
     for payload in payloads:
         events = relay.feed(seed.framed(payload))
         if relay.error is not None or relay.too_large or (relay.unreadable and not relay.content):
@@ -67,7 +67,7 @@ def streamed(seed: Seed, route: Route, payloads: list[bytes]) -> None:
 
 
 def answered(seed: Seed, route: Route, body: bytes) -> None:
-    relay = Relay(PROVIDERS[seed.provider].shape, False, 0)
+    relay = Relay(PROVIDERS[seed.provider].shape, False)
     answer = bytes(relay.observe(body))
     if relay.error is None and not relay.unreadable:
         json.loads(Talk(route, ASKED[route]).through(seed.provider).whole(answer))

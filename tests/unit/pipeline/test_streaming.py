@@ -14,6 +14,7 @@ class Stream:
 
     error = None
     too_large = unreadable = not_sse = finished = False
+    end = "finished"
 
     def __init__(self, call: Any, order: list[str]) -> None:
         self._call = call

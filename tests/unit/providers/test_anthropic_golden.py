@@ -70,7 +70,7 @@ def test_golden(case: str, one_by_one: bool) -> None:
 def test_cuts_anywhere_change_nothing(case: str, size: int) -> None:
     """Through the relay, which hands on whole events whatever the network made of them."""
     stream = (FOLDER / case / "answer.sse").read_bytes()
-    relay, outbound = Relay(Shape.MESSAGES, False, 0), Anthropic(Backend())
+    relay, outbound = Relay(Shape.MESSAGES, False), Anthropic(Backend())
     events: list[Event] = []
     for start in range(0, len(stream), size):
         whole = relay.feed(stream[start : start + size])

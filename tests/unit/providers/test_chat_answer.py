@@ -84,7 +84,7 @@ def test_a_stream_event_by_event() -> None:
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
 def test_a_stream_cut_anywhere_through_the_relay(newline: bytes) -> None:
     stream = STREAM.replace(b"\n", newline)
-    reader, relay = answer(), Relay(0, False, 0)
+    reader, relay = answer(), Relay(0, False)
     told: list[Event] = []
     for at in range(len(stream)):
         if events := relay.feed(stream[at : at + 1]):

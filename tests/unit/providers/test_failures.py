@@ -148,6 +148,53 @@ PROVIDERS = [
         },
         Outcome.CONTENT_FILTERED,
     ),
+    # Moonshot: a suspended account. Aggregators of the New API kind: a token without money.
+    (
+        429,
+        {
+            "error": {
+                "message": "Your account org-x is suspended, please check your plan and billing details",
+                "type": "exceeded_current_quota_error",
+            }
+        },
+        Outcome.OUT_OF_CREDIT,
+    ),
+    (
+        403,
+        {
+            "error": {
+                "message": "token quota is not enough",
+                "type": "new_api_error",
+                "code": "pre_consume_token_quota_failed",
+            }
+        },
+        Outcome.OUT_OF_CREDIT,
+    ),
+    # Anthropic: the limits that a customer sets itself, and that of its tier
+    (
+        400,
+        {
+            "type": "error",
+            "error": {
+                "type": "invalid_request_error",
+                "message": "You have reached your specified workspace API usage limits. You will regain "
+                "access on 2026-09-01 at 00:00 UTC.",
+            },
+        },
+        Outcome.OUT_OF_CREDIT,
+    ),
+    (
+        429,
+        {
+            "type": "error",
+            "error": {
+                "type": "rate_limit_error",
+                "message": "Your organization has crossed its monthly threshold.",
+                "details": {"error_code": "enforced_spend_limit_reached"},
+            },
+        },
+        Outcome.OUT_OF_CREDIT,
+    ),
     # Anthropic: money is an invalid request there
     (
         400,

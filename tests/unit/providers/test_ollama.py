@@ -300,7 +300,7 @@ def test_streams_cut_anywhere_say_the_same(name: str) -> None:
     whole = told(Ollama(Backend()).feed(data))
     by_line = Ollama(Backend())
     assert told([event for line in data.splitlines(True) for event in by_line.feed(line)]) == whole
-    relay = Relay(Shape.OLLAMA, False, 0)
+    relay = Relay(Shape.OLLAMA, False)
     cut = Ollama(Backend())
     pieces = [cut.feed(relay.feed(data[at : at + 1]) or b"") for at in range(len(data))]
     pieces.append(cut.feed(relay.finish() or b""))

@@ -4,7 +4,6 @@ import pytest
 
 from hybridgw.config.providers import VENDORS
 from hybridgw.core import Route
-from hybridgw.native import catalogue
 from hybridgw.providers import PROVIDERS
 
 
@@ -18,7 +17,6 @@ def test_every_vendor_that_counts_as_supported_is(vendor: str) -> None:
 def test_rows(name: str) -> None:
     row = PROVIDERS[name]
     assert row.name == name
-    assert set(row.repairs) <= set(catalogue()["repairs"])
     assert not row.queue or row.max_parallel, "a line for nothing"
     for route in row.served():
         exchange = row.exchange(route, "/v1", "?q")

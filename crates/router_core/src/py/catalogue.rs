@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::router::DECIDE_ERRORS;
-use crate::stream::{Repairs, Shape};
+use crate::stream::Shape;
 use crate::types::{Boundary, Level, Outcome, Reason, Route};
 
 /// Adds what this file defines to the extension module.
@@ -46,10 +46,6 @@ fn catalogue(python: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     catalogue.set_item(
         "shapes",
         numbered(&mut Shape::ALL.iter().map(|it| (it.name(), *it as u32)))?,
-    )?;
-    catalogue.set_item(
-        "repairs",
-        numbered(&mut Repairs::ALL.iter().map(|(name, it)| (*name, it.bits())))?,
     )?;
     catalogue.set_item(
         "reasons",

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::stream::{self, Facts, Feed, RelayOptions, Repairs, Shape, MAX_EVENT};
+use crate::stream::{self, Facts, Feed, Identity, RelayOptions, Shape, MAX_EVENT};
 
 /// Adds what this file defines to the extension module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -43,22 +43,28 @@ impl Relay {
 #[pymethods]
 impl Relay {
     #[new]
-    #[pyo3(signature = (shape, strip_usage, repairs, max_event = MAX_EVENT))]
-    fn new(shape: u8, strip_usage: bool, repairs: u32, max_event: usize) -> PyResult<Self> {
+    #[pyo3(signature = (shape, strip_usage, name = "", created = 0, model = "", max_event = MAX_EVENT))]
+    fn new(
+        shape: u8,
+        strip_usage: bool,
+        name: &str,
+        created: u64,
+        model: &str,
+        max_event: usize,
+    ) -> PyResult<Self> {
         let Some(shape) = Shape::from_u8(shape) else {
             return Err(PyValueError::new_err(format!(
                 "no answer shape has the number {shape}"
             )));
         };
-        let Some(repairs) = Repairs::from_bits(repairs) else {
-            return Err(PyValueError::new_err(format!(
-                "unknown repairs in {repairs:#x}"
-            )));
-        };
         let options = RelayOptions {
             shape,
             strip_usage,
-            repairs,
+            identity: Identity {
+                name: name.to_owned(),
+                created,
+                model: model.to_owned(),
+            },
             max_event,
         };
         Ok(Self {
@@ -73,17 +79,28 @@ impl Relay {
         Self::forward(chunk.py(), feed, Some(chunk))
     }
 
-    /// Takes a clean end of the answer; returns what is still to be forwarded, or `None`.
+    /// Takes the end of the answer, whatever ended it; returns what is still to be forwarded, or `None`.
     fn finish<'py>(&mut self, python: Python<'py>) -> Option<Bound<'py, PyBytes>> {
         let (feed, end) = self.relay.finish();
         self.end = Some(end.name());
         Self::forward(python, feed, None)
     }
 
-    /// Observes an answer in one piece; returns the same object, or repaired bytes.
+    /// The end of a stream that failed, where its dialect has to know what was said before; else `None`.
+    fn failure<'py>(
+        &mut self,
+        python: Python<'py>,
+        message: &str,
+        code: &str,
+    ) -> Option<Bound<'py, PyBytes>> {
+        let events = self.relay.failure(message, code)?;
+        Some(PyBytes::new(python, &events))
+    }
+
+    /// Observes an answer in one piece; returns the same object, or mended bytes.
     fn observe<'py>(&mut self, body: &Bound<'py, PyBytes>) -> Bound<'py, PyBytes> {
         match self.relay.observe_body(body.as_bytes()) {
-            Some(repaired) => PyBytes::new(body.py(), &repaired),
+            Some(mended) => PyBytes::new(body.py(), &mended),
             None => body.clone(),
         }
     }

@@ -57,6 +57,11 @@ impl Choices {
         self.seen != 0 && self.seen & !self.finished == 0
     }
 
+    /// A choice went on after it had finished.
+    pub(super) fn go_on(&mut self, index: u64) {
+        self.finished &= !bit(index);
+    }
+
     pub(super) fn finish(&mut self, index: u64) {
         self.seen |= bit(index);
         self.finished |= bit(index);

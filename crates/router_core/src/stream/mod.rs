@@ -1,41 +1,37 @@
-//! The answer's way back: frame events, observe them, mend them, pass the bytes on.
+//! The answer's way back: frame events, observe them, pass the canonical ones on, write the others anew.
 //!
-//! An answer stream is forwarded as the bytes that the upstream sent. [`Relay`] is fed chunks as
-//! they arrive, decides per event whether it passes, is dropped or is replaced, and notes what the
-//! gateway accounts by: first content, usage, finish reasons, errors, the terminal event. Parsing
-//! each event into an object and writing it again would cost several times more and change what a
-//! client sees (number spelling, unknown members, key order); looking at chunks without framing
-//! them would act on half events, since read boundaries fall anywhere.
+//! [`Relay`] is fed chunks as they arrive, and decides per event whether it passes as the bytes that the
+//! upstream sent, or what stands in its place; it notes what the gateway accounts by: first content,
+//! usage, finish reasons, errors, the terminal event. Writing each event anew would cost several times
+//! more and change what a client sees (number spelling, unknown members, key order); passing on whatever
+//! comes would hand every freedom of every upstream to clients that fall over it. Looking at chunks
+//! without framing them would act on half events, since read boundaries fall anywhere.
 //!
 //! What an event is differs: server-sent events, with Gemini bare JSON among them, or with Ollama a
-//! line; a [`Shape`] knows. Repairs and the usage event that is stripped belong to Chat Completions and
-//! its relatives; whatever is asked for, they do nothing to other shapes.
+//! line; a [`Shape`] knows. What is canonical, each file in `canon` knows for its dialect. Gemini's
+//! events are read by the gateway alone, and pass as they are.
 //!
 //! The same bytes give the same output and the same facts however they were split. Memory is
-//! bounded by two of the largest event allowed. With no repairs and no usage to strip the output is
-//! identical to the input, except for an unfinished last event, which is completed when it is
-//! whole JSON and dropped when it is not, and for bare JSON, which becomes an event.
+//! bounded by two of the largest event allowed. Nothing follows a terminal event, or an error.
 //!
 //! It does no I/O and knows no clock: the caller takes the time when facts change.
 
 mod balance;
+mod canon;
 mod facts;
 mod framer;
-mod heads;
 mod json;
 mod judge;
 mod late;
 mod observe;
 mod options;
 mod relay;
-mod repair;
 mod usage;
 
 pub use facts::{Choices, Facts, FinishReasons, UpstreamError};
-pub use json::{observe_json, repair_json};
-pub use options::{End, Feed, RelayOptions};
+pub use json::observe_json;
+pub use options::{End, Feed, Identity, RelayOptions};
 pub use relay::Relay;
-pub use repair::Repairs;
 pub use usage::Usage;
 
 /// The protocol of an answer.
@@ -75,19 +71,10 @@ impl Shape {
         Self::ALL.get(usize::from(value)).copied()
     }
 
-    /// Whether it belongs to the family of Chat Completions: its stream ends with `[DONE]`, its backends
-    /// have repairs and a usage event that comes on demand.
+    /// Whether it belongs to the family of Chat Completions: its stream ends with `[DONE]`, and has a
+    /// usage event that comes on demand.
     fn is_chat(self) -> bool {
         matches!(self, Self::Chat | Self::Completions | Self::Embeddings)
-    }
-
-    /// Those of `repairs` that concern this shape.
-    fn mendable(self, repairs: Repairs) -> Repairs {
-        if self.is_chat() {
-            repairs
-        } else {
-            Repairs::NONE
-        }
     }
 
     /// The name that both languages use.

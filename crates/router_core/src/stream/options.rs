@@ -1,17 +1,27 @@
 //! What a relay is told and what it answers: plain values.
 
-use super::repair::Repairs;
 use super::{Shape, MAX_EVENT};
 
+/// What an answer is called where its upstream does not say so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Its part of an id, without a prefix: letters, digits, hyphens.
+    pub name: String,
+    /// Seconds since 1970.
+    pub created: u64,
+    /// The model.
+    pub model: String,
+}
+
 /// How one answer is relayed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct RelayOptions {
     /// The protocol of the answer.
     pub shape: Shape,
     /// Drop the usage-only event: we asked for it, the client did not. Chat Completions only.
     pub strip_usage: bool,
-    /// The backend's repair table, for Chat Completions and its relatives.
-    pub repairs: Repairs,
+    /// Used where the upstream leaves something out.
+    pub identity: Identity,
     /// The largest event accepted, in bytes, framing included.
     pub max_event: usize,
 }
@@ -21,7 +31,7 @@ impl Default for RelayOptions {
         Self {
             shape: Shape::Chat,
             strip_usage: false,
-            repairs: Repairs::NONE,
+            identity: Identity::default(),
             max_event: MAX_EVENT,
         }
     }

@@ -1,14 +1,12 @@
 //! Feeds chunks through the framer, judges each event, and hands back what is to be forwarded.
 
+use super::canon::Canon;
 use super::facts::Facts;
 use super::framer::{join, Data, Framer};
-use super::judge::{Judge, Verdict};
+use super::judge::{Judge, Verdict, DONE};
 use super::options::{End, Feed, RelayOptions};
-use super::repair::Repairs;
 use super::Shape;
 use crate::types::json::{Scanner, MAX_DEPTH};
-
-const DONE: &[u8] = b"data: [DONE]\n\n";
 
 /// What one buffer came to.
 struct Judged {
@@ -36,12 +34,9 @@ impl Relay {
     /// A relay at the start of an answer.
     pub fn new(options: RelayOptions) -> Self {
         Self {
-            options: RelayOptions {
-                repairs: options.shape.mendable(options.repairs),
-                ..options
-            },
             framer: Framer::new(options.shape),
             judge: Judge::new(&options),
+            options,
             held: Vec::new(),
             sniffed: false,
             blank: 0,
@@ -95,16 +90,21 @@ impl Relay {
         }
     }
 
-    /// Takes the end of the answer: what is still to be forwarded ([`Feed::Replace`] or
-    /// [`Feed::Hold`]) and how it ended. Only for an end that the transport calls clean; after a
-    /// failed connection the held bytes are not to be trusted.
+    /// Takes the end of the answer, however the connection ended: what is still to be forwarded
+    /// ([`Feed::Replace`] or [`Feed::Hold`]) and how the answer ended by its own marks. An event that
+    /// is not finished counts when its data is whole. Where only the mark is missing, it is added.
     pub fn finish(&mut self) -> (Feed, End) {
         let mut out = Vec::new();
         if !std::mem::replace(&mut self.ended, true) && !self.judge.facts.not_sse {
             out = self.last_event();
-            out.extend(self.judge.take_late().unwrap_or_default());
-            if self.options.repairs.contains(Repairs::MISSING_DONE) && self.end() == End::Finished {
-                out.extend_from_slice(DONE);
+            match self.end() {
+                End::Finished => {
+                    out.extend(self.judge.close());
+                    if self.options.shape.is_chat() {
+                        out.extend_from_slice(DONE);
+                    }
+                }
+                _ => out.extend(self.judge.give_up()),
             }
         }
         let feed = if out.is_empty() {
@@ -144,10 +144,19 @@ impl Relay {
         }
     }
 
-    /// Observes (and repairs) an answer in one piece instead of a stream; `None`: unchanged.
+    /// The end of a stream that failed, where its dialect needs to know what was said before: the events
+    /// of Responses carry the response's id, and numbers that rise.
+    pub fn failure(&mut self, message: &str, code: &str) -> Option<Vec<u8>> {
+        match &mut self.judge.canon {
+            Canon::Responses(responses) => Some(responses.failure(message, code)),
+            _ => None,
+        }
+    }
+
+    /// Observes (and mends) an answer in one piece instead of a stream; `None`: unchanged.
     pub fn observe_body(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         self.ended = true;
-        let (facts, mended) = super::json::read(bytes, self.options.shape, self.options.repairs);
+        let (facts, mended) = super::json::read(bytes, self.options.shape);
         self.judge.facts = facts;
         mended
     }
@@ -225,8 +234,7 @@ impl Relay {
             let last = buffer[end..].starts_with(DONE);
             let instead = match self.judge.judge(&buffer[start..end], &frame, last) {
                 Verdict::Pass => None,
-                Verdict::Drop => Some(Vec::new()),
-                Verdict::Mend(bytes) | Verdict::Replace(bytes) => Some(bytes),
+                Verdict::Replace(bytes) => Some(bytes),
             };
             if let Some(instead) = instead {
                 let out = out.get_or_insert_with(|| Vec::with_capacity(buffer.len()));
@@ -246,7 +254,8 @@ impl Relay {
     fn last_event(&mut self) -> Vec<u8> {
         let mut buffer = std::mem::take(&mut self.held);
         if !self.sniffed || buffer.is_empty() {
-            return buffer;
+            // White space.
+            return Vec::new();
         }
         let frame = self.framer.finish(&buffer);
         self.judge.visited += buffer.len() as u64;
@@ -268,8 +277,7 @@ impl Relay {
         });
         match self.judge.judge(&buffer, &frame, false) {
             Verdict::Pass => buffer,
-            Verdict::Drop => Vec::new(),
-            Verdict::Mend(bytes) | Verdict::Replace(bytes) => bytes,
+            Verdict::Replace(bytes) => bytes,
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Chat Completions, legacy completions and embeddings: the shapes whose backends have repairs.
+//! Chat Completions, legacy completions and embeddings.
 
-use super::{name, note, ChoiceList, Seen};
+use super::{name, note, ChoiceList, Plain, Seen};
+use crate::stream::canon::{is_reason, Chat};
 use crate::stream::facts::{bit, Facts, FinishReasons};
-use crate::stream::repair::{write_error, Delta, Mender, Repairs};
 use crate::stream::usage::Usage;
 use crate::stream::Shape;
-use crate::types::json::{Fault, Kind, Raw, Scanner, Span, Text, Value, MAX_DEPTH};
+use crate::types::json::{Fault, Kind, Raw, Scanner, MAX_DEPTH};
 
 /// Members of a top level that may be an error without an `error` object.
 #[derive(Default)]
@@ -13,23 +13,40 @@ struct Flat<'a> {
     object: Option<Raw<'a>>,
     message: Option<Raw<'a>>,
     kind: Option<Raw<'a>>,
-    param: Option<Raw<'a>>,
     code: Option<Raw<'a>>,
 }
 
-/// Reads `data`, one JSON value. `named_error`: the event's name says that it is an error.
+/// What is found out beside the facts: whether the event is plain, and what it then is.
+struct Look<'a> {
+    chat: Option<&'a Chat>,
+    plain: bool,
+    found: Plain,
+    failed: bool,
+}
+
+/// The members that are the same in all events, each seen once.
+const SAME_ALWAYS: u8 = 15;
+
+/// Reads `data`, one JSON value. `named_error`: the event's name says that it is an error. `chat`: the
+/// writer of the stream that it is an event of.
 pub(super) fn observe(
     data: &[u8],
     shape: Shape,
     named_error: bool,
     facts: &mut Facts,
-    mender: &mut Mender,
+    chat: Option<&Chat>,
 ) -> Result<Seen, Fault> {
-    mender.begin();
     let mut scanner = Scanner::new(data, MAX_DEPTH);
     if scanner.peek() != Some(b'{') {
-        return other_value(data, named_error, facts, mender);
+        return super::no_object(data, named_error, facts);
     }
+    let mut look = Look {
+        plain: chat.is_some_and(Chat::ready),
+        chat,
+        found: Plain::default(),
+        failed: false,
+    };
+    let mut same = 0;
     let mut choices = ChoiceList::Absent;
     let mut usage = None;
     let mut prompt = None;
@@ -38,14 +55,36 @@ pub(super) fn observe(
     scanner.enter()?;
     let mut first = true;
     while let Some(key) = scanner.next_key(std::mem::take(&mut first))? {
-        match &*name(data, key) {
-            b"choices" => choices = read_choices(&mut scanner, data, facts, mender)?,
-            b"usage" => usage = Some(scanner.skip()?),
-            b"error" => error = Some(scanner.skip()?),
-            b"object" => flat.object = Some(scanner.skip()?.raw(data)),
+        let key = name(data, key);
+        match &*key {
+            b"choices" => {
+                look.plain &= choices == ChoiceList::Absent;
+                choices = read_choices(&mut scanner, data, facts, &mut look)?;
+            }
+            b"usage" => {
+                look.plain &= usage.is_none();
+                usage = Some(scanner.skip()?.raw(data));
+            }
+            b"error" => error = Some(scanner.skip()?.raw(data)),
+            b"id" | b"object" | b"created" | b"model" => {
+                let value = scanner.skip()?.raw(data);
+                let flag = match &*key {
+                    b"id" => 1,
+                    b"object" => 2,
+                    b"created" => 4,
+                    _ => 8,
+                };
+                if look.plain {
+                    let known = look.chat.is_some_and(|chat| chat.is_known(&key, value));
+                    look.plain = known && same & flag == 0;
+                    same |= flag;
+                }
+                if flag == 2 {
+                    flat.object = Some(value);
+                }
+            }
             b"message" => flat.message = Some(scanner.skip()?.raw(data)),
             b"type" | b"error_type" => flat.kind = Some(scanner.skip()?.raw(data)),
-            b"param" => flat.param = Some(scanner.skip()?.raw(data)),
             b"code" => flat.code = Some(scanner.skip()?.raw(data)),
             b"data" | b"embeddings" if shape == Shape::Embeddings => {
                 facts.content |= scanner.skip()?.raw(data).is_truthy();
@@ -60,82 +99,48 @@ pub(super) fn observe(
         }
     }
     scanner.end()?;
-    let counted = usage.and_then(|usage| Usage::of_chat(usage.raw(data)));
-    let usage_span = usage.filter(|_| counted.is_some()).map(|usage| usage.span);
+    look.plain &= same == SAME_ALWAYS
+        && choices == ChoiceList::Filled
+        && usage.is_none_or(|it| matches!(it.kind(), Kind::Object | Kind::Null));
+    let counted = usage.and_then(Usage::of_chat);
     let usage = counted.or_else(|| Usage::of_ollama(prompt, None));
     if usage.is_some() {
         facts.usage = usage;
     }
-    let error = error.filter(|error| error.raw(data).is_truthy());
+    let error = error.filter(|error| error.is_truthy());
     let is_flat = error.is_none()
         && (named_error
             || flat.object.and_then(|object| object.as_str()).as_deref() == Some("error"));
-    let mut rewritten = None;
     if let Some(error) = error {
-        rewritten = error_member(data, error, &flat, facts, mender);
+        if error.kind() == Kind::Object {
+            note(
+                facts,
+                error.get("message"),
+                error.get("type"),
+                error.get("code"),
+            );
+        } else {
+            note(facts, Some(error), flat.kind, flat.code);
+        }
     } else if is_flat {
         note(facts, flat.message, flat.kind, flat.code);
-        if mender.does(Repairs::FLAT_ERROR) {
-            rewritten = Some(write_error(flat.message, flat.kind, flat.param, flat.code));
-        }
+    } else if look.failed {
+        note(facts, None, None, None);
     }
+    let failed = error.is_some() || is_flat || look.failed;
     Ok(Seen {
         choices,
         usage: usage.is_some(),
-        usage_span,
-        error: error.is_some() || is_flat,
-        rewritten,
+        error: failed,
+        plain: (look.plain && !failed).then_some(look.found),
     })
-}
-
-/// Data that is JSON but no object.
-fn other_value(
-    data: &[u8],
-    named_error: bool,
-    facts: &mut Facts,
-    mender: &Mender,
-) -> Result<Seen, Fault> {
-    let mut seen = super::no_object(data, named_error, facts)?;
-    if named_error && mender.does(Repairs::FLAT_ERROR) {
-        let mut scanner = Scanner::new(data, MAX_DEPTH);
-        let message = scanner.skip()?.raw(data);
-        seen.rewritten = Some(write_error(Some(message), None, None, None));
-    }
-    Ok(seen)
-}
-
-/// A truthy `error` member: an object as it should be, or anything else to be wrapped into one.
-fn error_member(
-    data: &[u8],
-    error: Value,
-    flat: &Flat<'_>,
-    facts: &mut Facts,
-    mender: &mut Mender,
-) -> Option<Vec<u8>> {
-    let raw = error.raw(data);
-    if error.kind != Kind::Object {
-        note(facts, Some(raw), flat.kind, flat.code);
-        return mender
-            .does(Repairs::FLAT_ERROR)
-            .then(|| write_error(Some(raw), flat.kind, flat.param, flat.code));
-    }
-    let code = raw.get("code");
-    note(facts, raw.get("message"), raw.get("type"), code);
-    if mender.does(Repairs::INTEGER_ERROR_CODE) {
-        each_member(data, error, |key, value| {
-            if key.is(data, "code") && value.kind == Kind::Number {
-                mender.error_code(data, value.span);
-            }
-        });
-    }
-    None
 }
 
 fn read_choices(
     scanner: &mut Scanner<'_>,
     data: &[u8],
     facts: &mut Facts,
-    mender: &mut Mender,
+    look: &mut Look<'_>,
 ) -> Result<ChoiceList, Fault> {
     if scanner.peek() != Some(b'[') {
         scanner.skip()?;
@@ -145,12 +150,14 @@ fn read_choices(
     let mut position = 0;
     while scanner.next_item(position == 0)? {
         if scanner.peek() == Some(b'{') {
-            read_choice(scanner, data, position, facts, mender)?;
+            read_choice(scanner, data, position, facts, look)?;
         } else {
             scanner.skip()?;
+            look.plain = false;
         }
         position += 1;
     }
+    look.plain &= position == 1;
     Ok(if position == 0 {
         ChoiceList::Empty
     } else {
@@ -158,126 +165,127 @@ fn read_choices(
     })
 }
 
+/// What a delta, or a text, is.
+struct Delta<'a> {
+    tools: Option<Raw<'a>>,
+    says: bool,
+}
+
 fn read_choice(
     scanner: &mut Scanner<'_>,
     data: &[u8],
     position: u64,
     facts: &mut Facts,
-    mender: &mut Mender,
+    look: &mut Look<'_>,
 ) -> Result<(), Fault> {
     // The index may come after the delta that it belongs to.
-    let mut index = position;
-    let mut delta = Delta::default();
+    let mut index = None;
+    let mut delta = None;
     let mut finish = None;
     scanner.enter()?;
     let mut first = true;
     while let Some(key) = scanner.next_key(std::mem::take(&mut first))? {
         match &*name(data, key) {
             b"index" => {
-                index = scanner.skip()?.raw(data).as_u64().unwrap_or(position);
+                look.plain &= index.is_none();
+                index = scanner.skip()?.raw(data).as_u64();
             }
-            b"delta" | b"message" if scanner.peek() == Some(b'{') => {
-                delta = read_delta(scanner, data, facts)?;
+            key @ (b"delta" | b"message") if scanner.peek() == Some(b'{') => {
+                look.plain &= delta.is_none() && key == b"delta";
+                delta = Some(read_delta(scanner, data, facts, look)?);
             }
             b"delta" => {
-                let value = scanner.skip()?;
-                if value.kind == Kind::Null {
-                    mender.null_delta(value.span);
-                }
+                scanner.skip()?;
             }
             b"text" => {
                 let value = scanner.skip()?;
-                facts.content |= value.kind == Kind::String && value.span.len() > 2;
+                let says = value.kind == Kind::String && value.span.len() > 2;
+                look.plain &= delta.is_none() && value.kind == Kind::String;
+                delta = Some(Delta { tools: None, says });
+                facts.content |= says;
             }
-            b"finish_reason" => finish = scanner.skip()?.text(),
+            b"finish_reason" => {
+                look.plain &= finish.is_none();
+                finish = Some(scanner.skip()?.raw(data));
+            }
+            b"logprobs" => {
+                let value = scanner.skip()?;
+                look.plain &= matches!(value.kind, Kind::Object | Kind::Null);
+            }
             _ => {
                 scanner.skip()?;
             }
         }
     }
-    mender.delta(data, index, &delta);
+    look.plain &= index.is_some() && delta.is_some();
+    let index = index.unwrap_or(position);
+    let says = delta.as_ref().is_some_and(|delta| delta.says);
     facts.choices.seen |= bit(index);
-    if let Some(finish) = finish.filter(|finish| !finish.span.is_empty()) {
-        facts.choices.finished |= bit(index);
-        let text = finish.decode(data);
-        facts.reasons.add(FinishReasons::named(&text));
-        let span = Span {
-            start: finish.span.start - 1,
-            end: finish.span.end + 1,
-        };
-        mender.finish_reason(span, &text);
+    if let (true, Some(chat)) = (look.plain, look.chat) {
+        look.plain = chat.is_open(index);
+        if let Some(tools) = delta.and_then(|delta| delta.tools) {
+            look.found.continued = chat.calls.continued(index, tools);
+            look.plain &= look.found.continued.is_some();
+        }
     }
+    let Some(finish) = finish.filter(|finish| !finish.is_null()) else {
+        return Ok(());
+    };
+    let text = finish.as_str().unwrap_or_default();
+    if text.is_empty() {
+        look.plain = false;
+        return Ok(());
+    }
+    // A reason beside content says nothing where the last one was followed by more.
+    let is_doubtful = says && look.chat.is_some_and(|chat| chat.is_doubtful(index));
+    if !is_doubtful {
+        facts.choices.finished |= bit(index);
+    }
+    facts.reasons.add(FinishReasons::named(&text));
+    look.failed |= look.chat.is_some() && text == "error";
+    let calls = look.chat.is_some_and(|chat| chat.calls.any(index));
+    look.plain &= !says && !calls && is_reason(&text);
+    look.found.finish = Some(index);
     Ok(())
 }
 
-fn read_delta(scanner: &mut Scanner<'_>, data: &[u8], facts: &mut Facts) -> Result<Delta, Fault> {
-    let mut delta = Delta::default();
-    // Where the last member that stays ends, and a role that no such member precedes.
-    let mut stays: Option<usize> = None;
-    let mut leading: Option<Span> = None;
+fn read_delta<'a>(
+    scanner: &mut Scanner<'_>,
+    data: &'a [u8],
+    facts: &mut Facts,
+    look: &mut Look<'_>,
+) -> Result<Delta<'a>, Fault> {
+    let mut delta = Delta {
+        tools: None,
+        says: false,
+    };
+    let mut content = false;
     scanner.enter()?;
     let mut first = true;
     while let Some(key) = scanner.next_key(std::mem::take(&mut first))? {
-        let start = key.span.start - 1;
-        if let Some(role) = leading.take() {
-            delta.role = Some(Span {
-                start: role.start,
-                end: start,
-            });
-        }
         let key = name(data, key);
-        let value = scanner.skip()?;
-        if &*key == b"role" && value.kind == Kind::String && delta.role.is_none() {
-            match stays {
-                Some(end) => {
-                    delta.role = Some(Span {
-                        start: end,
-                        end: value.span.end,
-                    })
-                }
-                None => {
-                    leading = Some(Span {
-                        start,
-                        end: value.span.end,
-                    })
-                }
+        let value = scanner.skip()?.raw(data);
+        match &*key {
+            b"role" => {
+                look.plain = false;
+                continue;
             }
-            continue;
-        }
-        stays = Some(value.span.end);
-        if &*key == b"tool_calls" {
-            delta.tools = Some(value);
+            b"tool_calls" if value.is_truthy() => {
+                look.plain &= delta.tools.is_none() && value.kind() == Kind::Array;
+                delta.tools = Some(value);
+            }
+            b"content" | b"refusal" => {
+                look.plain &= matches!(value.kind(), Kind::String | Kind::Null);
+                look.plain &= &*key != b"content" || !std::mem::replace(&mut content, true);
+            }
+            b"function_call" => look.plain &= matches!(value.kind(), Kind::Object | Kind::Null),
+            // Entries of lists may lack their numbers.
+            _ => look.plain &= value.kind() != Kind::Array || !value.is_truthy(),
         }
         // Text, reasoning, refusals, tool calls, audio, images: whatever is not empty. A list of
         // names would miss the next backend's, and miss content is the wrong side to err on.
-        facts.content |= &*key != b"role" && value.raw(data).is_truthy();
+        delta.says |= value.is_truthy();
     }
-    if delta.role.is_none() {
-        delta.role = leading;
-    }
+    facts.content |= delta.says;
     Ok(delta)
-}
-
-/// Calls `member` for each member of an object that was accepted; spans are offsets in `data`.
-fn each_member(data: &[u8], object: Value, mut member: impl FnMut(Text, Value)) {
-    let base = object.span.start;
-    let bytes = object.span.of(data);
-    let mut scanner = Scanner::new(bytes, MAX_DEPTH);
-    if scanner.enter().is_err() {
-        return;
-    }
-    let mut first = true;
-    while let Ok(Some(key)) = scanner.next_key(std::mem::take(&mut first)) {
-        let Ok(value) = scanner.skip() else { return };
-        member(
-            Text {
-                span: key.span.moved(base),
-                ..key
-            },
-            Value {
-                span: value.span.moved(base),
-                ..value
-            },
-        );
-    }
 }

@@ -1,6 +1,9 @@
 //! Anthropic Messages: named events around content blocks, and the message in one piece.
 
-use super::{each_of, is_error_name, no_object, note, note_member, says_more_than, text_of, Seen};
+use super::{
+    each_of, is_error_name, no_object, note, note_member, says_more_than, text_of, Plain, Seen,
+};
+use crate::stream::canon::Canon;
 use crate::stream::facts::{Facts, FinishReasons};
 use crate::types::json::{Fault, Kind, Raw};
 
@@ -15,9 +18,15 @@ struct Event<'a> {
     error: Option<Raw<'a>>,
     content: Option<Raw<'a>>,
     stop_reason: Option<Raw<'a>>,
+    index: Option<Raw<'a>>,
 }
 
-pub(super) fn observe(data: &[u8], event: Option<&[u8]>, facts: &mut Facts) -> Result<Seen, Fault> {
+pub(super) fn observe(
+    data: &[u8],
+    event: Option<&[u8]>,
+    facts: &mut Facts,
+    canon: &Canon,
+) -> Result<Seen, Fault> {
     let mut seen = Event::default();
     let is_object = each_of(data, |key, value| {
         let slot = match key {
@@ -29,6 +38,7 @@ pub(super) fn observe(data: &[u8], event: Option<&[u8]>, facts: &mut Facts) -> R
             b"error" => &mut seen.error,
             b"content" => &mut seen.content,
             b"stop_reason" => &mut seen.stop_reason,
+            b"index" => &mut seen.index,
             _ => return,
         };
         *slot = Some(value);
@@ -52,8 +62,15 @@ pub(super) fn observe(data: &[u8], event: Option<&[u8]>, facts: &mut Facts) -> R
     } else {
         read(kind, &seen, facts);
     }
+    let plain = match canon {
+        Canon::Messages(messages) if event == Some(kind) => {
+            messages.is_plain(kind, seen.index, seen.delta)
+        }
+        _ => false,
+    };
     Ok(Seen {
         error: error.is_some() || kind == b"error" || named_error,
+        plain: plain.then(Plain::default),
         ..Seen::PASSED
     })
 }
@@ -74,14 +91,15 @@ fn read(kind: &[u8], event: &Event<'_>, facts: &mut Facts) {
                 .is_some_and(|delta| says_more_than(delta, &["type"]));
         }
         b"message_delta" => {
-            stopped(
+            // All was said; the mark that clients wait for can be written for the upstream.
+            if stopped(
                 facts,
                 event.delta.and_then(|delta| delta.get("stop_reason")),
-            );
+            ) {
+                facts.choices.finish(0);
+            }
             count(facts, event.usage);
         }
-        // Not the stop reason before it: a stream that lacks this mark is an error to Anthropic's own
-        // clients.
         b"message_stop" => {
             facts.terminal = true;
             facts.choices.finish(0);

@@ -11,10 +11,10 @@ mod responses;
 
 use std::borrow::Cow;
 
+use super::canon::{Canon, Continued};
 use super::facts::{Facts, UpstreamError};
-use super::repair::Mender;
 use super::Shape;
-use crate::types::json::{Fault, Kind, Raw, Scanner, Span, Text, MAX_DEPTH};
+use crate::types::json::{Fault, Kind, Raw, Scanner, Text, MAX_DEPTH};
 
 /// What kind of list `choices` was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,16 +26,22 @@ pub(super) enum ChoiceList {
 }
 
 /// What one event turned out to be.
-#[derive(Debug)]
 pub(super) struct Seen {
     pub(super) choices: ChoiceList,
     /// It reports usage (null does not count).
     pub(super) usage: bool,
-    /// Where in the data, for Chat Completions.
-    pub(super) usage_span: Option<Span>,
     pub(super) error: bool,
-    /// For errors that the repair table rewrites: the data that replaces the event's.
-    pub(super) rewritten: Option<Vec<u8>>,
+    /// It is as its dialect has it and needs nothing of the writer but to be noted.
+    pub(super) plain: Option<Plain>,
+}
+
+/// What the writer of a stream notes of a plain event.
+#[derive(Default)]
+pub(super) struct Plain {
+    /// The choice that it finishes.
+    pub(super) finish: Option<u64>,
+    /// The call whose arguments go on in it.
+    pub(super) continued: Option<Continued>,
 }
 
 impl Seen {
@@ -43,9 +49,8 @@ impl Seen {
     const PASSED: Self = Self {
         choices: ChoiceList::Absent,
         usage: false,
-        usage_span: None,
         error: false,
-        rewritten: None,
+        plain: None,
     };
 }
 
@@ -54,20 +59,25 @@ pub(super) fn is_error_name(name: Option<&[u8]>) -> bool {
     matches!(name, Some(b"error" | b"response.error"))
 }
 
-/// Reads `data`, one JSON value. `event`: the name of its event.
+/// Reads `data`, one JSON value. `event`: the name of its event. `canon`: the writer of the stream that
+/// it is an event of.
 pub(super) fn observe(
     data: &[u8],
     shape: Shape,
     event: Option<&[u8]>,
     facts: &mut Facts,
-    mender: &mut Mender,
+    canon: &Canon,
 ) -> Result<Seen, Fault> {
     match shape {
         Shape::Chat | Shape::Completions | Shape::Embeddings => {
-            chat::observe(data, shape, is_error_name(event), facts, mender)
+            let chat = match canon {
+                Canon::Chat(chat) => Some(&**chat),
+                _ => None,
+            };
+            chat::observe(data, shape, is_error_name(event), facts, chat)
         }
-        Shape::Responses => responses::observe(data, event, facts),
-        Shape::Messages => messages::observe(data, event, facts),
+        Shape::Responses => responses::observe(data, event, facts, canon),
+        Shape::Messages => messages::observe(data, event, facts, canon),
         Shape::Ollama => ollama::observe(data, facts),
         Shape::Gemini => gemini::observe(data, facts),
     }

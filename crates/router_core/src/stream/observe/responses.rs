@@ -1,6 +1,9 @@
 //! OpenAI Responses: typed events around items, and the response in one piece.
 
-use super::{each_of, is_error_name, no_object, note, note_member, says_more_than, text_of, Seen};
+use super::{
+    each_of, is_error_name, no_object, note, note_member, says_more_than, text_of, Plain, Seen,
+};
+use crate::stream::canon::Canon;
 use crate::stream::facts::{Facts, FinishReasons};
 use crate::stream::usage::Usage;
 use crate::types::json::{Fault, Raw};
@@ -18,6 +21,9 @@ struct Event<'a> {
     error: Option<Raw<'a>>,
     code: Option<Raw<'a>>,
     message: Option<Raw<'a>>,
+    number: Option<Raw<'a>>,
+    place: Option<Raw<'a>>,
+    part_place: Option<Raw<'a>>,
     whole: Response<'a>,
 }
 
@@ -46,7 +52,12 @@ impl<'a> Response<'a> {
     }
 }
 
-pub(super) fn observe(data: &[u8], event: Option<&[u8]>, facts: &mut Facts) -> Result<Seen, Fault> {
+pub(super) fn observe(
+    data: &[u8],
+    event: Option<&[u8]>,
+    facts: &mut Facts,
+    canon: &Canon,
+) -> Result<Seen, Fault> {
     let mut seen = Event::default();
     let is_object = each_of(data, |key, value| {
         let slot = match key {
@@ -58,6 +69,9 @@ pub(super) fn observe(data: &[u8], event: Option<&[u8]>, facts: &mut Facts) -> R
             b"error" => &mut seen.error,
             b"code" => &mut seen.code,
             b"message" => &mut seen.message,
+            b"sequence_number" => &mut seen.number,
+            b"output_index" => &mut seen.place,
+            b"content_index" => &mut seen.part_place,
             b"text" | b"arguments" | b"input" | b"refusal" | b"transcript" => {
                 seen.said |= value.is_truthy();
                 return;
@@ -84,8 +98,15 @@ pub(super) fn observe(data: &[u8], event: Option<&[u8]>, facts: &mut Facts) -> R
     } else {
         read(kind, &seen, facts);
     }
+    let plain = match canon {
+        Canon::Responses(responses) if event == Some(kind) => {
+            responses.is_plain(kind, seen.number, seen.place, seen.part_place, seen.delta)
+        }
+        _ => false,
+    };
     Ok(Seen {
         error: !before && facts.error.is_some(),
+        plain: plain.then(Plain::default),
         ..Seen::PASSED
     })
 }

@@ -37,13 +37,16 @@ event: response.output_item.added
 data: {"type":"response.output_item.added","sequence_number":1,"output_index":0,"item":{"id":"m","type":"message","role":"assistant","content":[]}}
 
 event: response.content_part.added
-data: {"type":"response.content_part.added","sequence_number":2,"part":{"type":"output_text","text":"","annotations":[]}}
+data: {"type":"response.content_part.added","sequence_number":2,"item_id":"m","output_index":0,"content_index":0,"part":{"type":"output_text","text":"","annotations":[]}}
 
 event: response.output_text.delta
-data: {"type":"response.output_text.delta","sequence_number":3,"delta":"Hi é"}
+data: {"type":"response.output_text.delta","sequence_number":3,"item_id":"m","output_index":0,"content_index":0,"delta":"Hi é"}
+
+event: response.output_item.done
+data: {"type":"response.output_item.done","sequence_number":4,"output_index":0,"item":{"id":"m","type":"message","role":"assistant","content":[{"type":"output_text","text":"Hi é"}]}}
 
 event: response.completed
-data: {"type":"response.completed","sequence_number":4,"response":{"id":"r","status":"completed","error":null,"output":[{"type":"message","content":[{"type":"output_text","text":"Hi é"}]}],"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4},"output_tokens":2,"output_tokens_details":{"reasoning_tokens":1},"total_tokens":11}}}
+data: {"type":"response.completed","sequence_number":5,"response":{"id":"r","status":"completed","error":null,"output":[{"type":"message","content":[{"type":"output_text","text":"Hi é"}]}],"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4},"output_tokens":2,"output_tokens_details":{"reasoning_tokens":1},"total_tokens":11}}}
 
 "#;
 
@@ -79,11 +82,9 @@ fn streams_pass_and_are_observed() {
         usage(11, 12, 3, 7),
     ];
     for ((shape, input, ends), usage) in STREAMS.into_iter().zip(reported) {
-        let all = every_repair();
-        for repairs in [Repairs::NONE, all] {
+        for strip_usage in [false, true] {
             let options = RelayOptions {
-                repairs,
-                strip_usage: true,
+                strip_usage,
                 ..shaped(shape)
             };
             let (out, end, facts) = relay(options, input);
@@ -103,7 +104,11 @@ fn streams_pass_and_are_observed() {
 #[test]
 fn a_stream_that_is_cut_anywhere_is_no_success() {
     for (shape, input, _) in STREAMS {
-        let last = input.trim_end().len();
+        let last = match shape {
+            // Where the reason was told, only the mark is missing.
+            Shape::Messages => input.find("\n\nevent: message_stop").unwrap(),
+            _ => input.trim_end().len(),
+        };
         for cut in 0..input.len() {
             let (out, end, relay) = relayed(shaped(shape), &input.as_bytes()[..cut], 7);
             let facts = relay.facts();
@@ -130,10 +135,7 @@ fn is_content(shape: Shape, data: &str) -> bool {
         Shape::Ollama => format!("{data}\n"),
         _ => format!("data: {data}\n\n"),
     };
-    let (out, _, facts) = relay(shaped(shape), &input);
-    assert_eq!(out, input);
-    assert_eq!(facts.unreadable, 0, "{data}");
-    facts.content
+    relay(shaped(shape), &input).2.content
 }
 
 #[test]
@@ -279,8 +281,8 @@ fn each_shape_has_its_own_errors() {
     for (shape, event, (message, kind, code)) in cases {
         for before in ["", first_event(shape)] {
             let input = [before, event].concat();
-            let (out, end, facts) = relay(shaped(shape), &input);
-            assert_eq!((out.as_str(), end), (input.as_str(), End::Error), "{event}");
+            let (_, end, facts) = relay(shaped(shape), &input);
+            assert_eq!(end, End::Error, "{event}");
             let error = facts.error.unwrap();
             assert_eq!(
                 (
@@ -345,57 +347,7 @@ fn bare_json_among_events_is_an_event() {
     }
     // Elsewhere such a line is an unknown field.
     let (out, _, facts) = relay(shaped(Shape::Messages), &format!(": c\n\n{error}\n\n"));
-    assert_eq!((out, facts.events), (format!(": c\n\n{error}\n\n"), 0));
-}
-
-#[test]
-fn lines_are_framed() {
-    let done = r#"{"done":true}"#;
-    for (input, out, events) in [
-        (format!("{done}\r\n"), format!("{done}\r\n"), 1),
-        (done.to_owned(), format!("{done}\n"), 1),
-        (format!("{done}\r"), format!("{done}\r\n"), 1),
-        (
-            format!("\n\r\n  \n{{}}\n\n{done}"),
-            format!("\n\r\n  \n{{}}\n\n{done}\n"),
-            2,
-        ),
-        (
-            format!("\u{feff} {{}}\n\t{done} \n"),
-            format!("\u{feff} {{}}\n\t{done} \n"),
-            2,
-        ),
-    ] {
-        let (got, end, facts) = relay(shaped(Shape::Ollama), &input);
-        assert_eq!((got, end, facts.events), (out, End::Done, events));
-    }
-    let (out, end, facts) = relay(shaped(Shape::Ollama), "{}\n{\"done\":tr");
-    assert_eq!(
-        (out.as_str(), end, facts.events),
-        ("{}\n", End::Truncated, 1)
-    );
-    for body in ["<html>\n</html>", "data: {}\n\n", "[{}]", "busy\n"] {
-        let (out, end, mut relay) = relayed(shaped(Shape::Ollama), body.as_bytes(), 3);
-        assert_eq!((out.len(), end), (0, End::NotSse));
-        assert_eq!(relay.take_body(), body.as_bytes());
-    }
-    // Pretty-printed over lines it is no stream, and no success.
-    let (_, end, facts) = relay(shaped(Shape::Ollama), "{\n\"done\": true\n}\n");
-    assert!(facts.unreadable > 0 && end == End::Truncated);
-}
-
-#[test]
-fn a_stray_done_is_no_end_elsewhere() {
-    for (shape, stream, ends) in STREAMS {
-        if shape == Shape::Ollama {
-            continue;
-        }
-        let (_, end, facts) = relay(shaped(shape), &[first_event(shape), DONE].concat());
-        assert_eq!((end, facts.unreadable), (End::Truncated, 0));
-        let input = [stream, DONE].concat();
-        let (out, end, _) = relay(shaped(shape), &input);
-        assert_eq!((out, end), (input, ends));
-    }
+    assert_eq!((out.as_str(), facts.events), ("", 0));
 }
 
 #[test]
@@ -571,8 +523,6 @@ fn whole_answers_of_each_shape_are_observed() {
         assert!(facts.choices.all_finished() || shape == Shape::Embeddings);
         let reported = facts.usage.unwrap();
         assert_eq!((reported.prompt, reported.completion), usage);
-        let all = every_repair();
-        assert_eq!(repair_json(body.as_bytes(), shape, all), None);
         let cut = observe_json(&body.as_bytes()[..body.len() - 1], shape);
         assert!(cut.unreadable == 1 && !cut.content && !cut.choices.all_finished());
     }
@@ -706,14 +656,12 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 fn any_options() -> impl Strategy<Value = RelayOptions> {
     let shapes = proptest::sample::select(Shape::ALL.to_vec());
     let limit = prop_oneof![Just(MAX_EVENT), 20..200usize];
-    (shapes, any::<bool>(), 0..1u32 << Repairs::ALL.len(), limit).prop_map(
-        |(shape, strip_usage, bits, max_event)| RelayOptions {
-            shape,
-            strip_usage,
-            repairs: Repairs::from_bits(bits).unwrap(),
-            max_event,
-        },
-    )
+    (shapes, any::<bool>(), limit).prop_map(|(shape, strip_usage, max_event)| RelayOptions {
+        shape,
+        strip_usage,
+        max_event,
+        ..plain()
+    })
 }
 
 proptest! {
@@ -721,31 +669,17 @@ proptest! {
 
     #[test]
     fn splits_do_not_matter_to_any_shape(input in stream(), options in any_options(), size in 2..50usize) {
-        let (whole, end, relay) = relayed(options, &input, input.len());
+        let (whole, end, relay) = relayed(options.clone(), &input, input.len());
         for size in [1, size] {
-            let (bytes, end_too, other) = relayed(options, &input, size);
+            let (bytes, end_too, other) = relayed(options.clone(), &input, size);
             prop_assert_eq!(String::from_utf8_lossy(&whole), String::from_utf8_lossy(&bytes));
             prop_assert_eq!((end, relay.facts()), (end_too, other.facts()));
         }
     }
 
-    /// Whatever repairs are asked for: these shapes have none.
-    #[test]
-    fn nothing_is_changed_in_other_shapes(input in stream(), options in any_options()) {
-        let shape = match options.shape {
-            Shape::Responses | Shape::Ollama => options.shape,
-            _ => Shape::Messages,
-        };
-        let options = RelayOptions { shape, max_event: MAX_EVENT, ..options };
-        let (out, end, _) = relayed(options, &input, 37);
-        let added = [&b""[..], b"\n", b"\n\n"];
-        let same = added.iter().any(|tail| out == [&input[..], tail].concat());
-        prop_assert!(same || end == End::NotSse || input.starts_with(&out), "{:?}", String::from_utf8_lossy(&input));
-    }
-
     #[test]
     fn any_bytes_are_survived_by_any_shape(input in proptest::collection::vec(any::<u8>(), 0..300), options in any_options(), size in 1..40usize) {
-        let (_, _, relay) = relayed(options, &input, size);
+        let (_, _, relay) = relayed(options.clone(), &input, size);
         prop_assert_eq!(relay.facts().bytes, input.len() as u64);
         observe_json(&input, options.shape);
     }

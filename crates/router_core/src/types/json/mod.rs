@@ -39,15 +39,6 @@ impl Span {
         &bytes[self.start..self.end]
     }
 
-    /// The same `by` bytes further on: where what it was taken from starts there.
-    #[must_use]
-    pub(crate) fn moved(self, by: usize) -> Self {
-        Self {
-            start: self.start + by,
-            end: self.end + by,
-        }
-    }
-
     /// How many bytes it covers.
     pub fn len(self) -> usize {
         self.end - self.start
