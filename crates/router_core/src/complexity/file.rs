@@ -83,8 +83,7 @@ impl HeldOut {
 
     /// Whether it did worse than length. One that is not told from length loses nothing.
     pub fn loses(&self) -> bool {
-        // Written so that a NaN is a yes.
-        !(self.margin >= 0.0)
+        self.margin < 0.0 || self.margin.is_nan()
     }
 }
 

@@ -239,8 +239,7 @@ fn is_client(pass: &mut Pass<'_, '_>, hit: &Hit) -> bool {
         // What follows, and what that has.
         technical && !office && count < 3
     });
-    (technical && !office)
-        || (!office && context::near(text, hit.start, hit.end, &OAUTH, pass.work()))
+    !office && (technical || context::near(text, hit.start, hit.end, &OAUTH, pass.work()))
 }
 
 /// What a rule about confidential things says before the word.
