@@ -228,8 +228,10 @@ def _retry(router: Values, reader: Reader, attempts: int) -> RetrySettings:
 
 
 def _translation(litellm: Values) -> TranslationSettings:
-    """`drop_params: false`, where somebody wrote it, wants a refusal instead of a dropped parameter."""
-    return TranslationSettings(unsupported="error" if litellm.get("drop_params") is False else "drop")
+    """`drop_params: true` leaves out what a backend refuses by name, too; `false`, where somebody wrote it,
+    wants a refusal instead of a dropped parameter."""
+    drop = litellm.get("drop_params")
+    return TranslationSettings(unsupported="error" if drop is False else "drop", drop_refused=drop is True)
 
 
 def _breaker(sections: Sections, reader: Reader) -> BreakerSettings:

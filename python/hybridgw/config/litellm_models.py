@@ -287,6 +287,7 @@ def _rest(
         "extra_headers": _headers(params, reader),
         "extra_body": params.get("extra_body") if isinstance(params.get("extra_body"), dict) else {},
         "drop_params": _drops(params, limits),
+        "drop_refused": _flag("drop_params", params),
         "retries": retries,
         "max_parallel": limits.max_parallel if parallel is None else parallel,
         "tls_verify": limits.tls_verify and params.get("ssl_verify") is not False,

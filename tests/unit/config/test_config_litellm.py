@@ -403,7 +403,11 @@ def test_drop_params_and_the_parameters_that_thinking_models_refuse(read: Read) 
     assert "temperature" in drops["a"] and "temperature" in drops["b"]
     assert (drops["c"], drops["d"]) == (("user",), ())
     assert settings.translation.unsupported == "drop"
-    assert read(text + "litellm_settings: {drop_params: false}\n").translation.unsupported == "error"
+    # What nobody knows beforehand is left out once the backend has refused it, entry by entry.
+    assert settings.translation.drop_refused
+    assert [d.drop_refused for d in settings.deployments] == [None, None, None, False]
+    refusing = read(text + "litellm_settings: {drop_params: false}\n").translation
+    assert (refusing.unsupported, refusing.drop_refused) == ("error", False)
 
 
 def test_what_an_entry_says_of_its_model_does_not_go_upstream(read: Read) -> None:
