@@ -27,14 +27,14 @@ def breaker(gateway: Gateway) -> str:
 
 def test_an_engine_whose_page_answers_is_tried_again(demo: Demo) -> None:
     with Gateway(config(demo, breaker=PATIENT, health={"interval": "50ms"}), workers=2) as gateway:
-        demo.fault("local", "status=500", count=1)
+        demo.fault("local", "status=500", count=1, path="/v1/chat/completions")
         assert tier(gateway) == "private"
         until(lambda: tier(gateway) == "local", 5)
 
 
 def test_without_probes_the_backoff_counts(demo: Demo) -> None:
     with Gateway(config(demo, breaker=PATIENT, health={"enabled": False})) as gateway:
-        demo.fault("local", "status=500", count=1)
+        demo.fault("local", "status=500", count=1, path="/v1/chat/completions")
         assert tier(gateway) == "private"
         end = time.monotonic() + 0.6
         while time.monotonic() < end:
@@ -44,17 +44,10 @@ def test_without_probes_the_backoff_counts(demo: Demo) -> None:
 def test_a_page_that_answers_does_not_close_a_breaker(demo: Demo) -> None:
     """It shortens the wait for one trial, and the trial decides."""
     deployments = [demo.deployment("local", provider="vllm"), demo.deployment("private")]
-    # Without a wait before the next attempt: no page answers in between.
-    settings = config(
-        demo,
-        breaker=PATIENT,
-        health={"interval": "20ms"},
-        retry={"backoff": "0s"},
-        deployments=deployments,
-    )
+    settings = config(demo, breaker=PATIENT, health={"interval": "20ms"}, deployments=deployments)
     with Gateway(settings) as gateway:
         for trials in (1, 2, 3):
-            demo.fault("local", "status=500", count=1)
+            demo.fault("local", "status=500", count=1, path="/v1/chat/completions")
             assert tier(gateway) == "private"
             assert len(demo.requests("local")) == trials
             probed(demo, trials)

@@ -73,6 +73,13 @@ def native_events(name: str) -> bytes:
         {"type": "response.output_item.added", "output_index": 0, "item": item},
         {"type": "response.content_part.added", **place, "part": part},
         {"type": "response.output_text.delta", **place, "delta": "native", "logprobs": []},
+        {"type": "response.output_text.done", **place, "text": "native", "logprobs": []},
+        {"type": "response.content_part.done", **place, "part": {**part, "text": "native"}},
+        {
+            "type": "response.output_item.done",
+            "output_index": 0,
+            "item": json.loads(native(name))["output"][0],
+        },
         {"type": "response.completed", "response": json.loads(native(name))},
     ]
     return b"".join(

@@ -239,7 +239,8 @@ async def _request(
             headers = _forwarded(call, upstream)
             target += call.query
         if exchange.configure is not None:
-            body, call.dropped = exchange.configure(body, upstream.backend)
+            configure, backend = exchange.configure, upstream.backend
+            body, call.dropped = asked(lambda data: configure(data, backend), body)
             if upstream.window and decision.prompt_tokens > upstream.window and _CUTS in body:
                 call.warning = b"context-truncated"
         if exchange.edit is not None:
