@@ -17,6 +17,8 @@ WINDOW = 1024
 RECALL = 0.99
 PRECISION = 0.98
 CLEAN_SHARE = 0.001
+PUBLIC_KINDS = ("email", "phone", "ip", "test_number")
+"""Kinds that are counted and public unless a configuration says otherwise."""
 
 LABELS = {
     "CREDIT_CARD": "card",
@@ -184,7 +186,7 @@ def clean(scanner: Scanner, paths: list[Path]) -> dict[str, Any]:
             findings = scanner.scan(data[at : at + WINDOW])
             if findings["level"] != "public":
                 flagged += 1
-                kinds.update({it for _, _, it, _ in findings["spans"] if it not in ("email", "phone", "ip")})
+                kinds.update({it for _, _, it, _ in findings["spans"] if it not in PUBLIC_KINDS})
                 where.append(f"{name} at {at}: {', '.join(findings['kinds'])}")
     return {
         "windows": windows,
