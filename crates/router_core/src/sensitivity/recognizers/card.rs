@@ -142,7 +142,16 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, start: usize, groups
         let sure = is_sure(digits);
         *pass.work() += 8;
         if stands_alone(pass.text, start, end, sure) && is_meant(pass, start, groups, count) {
-            let kind = published::kind_of_digits(Entity::Card, digits);
+            // What begins like a card may be the whole of a published number, which is a card to nobody.
+            let (kind, end) = (count..=groups.count)
+                .take_while(|&longer| groups.digits(longer).len() <= 19)
+                .filter(|&longer| longer == count || is_grouped(groups, longer))
+                .map(|longer| {
+                    let kind = published::kind_of_digits(Entity::Card, groups.digits(longer));
+                    (kind, groups.end(longer))
+                })
+                .find(|(kind, _)| *kind != Entity::Card)
+                .unwrap_or((Entity::Card, end));
             pass.report_number(kind, start, end);
             return true;
         }
