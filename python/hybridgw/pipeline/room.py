@@ -12,15 +12,19 @@ counted after it is gone.
 
 from hybridgw.errors import Refused
 
+BURST = 32 * 1024 * 1024
+"""Bytes at one time that are much."""
+
 
 class Room:
     """The bytes that are taken, of `limit`."""
 
-    __slots__ = ("limit", "taken")
+    __slots__ = ("_most", "limit", "taken")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.taken = 0
+        self._most = 0
 
     def resize(self, before: int, after: int) -> None:
         """A body that took `before` bytes takes `after` from now on. Refused `overloaded`, and nothing is
@@ -33,3 +37,13 @@ class Room:
                 retry_after=1.0,
             )
         self.taken = others + after
+        if self.taken > self._most:
+            self._most = self.taken
+
+    def burst_is_over(self) -> bool:
+        """Whether much was taken since the last time that this was true, and now hardly anything is: the
+        moment to give freed memory back to the system."""
+        if self._most < BURST or self.taken > self._most // 8:
+            return False
+        self._most = self.taken
+        return True

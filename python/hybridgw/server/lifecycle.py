@@ -25,6 +25,7 @@ from hybridgw.config.schema import Settings
 from hybridgw.host import publication, runtime, slots
 from hybridgw.host.life import missing_workers
 from hybridgw.host.limits import body_room, connection_limit
+from hybridgw.host.memory import give_back_memory
 from hybridgw.ledger.response_store import Bounds, ResponseStore
 from hybridgw.native import Journal, Router, StateFile
 from hybridgw.pipeline import Worker
@@ -149,6 +150,8 @@ class Lifecycle:
                 looked = time.monotonic()
                 await asyncio.to_thread(self._networks.refresh)
             self._state.heartbeat(self._slot, time.monotonic_ns())
+            if self.worker.room.burst_is_over():
+                await asyncio.to_thread(give_back_memory)
             # A disk that does not answer must not look like a worker that does not live.
             if extending.done():
                 extending = loop.create_task(self._extend_journal())

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridgw.errors import Refused
-from hybridgw.pipeline.room import Room
+from hybridgw.pipeline.room import BURST, Room
 
 
 def test_what_does_not_fit_is_refused_by_the_name_of_its_setting() -> None:
@@ -18,6 +18,18 @@ def test_what_does_not_fit_is_refused_by_the_name_of_its_setting() -> None:
     assert room.taken == 6 << 20
     room.resize(6 << 20, 0)
     room.resize(0, 5 << 20)
+
+
+def test_a_burst_is_over_once() -> None:
+    room = Room(1 << 40)
+    room.resize(0, BURST)
+    assert not room.burst_is_over(), "it goes on"
+    room.resize(BURST, 10)
+    assert room.burst_is_over()
+    assert not room.burst_is_over(), "it was told"
+    room.resize(10, BURST - 1)
+    room.resize(BURST - 1, 0)
+    assert not room.burst_is_over(), "that was not much"
 
 
 def test_a_body_that_is_alone_always_fits() -> None:
