@@ -13,6 +13,7 @@ import os
 from typing import Any, final
 
 __all__ = [
+    "SCAN_RULES",
     "ComplexityScorer",
     "DecideError",
     "Decision",
@@ -27,6 +28,7 @@ __all__ = [
     "catalogue",
     "complexity_train",
     "journal_segment",
+    "prompt_hash",
     "read_journal",
     "warm_tokens",
 ]

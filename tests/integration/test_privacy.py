@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -481,6 +482,12 @@ def test_a_trusted_prompt_is_not_looked_through(demo: Demo, route: str) -> None:
             assert ask(own, route, cloud, refused).status == STATUS.get(route, 403)
 
 
+def _started(gateway: Gateway) -> str:
+    """The log once the start was announced."""
+    log = gateway.log()
+    return log if "listening on" in log else ""
+
+
 def test_media_where_nobody_is_near(demo: Demo) -> None:
     """A configuration of clouds alone has nobody to lock to. Text that was found stays locked."""
     far = demo.deployment("cloud", boundary="external")
@@ -491,7 +498,8 @@ def test_media_where_nobody_is_near(demo: Demo) -> None:
         with Gateway(config(demo, deployments=[far], models=models, privacy=privacy)) as own:
             assert ask(own, "chat", "m", media).status == status
             assert ask(own, "chat", "m", {"messages": user(CARD)}).status == 403
-            assert "REFUSED" in own.log() and "privacy: {mode: enforce}" in own.log()
+            log = until(partial(_started, own))
+            assert "REFUSED" in log and "privacy: {mode: enforce}" in log
     near = {**upstreams(demo), "privacy": {"unknown": "public"}}
     with Gateway(config(demo, **near)) as own:
         assert ask(own, "chat", "cloud-chat", media).status == 200

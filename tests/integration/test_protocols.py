@@ -54,14 +54,14 @@ def test_a_server_without_responses_is_asked_by_chat(
     assert json.loads(player.requests[-1])["messages"] == [{"role": "user", "content": "hi"}]
 
 
-def test_what_chat_does_not_find_either_is_not_remembered(serving: Gateway, player: Player) -> None:
+def test_an_object_that_is_not_found_says_nothing_of_the_path(serving: Gateway, player: Player) -> None:
+    """Asked by Chat, the request would be another one, and so would those of everybody after it."""
     missing = b'{"error":{"message":"no such model","code":"model_not_found","type":"x","param":"model"}}'
     before = len(player.heads)
     for _ in range(2):
         player.plays(whole(missing, "404 Not Found"))
-        player.plays(whole(missing, "404 Not Found"))
         assert serving.post(RESPONSES, {"model": "auto", "input": "hi"}).status >= 400
-    assert asked(player, before) == [RESPONSES, CHAT] * 2
+    assert asked(player, before) == [RESPONSES] * 2
 
 
 def test_an_object_of_another_kind_is_no_response(serving: Gateway, player: Player) -> None:

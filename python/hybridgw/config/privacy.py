@@ -35,7 +35,10 @@ def unseen(settings: Settings) -> tuple[LevelName, ...]:
 def unknown_level(settings: Settings) -> LevelName:
     """What counts for media and token ids. Where nobody is near there is nobody to lock to: then whatever
     cannot be read would never be answered, though nothing says that it is sensitive."""
-    return settings.privacy.unknown or ("public" if "internal" in unseen(settings) else "internal")
+    if settings.privacy.unknown or settings.source.kind in ("discovery", "demo"):
+        # What a search found is no statement about what there is: an engine may start a minute later.
+        return settings.privacy.unknown or "internal"
+    return "public" if "internal" in unseen(settings) else "internal"
 
 
 def undecided(settings: Settings) -> str:

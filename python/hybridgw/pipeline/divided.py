@@ -26,6 +26,10 @@ _SAYS_MOST = re.compile(
     r"\D{0,12}(\d{1,6})"
 ).search
 _LONGEST = 4096
+_MOST_PIECES = 64
+"""Beyond it, the backend's own refusal is the answer: one request must not become a thousand."""
+_MOST_BESIDE = 64 * 1024
+"""Bytes beside the inputs, of which each piece has a copy."""
 
 
 def pieces(body: bytes, most: int) -> list[bytes]:
@@ -38,7 +42,7 @@ def pieces(body: bytes, most: int) -> list[bytes]:
     if inputs[:1] != b"[" or inputs[1:].lstrip()[:1] not in (b'"', b"["):
         return [body]
     items = _items.decode(inputs)
-    if len(items) <= most:
+    if len(items) <= most or len(items) > most * _MOST_PIECES or len(body) - len(inputs) > _MOST_BESIDE:
         return [body]
     starts = range(0, len(items), most)
     return [_encode(members | {"input": Raw(_encode(items[at : at + most]))}) for at in starts]

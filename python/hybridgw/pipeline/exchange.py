@@ -1,6 +1,7 @@
 """Sending one attempt: from a permit to a response whose head says 200, or to the failure it is."""
 
 import asyncio
+import re
 import time
 
 import msgspec
@@ -15,7 +16,7 @@ from hybridgw.pipeline.images import inlined_body
 from hybridgw.pipeline.translation import Translation, asked, translation_of, unsupported
 from hybridgw.providers import Exchange, failures, provider_named
 from hybridgw.providers.openai_models import thinks
-from hybridgw.providers.refusals import Without, refused
+from hybridgw.providers.refusals import Without, about_a_value, refused
 from hybridgw.providers.templated import edited
 from hybridgw.routing.plan import Upstream
 from hybridgw.routing.protocols import FOREIGN
@@ -54,7 +55,13 @@ async def opened(
     return chat, translation, answer
 
 
-_NO_SUCH_ROUTE = frozenset({404, 405, 501})
+_NO_SUCH_ROUTE = frozenset({405, 501})
+_names_route = re.compile(
+    r"^\W*(?:(?:error|http)?\W*404\W*)?(?:page |path |route |url |file )?not found\W*$"
+    r"|\b(?:route|path|url|endpoint)\b|^the upstream answered 404$|cannot post",
+    re.IGNORECASE,
+).search
+"""A 404 may be about an object that the request names; then the path is there."""
 
 
 def _lacks_responses(call: Call, upstream: Upstream, exchange: Exchange, error: UpstreamError) -> bool:
@@ -62,7 +69,10 @@ def _lacks_responses(call: Call, upstream: Upstream, exchange: Exchange, error: 
         upstream.may_lack_responses
         and call.route is Route.RESPONSES
         and exchange.outbound is None
-        and error.status in _NO_SUCH_ROUTE
+        and (
+            error.status in _NO_SUCH_ROUTE
+            or (error.status == 404 and _names_route(error.message) is not None)
+        )
     )
 
 
@@ -130,7 +140,7 @@ async def _ask(
     said = decision.drop_refused
     may_leave = upstream.drop_refused if said is None else said
     known = permit.refused(time.monotonic_ns())
-    learnt = 0
+    learnt = once = 0
     request = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
     if exchange.shape is Shape.EMBEDDINGS:
         request = _first_piece(call, upstream, request)
@@ -142,10 +152,14 @@ async def _ask(
                 permit.refuse(learnt, time.monotonic_ns())
             return response
         answer = await response.read_all(_ERROR_BODY_LIMIT)
-        bit = refused(response.status, answer) & ~(known | learnt)
+        bit = refused(response.status, answer) & ~(known | learnt | once)
         if bit:
-            learnt |= bit
-            less = known | learnt
+            # A value that is refused says nothing about the next client's.
+            if about_a_value(answer):
+                once |= bit
+            else:
+                learnt |= bit
+            less = known | learnt | once
             again = await _request(call, decision, permit, upstream, exchange, translation, less, may_leave)
             if again.body != request.body:
                 response.close()
@@ -218,6 +232,8 @@ async def _request(
         body = permit.body()
     else:
         leave, withhold, renames = (less.leave, less.withhold, less.renames) if less else ([], [], [])
+        if translation is not None:
+            renames = []  # those are names of the backend's; the client's dialect is still to be read
         # A limit of null is none.
         body = permit.body(leave if limit is None else [*leave, "max_tokens"], withhold, renames)
     if limit is not None:

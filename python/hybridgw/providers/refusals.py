@@ -75,6 +75,17 @@ def refused(status: int, answer: bytes) -> int:
     return _by_words(message)
 
 
+def about_a_value(answer: bytes) -> bool:
+    """Whether the complaint is about what was said, and not that it was said."""
+    return _VALUE(answer[:_LONGEST].lower()) is not None
+
+
+_VALUE = re.compile(
+    rb"unsupported_value|unsupported value|supported values|value is supported|maximum|minimum|at most"
+    rb"|at least|must be|too large|too small|out of range|greater than|less than"
+).search
+
+
 def _by_place(detail: object) -> int:
     """A validator's complaint: where, and of what kind."""
     if not isinstance(detail, dict):

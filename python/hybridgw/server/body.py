@@ -18,6 +18,8 @@ _PAUSE = 0.3
 """Seconds of silence after which its sender is taken to wait for the answer."""
 _BEYOND = 64 * 1024 * 1024
 """Bytes over the limit for the same."""
+_STEP = 1024 * 1024
+"""Bytes that are counted before they have come."""
 _OFF_THE_LOOP = 64 * 1024
 """Bytes, packed or not. Above it a body is decoded in the executor."""
 
@@ -66,7 +68,8 @@ async def _whole(call: Call, limit: int, declared: int) -> bytes:
             await discard_body(call.receive, limit)
         raise _too_large(limit)
     try:
-        call.hold(declared)
+        # Not all that is declared: who announces much and sends nothing would keep the place of others.
+        call.hold(min(declared, _STEP))
     except Refused:
         call.refused = True
         await discard_body(call.receive, limit)

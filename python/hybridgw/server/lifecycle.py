@@ -64,6 +64,7 @@ class Lifecycle:
         self._journal_full = False
         self._responses: ResponseStore | None = None
         self._beat: asyncio.Task[None] | None = None
+        self._heart: asyncio.Task[None] | None = None
 
     def reload_status(self) -> publication.ReloadStatus:
         """What became of reloads in this run: for pages, never for a request."""
@@ -104,6 +105,7 @@ class Lifecycle:
         self._watchdog = Watchdog(self.worker)
         self._watchdog.start()
         self._beat = asyncio.get_running_loop().create_task(self._keep_in_step())
+        self._heart = asyncio.get_running_loop().create_task(self._show_life())
         # What exists now lives as long as the worker: the collector need not look at it again.
         # Requests free what they made by reference counting; cycles are rare, so passes may be.
         gc.collect()
@@ -137,6 +139,13 @@ class Lifecycle:
             self._responses.bounds = bounds
         self.worker.responses = self._responses if wanted.store else None
 
+    async def _show_life(self) -> None:
+        """As often as the loop turns, and waiting for nothing else: what is asked of threads may take as
+        long as other requests keep them busy, and is no sign that this worker hangs."""
+        while True:
+            self._state.heartbeat(self._slot, time.monotonic_ns())
+            await asyncio.sleep(_BEAT)
+
     async def _keep_in_step(self) -> None:
         refused = 0
         looked = time.monotonic()
@@ -149,7 +158,6 @@ class Lifecycle:
             if time.monotonic() - looked > _INTERFACES:
                 looked = time.monotonic()
                 await asyncio.to_thread(self._networks.refresh)
-            self._state.heartbeat(self._slot, time.monotonic_ns())
             if self.worker.room.burst_is_over():
                 await asyncio.to_thread(give_back_memory)
             # A disk that does not answer must not look like a worker that does not live.
@@ -196,8 +204,9 @@ class Lifecycle:
             call.abort("draining")
         if left:
             await asyncio.wait(left, timeout=1.0)
-        if self._beat is not None:
-            self._beat.cancel()
+        for task in (self._beat, self._heart):
+            if task is not None:
+                task.cancel()
         self._watchdog.stop()
         await worker.transport.aclose()
         if self._responses is not None:

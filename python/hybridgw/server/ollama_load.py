@@ -21,6 +21,9 @@ from hybridgw.wire import Ask, Finish
 _LONGEST = 4096
 """Bytes; a body with content in it is looked at only once, by the decision."""
 _EMPTY = frozenset({b"null", b"[]", b'""'})
+_DURATION = re.compile(
+    rb'"?[-+]?\d{0,12}(\.\d{0,6})?([eE][-+]?\d{1,3})?((ns|us|\xc2\xb5s|ms|s|m|h)[\d.]{0,9}){0,4}"?'
+).fullmatch
 _AT_ONCE = re.compile(rb'"?[-+]?(0+(\.0*)?|\.0+)([eE][-+]?\d+)?(ns|us|\xc2\xb5s|ms|s|m|h)?"?').fullmatch
 """Nothing, as a number or a duration."""
 _LOADING = Timeouts(connect=3.0, first_token=600.0, idle=600.0, total=600.0)
@@ -80,7 +83,8 @@ async def _told(call: Call, engine: Upstream, asked: _Asked, *, unload: bool) ->
     if unload:
         request["keep_alive"] = 0
     else:
-        if bytes(asked.keep_alive) != b"null":
+        # A number or a duration, and no text that nobody has scanned.
+        if _DURATION(bytes(asked.keep_alive)):
             request["keep_alive"] = asked.keep_alive
         if engine.backend.num_ctx is not None:
             request["options"] = {"num_ctx": engine.backend.num_ctx}

@@ -13,6 +13,7 @@ import asyncio
 import msgspec
 import orjson
 
+from hybridgw.config.providers import is_hosted_ollama
 from hybridgw.core import Boundary, Timeouts
 from hybridgw.errors import GatewayError, RequestError, UpstreamError
 from hybridgw.host.runtime import ask_again
@@ -94,6 +95,13 @@ def _addressed(plan: Plan, body: bytes, method: str) -> tuple[Upstream, bytes, s
         if engine is not None and engine.deployment.boundary is Boundary.DEVICE:
             chosen = chosen or engine
             members[member] = msgspec.Raw(msgspec.json.encode(engine.deployment.model))
+    for member in ("source", "from"):
+        if member in names and is_hosted_ollama(names[member].partition("/")[2] or names[member]):
+            raise RequestError(
+                "unsupported_parameter",
+                "a copy of a model that runs in a cloud would look like one of this device",
+                field=member,
+            )
     near = [chosen] if chosen is not None else ollamas(plan, Boundary.DEVICE)
     if not near:
         raise RequestError(

@@ -106,6 +106,7 @@ async def _recalled(
     if referring:
         body, level = await run(store.thread, resolved, store, call.principal.key, body)
     limit = call.plan.settings.server.max_body
+    call.hold(max(call.held, len(body)))
     if (previous is not None or referring) and len(body) > limit:
         raise RequestError(
             "request_too_large", f"with its history the body is larger than the limit of {limit} bytes"

@@ -49,6 +49,8 @@ class Turns:
                 async with asyncio.timeout_at(end):
                     await waiter
             except TimeoutError:
+                if waiter.done() and not waiter.cancelled():
+                    self.pass_on()  # it came in the same turn of the loop, too late
                 raise UpstreamError(
                     Outcome.LOCAL_FAULT,
                     f"{name}: all {most} connections to this host were in use for {seconds:g} s "

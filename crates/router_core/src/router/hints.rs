@@ -84,6 +84,18 @@ pub struct Hints {
     pub unheeded: Vec<String>,
 }
 
+/// What a fallback may bring of its own: what is said to it, and how it is to answer.
+const FALLBACK_MEMBERS: &[&str] = &[
+    "model",
+    "messages",
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "max_completion_tokens",
+    "stop",
+    "seed",
+];
+
 impl Hints {
     /// Reads the headers, then the body.
     ///
@@ -141,7 +153,7 @@ impl Hints {
         self.no_fallback |= body.no_fallback().unwrap_or(false);
         self.tags.extend(body.tags().map(Cow::into_owned));
         if let Some(value) = body.fallbacks() {
-            self.fallbacks(&value)?;
+            self.fallbacks(plan, &value)?;
         }
         for (key, value) in body.others() {
             if !value.is_null() {
@@ -152,7 +164,7 @@ impl Hints {
     }
 
     /// Names, or objects with a name and members that replace the client's for that model.
-    fn fallbacks(&mut self, value: &Raw<'_>) -> Result<(), DecideError> {
+    fn fallbacks(&mut self, plan: &Plan, value: &Raw<'_>) -> Result<(), DecideError> {
         const KEY: &str = "fallbacks";
         const WANTED: &str = "an array of model names, or of objects with a `model`";
         if value.kind() != Kind::Array {
@@ -182,7 +194,22 @@ impl Hints {
                     &messages,
                 ));
             }
-            self.own_members |= item.entries().count() > 1;
+            let mut seen: Vec<Cow<'_, str>> = Vec::new();
+            for (key, _) in item.entries() {
+                // Anything else could name another model to a decoder that ignores case, lean on what is
+                // stored elsewhere, or say what is scanned by other rules here than in its own place.
+                let known = FALLBACK_MEMBERS.contains(&key.as_ref()) || plan.owns(&key);
+                if !known || seen.contains(&key) {
+                    let field = format!("{KEY}[{at}].{}", key.chars().take(64).collect::<String>());
+                    let message = format!(
+                        "`{field}` cannot be said here, or is said twice; a fallback may bring {}",
+                        FALLBACK_MEMBERS.join(", ")
+                    );
+                    return Err(DecideError::new("invalid_value", field, message));
+                }
+                seen.push(key);
+            }
+            self.own_members |= seen.len() > 1;
             names.push(name.into_owned());
         }
         self.fallbacks = Some(names);

@@ -213,6 +213,22 @@ fn times_and_retries_come_from_the_body_first() {
 }
 
 #[test]
+fn a_fallback_brings_nothing_that_is_not_listed() {
+    let worker = worker();
+    for member in [
+        r#""Model":"gpt-oss:120b-cloud""#,
+        r#""previous_response_id":"resp_of_another""#,
+        r#""prompt":[1,2,3]"#,
+        r#""input":[{"type":"item_reference","id":"msg_1"}]"#,
+        r#""messages":[],"messages":[]"#,
+    ] {
+        let body = body(&format!(r#""fallbacks":[{{"model":"n",{member}}}]"#));
+        let error = worker.decide_as(&body, Route::Chat, &[]).unwrap_err();
+        assert_eq!(error.code, "invalid_value", "{member}");
+    }
+}
+
+#[test]
 fn what_a_fallback_says_is_judged_with_the_rest() {
     let worker = worker();
     let own =

@@ -278,8 +278,9 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
         let word = &pass.text[hit.start..hit.end];
         if alone || hit.tag == PATIENT || word.eq_ignore_ascii_case(b"diagnosis") {
             pass.report(Entity::Medical, hit.start, hit.end);
+            return;
         }
-        return;
+        // What the other profiles find is found here, too: a stricter profile is never the weaker one.
     }
     if context::is_identifier(pass.text, hit.start, hit.end) {
         return;

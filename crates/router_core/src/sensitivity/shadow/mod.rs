@@ -19,7 +19,7 @@ pub(super) use turns::rejoined;
 use super::bytes::{before, get, is_control, is_word};
 use escapes::unescape;
 use fold::{fold, Fold};
-use memchr::memmem;
+use memchr::{memchr2_iter, memmem};
 
 /// So much of the surroundings is rewritten with a disguised character: more than recognizers look
 /// around, so that nothing looks different only because it was cut.
@@ -227,12 +227,15 @@ impl Shadow {
     /// Adds what is shown from right to left, as it is shown.
     fn reverse(&mut self, text: &[u8], from: usize, to: usize) {
         const OVERRIDE: &[u8] = "\u{202e}".as_bytes();
-        const ENDS: [&[u8]; 3] = ["\u{202c}".as_bytes(), OVERRIDE, b"\n"];
+        const POP: &[u8] = "\u{202c}".as_bytes();
         let mut at = from;
         while let Some(skip) = memmem::find(&text[at..to], OVERRIDE) {
             let start = at + skip + OVERRIDE.len();
             let rest = &text[start..to];
-            let found = ENDS.iter().filter_map(|it| memmem::find(rest, it)).min();
+            // One look for all three, up to the nearest: each for itself would read on to the end.
+            let found = memchr2_iter(b'\n', OVERRIDE[0], rest).find(|&it| {
+                rest[it] == b'\n' || rest[it..].starts_with(POP) || rest[it..].starts_with(OVERRIDE)
+            });
             let end = found.map_or(to, |it| start + it);
             let shown: Vec<u8> = text[start..end]
                 .iter()
