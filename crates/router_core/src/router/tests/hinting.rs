@@ -223,7 +223,7 @@ fn a_fallback_brings_nothing_that_is_not_listed() {
         r#""messages":[],"messages":[]"#,
     ] {
         let body = body(&format!(r#""fallbacks":[{{"model":"n",{member}}}]"#));
-        let error = worker.decide_as(&body, Route::Chat, &[]).unwrap_err();
+        let error = worker.decide_as(&body, Route::Chat, &[]).err().unwrap();
         assert_eq!(error.code, "invalid_value", "{member}");
     }
 }
