@@ -150,7 +150,7 @@ fn kind_of(name: &[u8]) -> Option<Entity> {
 /// Looks whether the word of `hit` stands in the first line of a table, and walks the rows below.
 pub(super) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
     let text = pass.text;
-    if hit.start < pass.headed {
+    if hit.start < pass.headed || kind_of(&text[hit.start..hit.end]).is_none() {
         return;
     }
     let least = hit.start.saturating_sub(BEFORE).max(pass.headed);
@@ -184,10 +184,16 @@ fn lines(pass: &mut Pass<'_, '_>, begin: usize, end: usize) {
     };
     let mut columns = Columns::new();
     let mut cells = Cells::new(text, begin, end, mark);
-    while let Some((from, to)) = cells.next() {
+    while may_be_name(text.get(cells.at..end).unwrap_or_default(), mark) {
+        let Some((from, to)) = cells.next() else {
+            break;
+        };
         if !columns.add(&text[from..to]) {
             return;
         }
+    }
+    if !cells.over {
+        return;
     }
     // A line of a program ends with the mark.
     let open = matches!(mark, b',' | b';') && line.trim_ascii_end().ends_with(&[mark]);
@@ -211,6 +217,20 @@ fn lines(pass: &mut Pass<'_, '_>, begin: usize, end: usize) {
             return;
         }
         at = stop + 1;
+    }
+}
+
+/// Whether the first cell of a line, or of the rest of one, may be a name: prose, which most lines are, goes
+/// on for too long, and is known by some dozen bytes.
+fn may_be_name(line: &[u8], mark: u8) -> bool {
+    let outside = |byte: &u8| is_around(*byte) || *byte == b'>';
+    let Some(begin) = line.iter().position(|byte| !outside(byte)) else {
+        return true;
+    };
+    let cell = &line[begin..];
+    match cell.get(NAME) {
+        Some(byte) => is_around(*byte) || memchr(mark, &cell[..=NAME]).is_some(),
+        None => true,
     }
 }
 
@@ -265,18 +285,20 @@ impl<'t> Cells<'t> {
     }
 }
 
+/// What may stand around the value of a cell.
+fn is_around(byte: u8) -> bool {
+    matches!(
+        byte,
+        b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'*' | b'|'
+    )
+}
+
 /// A cell without what stands around its value.
 fn trimmed(text: &[u8], mut from: usize, mut to: usize) -> (usize, usize) {
-    let outside = |byte: u8| {
-        matches!(
-            byte,
-            b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'*' | b'|'
-        )
-    };
-    while from < to && outside(text[from]) {
+    while from < to && is_around(text[from]) {
         from += 1;
     }
-    while from < to && outside(text[to - 1]) {
+    while from < to && is_around(text[to - 1]) {
         to -= 1;
     }
     (from, to)
@@ -291,6 +313,8 @@ fn opening(line: &[u8]) -> Option<usize> {
                 b'_' | b',' | b' ' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'.' | b'-'
             )
     };
+    // Most lines have no bracket, and the search for one is much faster than the walk.
+    memrchr2(b'(', b'[', line)?;
     let open = line.iter().rposition(|byte| !inside(*byte))?;
     matches!(line[open], b'(' | b'[').then_some(open + 1)
 }

@@ -155,7 +155,7 @@ impl<'p, 'l> Pass<'p, 'l> {
         let Some(block) = window.first_chunk::<BLOCK>() else {
             return;
         };
-        let found = masks(block);
+        let found = masks(block, carry.digit);
         let alnum = found.alnum;
         let mut starts = alnum & !(alnum << 1 | u64::from(carry.run > 0));
         if found.mark != 0 || carry.escape {
@@ -301,9 +301,7 @@ impl<'p, 'l> Pass<'p, 'l> {
             Entity::ApiKey => recognizers::api_key::find(self, hit),
             Entity::PrivateKey => recognizers::private_key::find(self, hit),
             Entity::Credential => {
-                if recognizers::credential::is_name(hit) {
-                    columns::find(self, hit);
-                }
+                columns::find(self, hit);
                 recognizers::credential::find(self, hit);
             }
             Entity::Ssn => columns::find(self, hit),

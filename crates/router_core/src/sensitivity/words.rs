@@ -118,10 +118,9 @@ impl Words {
         debug_assert!(text.len() >= 3 && text[..3].iter().all(u8::is_ascii_alphanumeric));
         let byte = |at: usize| u32::from(text.get(at).copied().unwrap_or(0));
         let three = byte(0) | byte(1) << 8 | byte(2) << 16 | FOLD;
-        // The fourth byte may be the separator that a space stands for, or what follows.
-        let open = text.len() < 4 || text[3] == b' ';
-        for last in 0..=255u32 {
-            if open || last == byte(3) {
+        for last in 0..=255u8 {
+            if may_be_fourth(&literal, last) {
+                let last = u32::from(last);
                 let four = (three & 0x00ff_ffff) | last << 24 | FOLD;
                 let at = hash4(four);
                 self.bitmap[at >> 6] |= 1 << (at & 63);
@@ -193,14 +192,30 @@ impl Words {
     }
 }
 
+/// Whether `byte` may be the fourth of a text in which the literal stands: its own, a separator that a space
+/// stands for, or what may follow three letters.
+fn may_be_fourth(literal: &Literal, byte: u8) -> bool {
+    match (literal.text.as_bytes().get(3), literal.how) {
+        (Some(b' '), _) => byte == b' ' || is_space(byte),
+        (Some(own), _) => byte == *own,
+        (None, How::Prefix) => true,
+        (None, How::Exact) => !byte.is_ascii_alphanumeric(),
+        (None, How::Word) => !byte.is_ascii_alphanumeric() || matches!(byte, b's' | b'S'),
+    }
+}
+
+/// What a space of a literal also stands for.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b'-' | b'_' | b'\n' | b'\r' | super::JOINT)
+}
+
 /// The length of the literal at the start of `rest`.
 fn matches(rest: &[u8], literal: &Literal) -> Option<usize> {
     let text = literal.text.as_bytes();
     let head = rest.get(..text.len())?;
     let same = match literal.how {
         How::Word => head.iter().zip(text).all(|(have, want)| {
-            have.eq_ignore_ascii_case(want)
-                || (*want == b' ' && matches!(*have, b'-' | b'_' | b'\n' | b'\r' | super::JOINT))
+            have.eq_ignore_ascii_case(want) || (*want == b' ' && is_space(*have))
         }),
         How::Exact | How::Prefix => head == text,
     };

@@ -89,11 +89,6 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
     }
 }
 
-/// Whether a literal may name a column of passwords.
-pub(in crate::sensitivity) fn is_name(hit: &Hit) -> bool {
-    matches!(hit.tag, NAME | SETTING)
-}
-
 /// How a value is announced.
 struct Sign {
     /// Where the value begins, with its quotation mark.

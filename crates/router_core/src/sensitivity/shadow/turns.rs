@@ -16,26 +16,30 @@ const CLOSING: &[u8] = b" \t\r\n.,;:!?-)";
 
 /// The joined ends; `None` where no two turns may be parts of one number.
 pub(in crate::sensitivity) fn rejoined(text: &Text) -> Option<Shadow> {
+    let turns = || {
+        let said = |mark: &&Mark| mark.kind == Kind::Content && mark.message != Mark::NO_MESSAGE;
+        text.marks().iter().filter(said)
+    };
+    // Most conversations have no turn that begins with a digit; the ends of the others cost the blanks there.
+    if !turns().any(|mark| begins_with_digit(text, mark)) {
+        return None;
+    }
     let mut shadow = Shadow::default();
     let mut last: [Said<'_>; 5] = [Said::default(); 5];
     // The turn with which the shadow ends at present, if that may still go on.
     let mut open: Option<&Mark> = None;
-    let turns = text
-        .marks()
-        .iter()
-        .filter(|mark| mark.kind == Kind::Content && mark.message != Mark::NO_MESSAGE);
-    for mark in turns {
+    for mark in turns() {
         let said = &mut last[slot(text.role(mark))];
         said.note(text, mark);
         // Neighbours stand side by side unless others, a name or another member stand between them.
         let Some(before) = said.before.filter(|it| it.end + 1 < mark.start) else {
             continue;
         };
-        let bytes = text.of_mark(mark);
-        let end = digits_end(text.of_mark(before));
-        if end == 0 || !bytes.first().is_some_and(u8::is_ascii_digit) {
+        if !begins_with_digit(text, mark) {
             continue;
         }
+        let bytes = text.of_mark(mark);
+        let end = digits_end(text.of_mark(before));
         // A short turn that was put down whole goes on where it ended.
         let goes_on = open == Some(before) && end <= END;
         if !goes_on {
@@ -69,6 +73,10 @@ impl<'t> Said<'t> {
             self.now = Some(mark);
         }
     }
+}
+
+fn begins_with_digit(text: &Text, mark: &Mark) -> bool {
+    text.of_mark(mark).first().is_some_and(u8::is_ascii_digit)
 }
 
 /// Behind the last digit of a turn that ends with one; 0 for others.
