@@ -7,14 +7,16 @@
 //! values.
 //!
 //! Knowledge points one way: `py` knows `router`, `router` knows the middle modules (`body`,
-//! `stream`, `breaker`, `policy`, `select`), these know only `shared`, `types` and `error`, and
-//! never one another.
+//! `stream`, `breaker`, `policy`, `select` and others), these know only the ground (`plan`, `text`, `json`,
+//! `shared`, `types`, `error`), and never one another.
 #![deny(unsafe_code)]
 
 pub mod body;
 pub mod breaker;
 pub mod complexity;
 pub mod error;
+pub mod json;
+pub mod plan;
 pub mod policy;
 #[cfg(feature = "python")]
 mod py;
@@ -23,5 +25,6 @@ pub mod select;
 pub mod sensitivity;
 pub mod shared;
 pub mod stream;
+pub mod text;
 pub mod tokens;
 pub mod types;

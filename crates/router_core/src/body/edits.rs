@@ -3,7 +3,7 @@
 //! Values are checked when the list is made, so that applying it to a request cannot fail.
 
 use super::BodyError;
-use crate::types::json::{write_string, Scanner, MAX_DEPTH};
+use crate::json::{write_string, Scanner, MAX_DEPTH};
 
 /// What becomes of the member with a certain key.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! Why a body is refused: always the client's fault, always a 400.
 
 use crate::error::DecideError;
-use crate::types::json::{Fault, What};
+use crate::json::{Fault, What};
 
 /// A body that the gateway does not forward.
 #[derive(Debug, Clone, PartialEq, Eq)]

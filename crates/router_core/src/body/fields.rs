@@ -3,7 +3,7 @@
 
 use super::outline::{Member, Outline};
 use super::{BodyError, Field};
-use crate::types::json::{Kind, Scanner, Span, Text, Value, MAX_DEPTH};
+use crate::json::{Kind, Scanner, Span, Text, Value, MAX_DEPTH};
 
 /// All that Anthropic's `metadata` has.
 pub(super) const USER_ID: &str = "user_id";

@@ -5,8 +5,8 @@
 
 use super::visit::{Field, Place, Visitor};
 use super::{parse_with, Body, BodyError, ParseLimits};
-use crate::types::json::Span;
-use crate::types::segment::{Gatherer, Part, Text};
+use crate::json::Span;
+use crate::text::{Gatherer, Part, Text};
 
 impl Visitor for Gatherer<'_> {
     #[inline]

@@ -8,7 +8,7 @@
 //! A table and not "no capitals": clients send members of their own (`chatId`), which mean nothing
 //! to anybody. The table holds every top-level name that the gateway or a backend's protocol knows.
 
-use crate::types::segment::lower;
+use crate::text::lower;
 
 /// Top-level names of requests, sorted.
 const KNOWN: &[&str] = &[

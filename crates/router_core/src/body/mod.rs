@@ -25,7 +25,7 @@ mod parse;
 mod splice;
 mod visit;
 
-pub use crate::types::json::{Entries, Items, Kind, Raw, Span};
+pub use crate::json::{Entries, Items, Kind, Raw, Span};
 pub use edits::{Edits, Less};
 pub use error::BodyError;
 pub use gather::parse_gathering;

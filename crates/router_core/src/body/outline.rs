@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{fields, BodyError, Edits, Field};
-use crate::types::json::{Kind, Raw, Span, Text, Value};
+use crate::json::{Kind, Raw, Span, Text, Value};
 use crate::types::Route;
 
 /// One top-level member.

@@ -7,7 +7,7 @@ use super::lookalike::lookalike;
 use super::outline::{Body, Member, Outline};
 use super::visit::{Field, Forward, NoVisitor, Place, Visitor};
 use super::{fields, BodyError};
-use crate::types::json::{Scanner, MAX_DEPTH};
+use crate::json::{Scanner, MAX_DEPTH};
 
 /// Up to this many members, comparing each new key with all before it beats hashing.
 const FEW_MEMBERS: usize = 24;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::edits::{Action, Edits};
 use super::outline::{is_sent, Member, Outline};
 use super::Field;
-use crate::types::json::{write_string, Kind, Raw, Scanner, MAX_DEPTH};
+use crate::json::{write_string, Kind, Raw, Scanner, MAX_DEPTH};
 
 const USAGE: &[u8] = b"\"include_usage\":true";
 

@@ -4,7 +4,7 @@
 //! each occurrence. Offering them from the one pass that accepted the bytes makes it impossible to
 //! scan something else than what is sent, and saves a second pass over megabytes.
 
-use crate::types::json::{Sink, Span, Text};
+use crate::json::{Sink, Span, Text};
 
 /// The top-level members that the gateway reads, by name; everything else is `Other`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

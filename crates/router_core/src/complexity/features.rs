@@ -4,7 +4,7 @@
 //! hundred. Shares and flags are 0 to 1. Every number is finite for every input.
 
 use super::reader::Counts;
-use crate::types::segment::{Role, Text};
+use crate::text::{Role, Text};
 
 /// How many numbers there are.
 pub const NUMBERS: usize = 15;

@@ -9,7 +9,7 @@ use super::features::{Facts, Features};
 use super::heuristic::heuristic;
 use super::reader::{NoTokens, Reader, Tokens};
 use super::scorer::{Scorer, Weighing};
-use crate::types::segment::{Kind, Role, Text};
+use crate::text::{Kind, Role, Text};
 
 /// How many bytes of a request are read at most; lengths count in full.
 pub const WINDOW: usize = 16 * 1024;
@@ -59,7 +59,7 @@ pub fn measure_str(text: &str, facts: &Facts, scorer: Option<&Scorer>) -> Measur
     )
 }
 
-fn is_question(text: &Text, mark: &crate::types::segment::Mark) -> bool {
+fn is_question(text: &Text, mark: &crate::text::Mark) -> bool {
     mark.kind == Kind::Content && matches!(text.role(mark), Role::User | Role::Unknown)
 }
 

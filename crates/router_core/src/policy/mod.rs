@@ -7,7 +7,7 @@
 //! The ceiling is checked for every deployment of every group, fallbacks included: there is no
 //! path through which a candidate beyond the ceiling reaches a caller.
 
-use crate::types::plan::{Lineup, Plan, Step};
+use crate::plan::{Lineup, Plan, Step};
 use crate::types::{Boundary, Level, Reason, Route};
 
 /// What a request demands of a deployment.

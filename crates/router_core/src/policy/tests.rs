@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::{boundary_of, screen, Demand, Refusals};
-use crate::types::plan::{Plan, Step};
+use crate::plan::{Plan, Step};
 use crate::types::{Boundary, Level, Reason, Route};
 
 /// (tier, boundary, model, routes, unusable) per deployment.

@@ -15,8 +15,8 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use super::decision::Decision;
 use super::state::{PyJournal, PyStateFile};
 use crate::complexity::Scorer;
+use crate::plan::Plan;
 use crate::router::{self, Ask};
-use crate::types::plan::Plan;
 use crate::types::{Boundary, Level, Now, Route};
 
 /// Bodies above this size are decided with the GIL released.

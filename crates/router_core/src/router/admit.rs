@@ -5,8 +5,8 @@
 
 use super::Core;
 use crate::breaker::{self, Admission, Phase, Ticket, Why};
+use crate::plan::{Step, Strategy};
 use crate::select::{self, Entry};
-use crate::types::plan::{Step, Strategy};
 use crate::types::{Draws, Now, Reason};
 
 /// Waits that clients are told stay between these: less invites a storm, more is a guess.

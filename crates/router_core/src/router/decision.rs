@@ -12,8 +12,8 @@ use super::prepare::{all_down, nobody, Facts, Prepared};
 use super::walk::Walk;
 use super::{later, Ask, Core};
 use crate::error::DecideError;
+use crate::plan::{Deployment, Lineup, Step};
 use crate::shared::journal::RecordId;
-use crate::types::plan::{Deployment, Lineup, Step};
 use crate::types::{Boundary, Draws, Level, Now, Outcome, Reason, Signal};
 
 /// What stays the same for all attempts of a request.

@@ -15,8 +15,8 @@ use crate::body::Body;
 use crate::complexity::{
     measure, Class, Facts, Measured, Prior, Scorer, Shares, Thresholds, THRESHOLD_WORDS,
 };
-use crate::types::plan::{Plan, Step};
-use crate::types::segment::Text;
+use crate::plan::{Plan, Step};
+use crate::text::Text;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -13,10 +13,10 @@ use super::walk::last_resort;
 use super::{Ask, Core};
 use crate::body::Body;
 use crate::error::DecideError;
+use crate::plan::{Lineup, Step};
 use crate::policy;
 use crate::select::Entry;
 use crate::sensitivity::RULES;
-use crate::types::plan::{Lineup, Step};
 use crate::types::{Draws, Reason};
 
 pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError> {

@@ -10,8 +10,8 @@ use super::decision::{Decision, Failure, Progress, Tried};
 use super::later;
 use super::permit::{Grant, Permit};
 use super::walk::Walk;
+use crate::plan::Step;
 use crate::policy;
-use crate::types::plan::Step;
 use crate::types::{Draws, Now, Outcome, Reason};
 
 impl Decision {

@@ -12,8 +12,8 @@ use std::borrow::Cow;
 
 use crate::body::{Body, Raw};
 use crate::error::DecideError;
-use crate::types::json::Kind;
-use crate::types::plan::Plan;
+use crate::json::Kind;
+use crate::plan::Plan;
 use crate::types::Level;
 
 /// Longest task type or conversation key, bytes.

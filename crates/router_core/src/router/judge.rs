@@ -20,7 +20,7 @@ use crate::body::{parse_gathering, Body, ParseLimits};
 use crate::error::DecideError;
 use crate::sensitivity::{Entity, Findings, ScanConfig, ScanConfigError, Scanner};
 use crate::shared::REFUSAL_ROOM;
-use crate::types::segment::{Kind, Mark, Role, Text};
+use crate::text::{Kind, Mark, Role, Text};
 use crate::types::Level;
 
 thread_local! {

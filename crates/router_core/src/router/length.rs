@@ -9,13 +9,13 @@
 //! the context fallbacks.
 
 use crate::body::Body;
+use crate::plan::Deployment;
 use crate::shared::{DeploymentWords, SCRIPTS};
+use crate::text::{Kind, Mark, Text};
 use crate::tokens::{
     count, encoding_for, estimate, fit, script_of, CalibrationWords, Encoding, Estimate, Family,
     Fit, Overhead, Ratio, Script, EXACT_BYTES,
 };
-use crate::types::plan::Deployment;
-use crate::types::segment::{Kind, Mark, Text};
 
 /// What is known about the length of one request.
 #[derive(Debug, Clone, Copy)]

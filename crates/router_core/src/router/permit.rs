@@ -13,12 +13,12 @@ use std::sync::Arc;
 use super::decision::Request;
 use crate::body::Less;
 use crate::breaker::{self, Ticket};
+use crate::plan::Step;
 use crate::shared::journal::{
     JournalFull, JournalWriter, RecordId, SettlementFlags, SettlementRecord, StartRecord,
 };
 use crate::shared::AttemptReport;
 use crate::stream::Usage;
-use crate::types::plan::Step;
 use crate::types::{Draws, Now, Outcome, Reason};
 
 /// How an attempt ended.

@@ -11,10 +11,10 @@ use super::length::Length;
 use super::{Ask, Core, Hints};
 use crate::body::{Edits, Less, Outline};
 use crate::error::DecideError;
+use crate::plan::{Lineup, Step};
 use crate::policy::{self, Demand, Refusals};
+use crate::text::{LocalReference, Part, Role};
 use crate::tokens::Fit;
-use crate::types::plan::{Lineup, Step};
-use crate::types::segment::{LocalReference, Part, Role};
 use crate::types::{Boundary, Level, Now, Reason, Route};
 
 /// What a request is, apart from who answers it.

@@ -3,7 +3,7 @@
 use super::admit::Block;
 use super::Core;
 use crate::breaker::Ticket;
-use crate::types::plan::{Lineup, Step};
+use crate::plan::{Lineup, Step};
 use crate::types::{Draws, Now, Reason};
 
 /// A position in a list of allowed steps.

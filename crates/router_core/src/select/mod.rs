@@ -9,7 +9,7 @@
 //! its group, and it is compared in pairs (power of two choices), so that its growing number of
 //! requests in flight takes it out of the comparison before the first measurement arrives.
 
-use crate::types::plan::Strategy;
+use crate::plan::Strategy;
 use crate::types::Draws;
 
 /// What a strategy may know about one deployment of a group.

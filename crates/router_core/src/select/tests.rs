@@ -2,7 +2,7 @@ use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 use proptest::strategy::Strategy as _;
 
 use super::{arrange, Entry};
-use crate::types::plan::Strategy;
+use crate::plan::Strategy;
 use crate::types::Draws;
 
 fn entry(key: u32) -> Entry {

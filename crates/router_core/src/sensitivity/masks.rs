@@ -4,7 +4,7 @@
 //! tokens costs little more than this.
 
 use super::bytes::is_control;
-use crate::types::blocks::{any_of, mask_of, BLOCK};
+use crate::json::blocks::{any_of, mask_of, BLOCK};
 
 /// Classes of one block; bit `i` is byte `i`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

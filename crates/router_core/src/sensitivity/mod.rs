@@ -32,7 +32,7 @@ pub use config::{PatternCost, ScanConfig, ScanConfigError, UserPattern, MOST_PAT
 pub use entity::{Entity, Profile};
 pub use findings::{Findings, Found, MOST_FINDINGS, NO_PATTERN};
 
-use crate::types::segment::{Text, JOINT};
+use crate::text::{Text, JOINT};
 use crate::types::Level;
 use findings::Collector;
 use pass::Pass;

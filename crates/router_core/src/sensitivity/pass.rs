@@ -15,7 +15,7 @@ use super::recognizers;
 use super::shadow::{self, Layer, Plan};
 use super::words::{Hit, Words};
 use super::JOINT;
-use crate::types::blocks::BLOCK;
+use crate::json::blocks::BLOCK;
 
 /// From this many letters and digits in a row on, a token may be a secret or an encoded text.
 const LONG_RUN: usize = 12;

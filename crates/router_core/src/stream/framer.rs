@@ -15,7 +15,7 @@ use memchr::{memchr, memchr2};
 
 use super::balance::Balance;
 use super::Shape;
-use crate::types::json::Span;
+use crate::json::Span;
 
 /// What separates the events of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,7 +4,7 @@ use super::canon::{finish_reason, members::quoted, Canon};
 use super::facts::{Facts, FinishReasons};
 use super::observe::observe;
 use super::Shape;
-use crate::types::json::{Raw, Scanner, MAX_DEPTH};
+use crate::json::{Raw, Scanner, MAX_DEPTH};
 
 /// What a whole answer says: content, usage, finish reasons, an error inside a 200. An answer that
 /// is not one JSON object has `unreadable` set and no content (Gemini's errors may be an array).

@@ -9,7 +9,7 @@ use super::late::Late;
 use super::observe::{is_error_name, observe, ChoiceList, Seen};
 use super::options::RelayOptions;
 use super::Shape;
-use crate::types::json::{write_string, Span};
+use crate::json::{write_string, Span};
 
 pub(super) const DONE: &[u8] = b"data: [DONE]\n\n";
 

@@ -6,7 +6,7 @@
 //! figures, these take the place of its own. One event at most is kept.
 
 use super::canon::members::{unnamed, Members, Object};
-use crate::types::json::Raw;
+use crate::json::Raw;
 
 /// The data of the usage event that waits, if there is one.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use super::framer::{join, Data, Framer};
 use super::judge::{Judge, Verdict, DONE};
 use super::options::{End, Feed, RelayOptions};
 use super::Shape;
-use crate::types::json::{Scanner, MAX_DEPTH};
+use crate::json::{Scanner, MAX_DEPTH};
 
 /// What one buffer came to.
 struct Judged {

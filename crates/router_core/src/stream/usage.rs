@@ -1,7 +1,7 @@
 //! Tokens as each protocol reports them, told in one way: the prompt includes what came from a cache,
 //! the completion includes reasoning.
 
-use crate::types::json::{decimal_nanos, Kind, Raw};
+use crate::json::{decimal_nanos, Kind, Raw};
 
 /// Tokens and cost as the upstream reported them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

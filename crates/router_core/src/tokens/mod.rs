@@ -83,9 +83,9 @@ pub fn count(encoding: Encoding, text: &str) -> usize {
 
 /// The exact number of tokens of strings that were gathered into one text: each counts by itself,
 /// for that is how the model gets them, and the bytes that join them
-/// ([`crate::types::segment::JOINT`]) count nothing.
+/// ([`crate::text::JOINT`]) count nothing.
 pub fn count_joined(encoding: Encoding, text: &str) -> usize {
-    let joint = char::from(crate::types::segment::JOINT);
+    let joint = char::from(crate::text::JOINT);
     text.split(joint).map(|part| count(encoding, part)).sum()
 }
 

@@ -8,7 +8,7 @@
 
 use super::models::{bare, starts};
 use super::{count, encoding_for, estimate, Estimate, Family, EXACT_BYTES};
-use crate::types::json::{Kind, Raw};
+use crate::json::{Kind, Raw};
 
 /// Tokens that a family's template adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,13 +3,9 @@
 //! Values with a number are part of two interfaces, the journal on disk and the Python mirror in
 //! `hybridgw.core`; numbers are never reused.
 
-pub(crate) mod blocks;
 mod draws;
-pub mod json;
 mod outcome;
-pub mod plan;
 mod reason;
-pub mod segment;
 
 pub use draws::Draws;
 pub use outcome::{Outcome, Signal};

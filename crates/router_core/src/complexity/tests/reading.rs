@@ -7,7 +7,7 @@ use crate::complexity::train::{train, Options};
 use crate::complexity::{
     heuristic, measure, measure_str, parts, Facts, Features, Scorer, NAMES, WEIGHTS, WINDOW,
 };
-use crate::types::segment::{Gatherer, Part, Text};
+use crate::text::{Gatherer, Part, Text};
 
 fn features(text: &str) -> Features {
     measure_str(text, &Facts::default(), None).features
@@ -132,7 +132,7 @@ fn gather(body: &[u8], text: &mut Text) {
             b'"' => {
                 let length = body[at + 1..].iter().position(|byte| *byte == b'"');
                 let end = at + 1 + length.unwrap_or(0);
-                let span = crate::types::json::Span { start: at + 1, end };
+                let span = crate::json::Span { start: at + 1, end };
                 let key = body.get(end + 1) == Some(&b':');
                 let part = if depth == 1 {
                     Part::Other

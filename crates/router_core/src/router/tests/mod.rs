@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use super::{Ask, Decision, Failure, Principal, Router, Settlement};
 use crate::error::DecideError;
+use crate::plan::Plan;
 use crate::shared::{Owner, StateFile};
-use crate::types::plan::Plan;
 use crate::types::{Boundary, Now, Outcome, Route};
 
 const BODY: &str = r#"{"model":"m","messages":[{"role":"user","content":"hello"}]}"#;

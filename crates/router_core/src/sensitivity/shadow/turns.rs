@@ -7,7 +7,7 @@
 
 use super::{Piece, Shadow, BREAK};
 use crate::sensitivity::JOINT;
-use crate::types::segment::{Kind, Mark, Role, Text};
+use crate::text::{Kind, Mark, Role, Text};
 
 /// So much of an end is put together: more than the longest identifier.
 const END: usize = 48;

@@ -6,7 +6,7 @@
 
 use super::document::Document;
 use super::members::{quoted, Members, Object};
-use crate::types::json::{Kind, Raw};
+use crate::json::{Kind, Raw};
 
 /// How many calls of one stream are told apart; that bounds the work per fragment.
 const MOST: usize = 256;

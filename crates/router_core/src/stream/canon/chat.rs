@@ -10,11 +10,11 @@
 use super::calls::{Calls, TooMuch};
 use super::members::{quoted, unnamed, Members, Object};
 use super::{is_foreign, Given, Said};
+use crate::json::{write_string, Kind, Raw};
 use crate::stream::facts::{bit, Facts, FinishReasons};
 use crate::stream::observe::Plain;
 use crate::stream::options::Identity;
 use crate::stream::Shape;
-use crate::types::json::{write_string, Kind, Raw};
 
 /// The most choices that can be asked for.
 const MOST_CHOICES: u64 = 128;

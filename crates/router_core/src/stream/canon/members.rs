@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::types::json::{write_string, Kind, Raw, Scanner, MAX_DEPTH};
+use crate::json::{write_string, Kind, Raw, Scanner, MAX_DEPTH};
 
 /// The members of an object, each key once: of repeated ones the last, which is what parsers keep.
 pub(in crate::stream) struct Members<'a> {

@@ -7,9 +7,9 @@
 use super::document::Document;
 use super::members::{named, quoted, Members, Object};
 use super::{is_foreign, Given, Said};
+use crate::json::{Kind, Raw};
 use crate::stream::options::Identity;
 use crate::stream::Shape;
-use crate::types::json::{Kind, Raw};
 
 const STOP_REASONS: [&str; 7] = [
     "end_turn",

@@ -21,7 +21,7 @@ use super::facts::Facts;
 use super::observe::Plain;
 use super::options::Identity;
 use super::Shape;
-use crate::types::json::Raw;
+use crate::json::Raw;
 
 pub(super) use calls::Continued;
 pub(super) use chat::{finish_reason, is_reason, Chat};

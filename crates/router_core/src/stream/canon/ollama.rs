@@ -5,8 +5,8 @@
 
 use super::members::{quoted, Members, Object};
 use super::{Given, Said};
+use crate::json::{Kind, Raw};
 use crate::stream::options::Identity;
-use crate::types::json::{Kind, Raw};
 
 const REASONS: [&str; 4] = ["stop", "length", "load", "unload"];
 

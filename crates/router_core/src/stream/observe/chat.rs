@@ -1,11 +1,11 @@
 //! Chat Completions, legacy completions and embeddings.
 
 use super::{name, note, ChoiceList, Plain, Seen};
+use crate::json::{Fault, Kind, Raw, Scanner, MAX_DEPTH};
 use crate::stream::canon::{is_reason, Chat};
 use crate::stream::facts::{bit, Facts, FinishReasons};
 use crate::stream::usage::Usage;
 use crate::stream::Shape;
-use crate::types::json::{Fault, Kind, Raw, Scanner, MAX_DEPTH};
 
 /// Members of a top level that may be an error without an `error` object.
 #[derive(Default)]

@@ -1,9 +1,9 @@
 //! Gemini's `GenerateContentResponse`: each event, and a whole answer, is one.
 
 use super::{each_of, no_object, note_member, says_more_than, text_of, Seen};
+use crate::json::{Fault, Kind, Raw, Scanner, MAX_DEPTH};
 use crate::stream::facts::{bit, Facts, FinishReasons};
 use crate::stream::usage::Usage;
-use crate::types::json::{Fault, Kind, Raw, Scanner, MAX_DEPTH};
 
 pub(super) fn observe(data: &[u8], facts: &mut Facts) -> Result<Seen, Fault> {
     let mut error = None;

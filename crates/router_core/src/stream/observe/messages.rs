@@ -3,9 +3,9 @@
 use super::{
     each_of, is_error_name, no_object, note, note_member, says_more_than, text_of, Plain, Seen,
 };
+use crate::json::{Fault, Kind, Raw};
 use crate::stream::canon::Canon;
 use crate::stream::facts::{Facts, FinishReasons};
-use crate::types::json::{Fault, Kind, Raw};
 
 /// The members of an event that are looked at.
 #[derive(Default)]

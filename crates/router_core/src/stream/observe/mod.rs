@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use super::canon::{Canon, Continued};
 use super::facts::{Facts, UpstreamError};
 use super::Shape;
-use crate::types::json::{Fault, Kind, Raw, Scanner, Text, MAX_DEPTH};
+use crate::json::{Fault, Kind, Raw, Scanner, Text, MAX_DEPTH};
 
 /// What kind of list `choices` was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Ollama's `/api/chat` and `/api/generate`: each line, and a whole answer, is one object.
 
 use super::{each_of, no_object, note_member, says_more_than, text_of, Seen};
+use crate::json::Fault;
 use crate::stream::facts::{Facts, FinishReasons};
 use crate::stream::usage::Usage;
-use crate::types::json::Fault;
 
 pub(super) fn observe(data: &[u8], facts: &mut Facts) -> Result<Seen, Fault> {
     let (mut error, mut reason) = (None, None);

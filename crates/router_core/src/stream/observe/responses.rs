@@ -3,10 +3,10 @@
 use super::{
     each_of, is_error_name, no_object, note, note_member, says_more_than, text_of, Plain, Seen,
 };
+use crate::json::{Fault, Raw};
 use crate::stream::canon::Canon;
 use crate::stream::facts::{Facts, FinishReasons};
 use crate::stream::usage::Usage;
-use crate::types::json::{Fault, Raw};
 
 /// The members of an event that are looked at; those of a response when there is no event around it.
 #[derive(Default)]

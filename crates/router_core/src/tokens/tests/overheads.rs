@@ -1,7 +1,7 @@
 //! Formulas, against the examples that their makers give.
 
+use crate::json::{Raw, Scanner};
 use crate::tokens::*;
-use crate::types::json::{Raw, Scanner};
 
 fn raw_of(text: &str) -> Raw<'_> {
     let value = Scanner::new(text.as_bytes(), 64)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Fault, Text, What};
-use crate::types::blocks::{block, mask_of, BLOCK};
+use crate::json::blocks::{block, mask_of, BLOCK};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;

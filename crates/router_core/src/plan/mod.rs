@@ -16,7 +16,7 @@ mod wire;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Boundary, Route};
+use crate::types::{Boundary, Route};
 
 pub use lineup::{Lineup, Step, Target};
 pub use names::Resolved;

@@ -7,7 +7,7 @@ use super::names::{
     without_seal, Block, Class, Folded, Reference,
 };
 use super::{Kind, LocalReference, Mark, Role, Text};
-use crate::types::json::{Span, Text as Literal, MAX_DEPTH};
+use crate::json::{Span, Text as Literal, MAX_DEPTH};
 
 /// A number with fewer digits is nobody's account.
 const LONG_NUMBER: usize = 7;

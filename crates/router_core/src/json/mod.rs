@@ -11,6 +11,7 @@
 //! UTF-8 (the body checks that in one pass of its own), numbers' ranges, lone surrogate escapes,
 //! repeated keys.
 
+pub(crate) mod blocks;
 mod number;
 mod raw;
 mod scan;
