@@ -12,6 +12,7 @@
 mod admit;
 mod decision;
 mod difficulty;
+mod edits;
 mod explain;
 mod further;
 mod hints;
@@ -19,25 +20,23 @@ mod judge;
 mod length;
 mod permit;
 mod prepare;
+mod setup;
 mod walk;
 
 use std::sync::Arc;
 
-use crate::body::{Edits, ParseLimits};
-use crate::breaker::BreakerConfig;
-use crate::complexity::Scorer;
+use crate::body::ParseLimits;
 use crate::error::DecideError;
-use crate::plan::{Deployment, Plan};
+use crate::plan::Plan;
 use crate::shared::journal::JournalWriter;
 use crate::shared::StateFile;
 use crate::types::{Boundary, Now, Route};
-use difficulty::Difficulty;
-use judge::Judge;
 
 pub use decision::{Decision, Failure};
 pub use hints::{Hints, Latency};
 pub use judge::{prompt_hash, refusal_reasons};
 pub use permit::{Permit, Settlement};
+pub use setup::{Setup, SetupError};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,19 +89,13 @@ pub const DECIDE_ERRORS: &[&str] = &[
     "journal_full",
 ];
 
-/// Why a plan could not be bound, in words for its author or for the operator.
+/// Why a configuration could not be bound to a state file, in words for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BindError {
-    /// The plan is at fault.
-    Plan(String),
-    /// The state file is.
-    State(String),
-}
+pub struct BindError(pub String);
 
 impl std::fmt::Display for BindError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Self::Plan(message) | Self::State(message)) = self;
-        formatter.write_str(message)
+        formatter.write_str(&self.0)
     }
 }
 
@@ -115,85 +108,48 @@ pub struct Router {
 
 /// What a router, its decisions and its permits share.
 struct Core {
-    plan: Plan,
+    setup: Setup,
     state: Arc<StateFile>,
     worker: usize,
     journal: Option<Arc<JournalWriter>>,
     /// The slot of each deployment in the state file.
     slots: Vec<usize>,
-    /// What changes in a body on its way to each deployment.
-    edits: Vec<RouteEdits>,
-    judge: Judge,
-    /// Where requests start by how hard they look; `None` where that plays no part.
-    difficulty: Option<Difficulty>,
-    breaker: BreakerConfig,
-    /// Whether breakers may refuse; they count in any case.
-    enabled: bool,
     limits: ParseLimits,
 }
 
-impl Router {
-    /// Binds a plan to `worker`, a slot that this process has claimed.
-    ///
-    /// # Errors
-    /// What is wrong, and with which of the two.
-    pub fn new(
-        plan: Plan,
-        state: Arc<StateFile>,
-        worker: usize,
-        journal: Option<Arc<JournalWriter>>,
-    ) -> Result<Self, BindError> {
-        Self::with_scorer(plan, state, worker, journal, None)
-    }
+impl std::ops::Deref for Core {
+    type Target = Setup;
 
-    /// The same with a learned scorer in place of the heuristic.
+    fn deref(&self) -> &Setup {
+        &self.setup
+    }
+}
+
+impl Router {
+    /// Binds a configuration to `worker`, a slot that this process has claimed.
     ///
     /// # Errors
-    /// What is wrong, and with which of the two.
-    pub fn with_scorer(
-        plan: Plan,
+    /// What is wrong with the state file.
+    pub fn new(
+        setup: Setup,
         state: Arc<StateFile>,
         worker: usize,
         journal: Option<Arc<JournalWriter>>,
-        scorer: Option<Scorer>,
     ) -> Result<Self, BindError> {
         if worker >= state.worker_slots() {
-            return Err(BindError::State(format!(
-                "there is no worker slot {worker}"
-            )));
+            return Err(BindError(format!("there is no worker slot {worker}")));
         }
-        let identities: Vec<u64> = plan
-            .deployments
-            .iter()
-            .map(|deployment| deployment.id)
-            .collect();
+        let plan = &setup.plan;
+        let identities: Vec<u64> = plan.deployments.iter().map(|it| it.id).collect();
         let slots = slots(&state, &identities, plan.generation)?;
-        let edits = plan
-            .deployments
-            .iter()
-            .map(|deployment| RouteEdits::new(&plan, deployment))
-            .collect::<Result<_, _>>()?;
-        let BreakerSettings {
-            enabled,
-            config: breaker,
-        } = BreakerSettings::parse(&plan.breaker)
-            .map_err(|error| BindError::Plan(format!("plan: breaker: {error}")))?;
-        let judge = Judge::new(&plan.privacy)?;
-        let difficulty = Difficulty::new(&plan, scorer)?;
         state.worker(worker).adopt(plan.generation);
-        let limits = ParseLimits::default();
         let core = Core {
-            plan,
+            setup,
             state,
             worker,
             journal,
             slots,
-            edits,
-            judge,
-            difficulty,
-            breaker,
-            enabled,
-            limits,
+            limits: ParseLimits::default(),
         };
         Ok(Self {
             core: Arc::new(core),
@@ -238,26 +194,6 @@ impl Router {
     }
 }
 
-/// The breaker's numbers and whether it is asked at all.
-struct BreakerSettings {
-    enabled: bool,
-    config: BreakerConfig,
-}
-
-impl BreakerSettings {
-    /// Everything but `enabled` is the breaker's own, unknown fields are errors.
-    fn parse(json: &str) -> serde_json::Result<Self> {
-        let mut members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json)?;
-        let enabled = members
-            .remove("enabled")
-            .map_or(Ok(true), serde_json::from_value)?;
-        Ok(Self {
-            enabled,
-            config: serde_json::from_value(members.into())?,
-        })
-    }
-}
-
 /// Looks the deployments up in the state file.
 ///
 /// The publisher of a configuration has reserved them. Where nobody publishes (a bench, a test, a
@@ -278,77 +214,10 @@ fn slots(state: &StateFile, identities: &[u64], generation: u64) -> Result<Vec<u
         .and_then(|_| find())
         .ok_or_else(|| {
             let count = identities.len();
-            BindError::State(format!(
+            BindError(format!(
                 "the state file has no room for {count} deployments"
             ))
         })
-}
-
-/// The edits of one deployment. Most routes share one of two lists, because a list is long and the
-/// routes are many.
-struct RouteEdits {
-    lists: Vec<Edits>,
-    /// By route.
-    of: [u8; Route::ALL.len()],
-}
-
-impl RouteEdits {
-    fn new(plan: &Plan, deployment: &Deployment) -> Result<Self, BindError> {
-        let chat = edits(plan, deployment, true)?;
-        let mut made = Self {
-            lists: vec![chat, edits(plan, deployment, false)?],
-            of: Route::ALL.map(|route| u8::from(!route.has_chat_names())),
-        };
-        for (route, unknown) in Route::ALL.into_iter().zip(&deployment.unknown) {
-            let user = deployment.user_metadata && route == Route::Messages;
-            if unknown.is_empty() && !user {
-                continue;
-            }
-            let base = made.of(route).clone();
-            let edits = base.cut_all(unknown.iter().map(String::as_str));
-            made.of[route as usize] = made.lists.len() as u8;
-            made.lists
-                .push(if user { edits.user_metadata() } else { edits });
-        }
-        Ok(made)
-    }
-
-    fn of(&self, route: Route) -> &Edits {
-        &self.lists[usize::from(self.of[route as usize])]
-    }
-}
-
-/// What is changed in a body for a deployment. Parameters are set and renamed by the names that
-/// Chat has for them; in a body of another dialect (`chat` is false) these may mean something else.
-fn edits(plan: &Plan, deployment: &Deployment, chat: bool) -> Result<Edits, BindError> {
-    let mut edits = Edits::new().cut_all(plan.owned_keys.iter().map(String::as_str));
-    edits = edits.cut_all(deployment.drops.iter().map(String::as_str));
-    // The name that a wildcard asks for is known only with the request.
-    if !deployment.wildcard {
-        edits = edits.model(&deployment.model);
-    }
-    if !chat {
-        return Ok(edits);
-    }
-    for (from, to) in &deployment.renames {
-        edits = edits.rename(from, to);
-    }
-    let wrong = |error: crate::body::BodyError| {
-        BindError::Plan(format!(
-            "plan: deployment {}: {}",
-            deployment.name, error.message
-        ))
-    };
-    for (key, raw) in &deployment.defaults {
-        edits = edits.default_member(key, raw).map_err(wrong)?;
-    }
-    for (key, raw) in &deployment.force {
-        edits = edits.force(key, raw).map_err(wrong)?;
-    }
-    if deployment.ask_usage {
-        edits = edits.include_usage();
-    }
-    Ok(edits)
 }
 
 /// The same moment, this much later.

@@ -3,10 +3,12 @@
 
 use serde::Deserialize;
 
-/// All durations are milliseconds, down to 1.
+/// The breaker's part of a configuration. All durations are milliseconds, down to 1.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
+    /// Whether breakers may refuse; they count in any case.
+    pub enabled: bool,
     /// Hard failures in a row that open the breaker; 1 to 63, values outside are brought inside.
     pub consecutive: u32,
     /// Length of the sliding window.
@@ -36,6 +38,7 @@ pub struct BreakerConfig {
 impl Default for BreakerConfig {
     fn default() -> Self {
         Self {
+            enabled: true,
             consecutive: 5,
             window_ms: 60_000,
             window_min: 10,

@@ -6,15 +6,22 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 use super::lineup::{Lineup, Target};
-use super::{wire, ByRoute, Deployment, Model, Plan, PlanError};
+use super::{wire, ByRoute, Deployment, Model, Parts, Plan, PlanError};
 use crate::types::{Boundary, Route};
 
 /// Lineups are counted in `u16`; a configuration of this size is a mistake.
 pub(super) const MOST: usize = 60_000;
 
-pub(super) fn compile(json: &[u8]) -> Result<Plan, PlanError> {
-    let wire: wire::Plan =
+pub(super) fn compile<B, P, C>(json: &[u8]) -> Result<(Plan, Parts<B, P, C>), PlanError>
+where
+    B: DeserializeOwned + Default,
+    P: DeserializeOwned + Default,
+    C: DeserializeOwned,
+{
+    let wire: wire::Plan<B, P, C> =
         serde_json::from_slice(json).map_err(|error| PlanError(error.to_string()))?;
     if wire.deployments.len() > MOST || wire.models.len() > MOST {
         return wrong(format!("more than {MOST} deployments or models"));
@@ -44,16 +51,6 @@ pub(super) fn compile(json: &[u8]) -> Result<Plan, PlanError> {
         deployments,
         models,
         tiers,
-        breaker: wire
-            .breaker
-            .map_or_else(|| "{}".to_owned(), |raw| raw.get().to_owned()),
-        complexity: wire
-            .complexity
-            .map(|raw| raw.get().to_owned())
-            .filter(|json| json != "null"),
-        privacy: wire
-            .privacy
-            .map_or_else(|| "{}".to_owned(), |raw| raw.get().to_owned()),
         retry: wire.retry,
         exact,
         wildcards,
@@ -63,7 +60,12 @@ pub(super) fn compile(json: &[u8]) -> Result<Plan, PlanError> {
         check_groups(model, plan.deployments.len())?;
     }
     link(&mut plan, &fallbacks, &wire.default_fallbacks)?;
-    Ok(plan)
+    let parts = Parts {
+        breaker: wire.breaker,
+        privacy: wire.privacy,
+        complexity: wire.complexity,
+    };
+    Ok((plan, parts))
 }
 
 /// What a model names, before names are resolved.

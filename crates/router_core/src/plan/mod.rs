@@ -16,6 +16,8 @@ mod wire;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 use crate::types::{Boundary, Route};
 
 pub use lineup::{Lineup, Step, Target};
@@ -176,12 +178,6 @@ pub struct Plan {
     pub models: Vec<Model>,
     /// Names of tiers, nearest first.
     pub tiers: Vec<String>,
-    /// The numbers of breakers as JSON; the breaker, which this module does not know, reads them.
-    pub breaker: String,
-    /// The privacy settings as JSON: what is scanned for, and whether it binds.
-    pub privacy: String,
-    /// The complexity settings as JSON, where there are any.
-    pub complexity: Option<String>,
     /// Retry numbers.
     pub retry: Retry,
     exact: HashMap<String, u32>,
@@ -191,13 +187,37 @@ pub struct Plan {
     fallbacks: Vec<Vec<Target>>,
 }
 
+/// The parts of a configuration that other rooms own, as they read them: this one does not know what is in
+/// them.
+#[derive(Debug)]
+pub struct Parts<B, P, C> {
+    /// The numbers of breakers.
+    pub breaker: B,
+    /// What is scanned for, and whether it binds.
+    pub privacy: P,
+    /// Where requests start by how hard they look, if that plays a part.
+    pub complexity: Option<C>,
+}
+
 impl Plan {
-    /// Reads and checks a plan.
+    /// Reads and checks a configuration: its plan, and the parts of others by their own types.
     ///
     /// # Errors
     /// The first mistake in words for the author of the plan: where it is and what was expected.
-    pub fn parse(json: &[u8]) -> Result<Self, PlanError> {
+    pub fn parse<B, P, C>(json: &[u8]) -> Result<(Self, Parts<B, P, C>), PlanError>
+    where
+        B: DeserializeOwned + Default,
+        P: DeserializeOwned + Default,
+        C: DeserializeOwned,
+    {
         compile::compile(json)
+    }
+
+    /// The plan alone.
+    #[cfg(test)]
+    pub(crate) fn alone(json: &[u8]) -> Result<Self, PlanError> {
+        use serde::de::IgnoredAny;
+        Self::parse::<IgnoredAny, IgnoredAny, IgnoredAny>(json).map(|(plan, _)| plan)
     }
 
     /// A lineup for a request that brings its own list of fallbacks, which takes the place of the

@@ -12,7 +12,7 @@ fn plan(models: &str, defaults: &str) -> Result<Plan, super::PlanError> {
         .enumerate()
         .map(|(i, m)| deployment(i, m))
         .collect();
-    Plan::parse(
+    Plan::alone(
         format!(
             r#"{{"generation":1,"deployments":[{}],"models":[{models}],"default_fallbacks":{defaults},"tiers":["local"]}}"#,
             deployments.join(",")
@@ -144,7 +144,7 @@ fn a_request_brings_its_own_fallbacks() {
 
 #[test]
 fn a_default_of_stream_is_not_applied() {
-    let plan = Plan::parse(
+    let plan = Plan::alone(
         br#"{"generation":1,"deployments":[{"id":"00000000000000ff","name":"n","model":"m","tier":"t","boundary":0,
             "defaults":{"stream":true,"top_p":0.50}}],"models":[]}"#,
     )
@@ -199,7 +199,7 @@ fn mistakes_are_named() {
         ),
     ] {
         let json = format!(r#"{{"generation":1,"deployments":[{deployment}],"models":[]}}"#);
-        let error = Plan::parse(json.as_bytes()).unwrap_err();
+        let error = Plan::alone(json.as_bytes()).unwrap_err();
         assert!(error.0.contains(part), "{error}");
     }
 }

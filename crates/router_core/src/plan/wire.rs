@@ -4,7 +4,7 @@
 //! know is a mistake worth stopping for, not something to ignore. Raw JSON values (`defaults`,
 //! `force`) keep their source text, because they are spliced into bodies byte for byte.
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Strategy;
@@ -12,7 +12,10 @@ use crate::types::Route;
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Plan {
+#[serde(
+    bound = "B: DeserializeOwned + Default, P: DeserializeOwned + Default, C: DeserializeOwned"
+)]
+pub(super) struct Plan<B, P, C> {
     pub(super) generation: u64,
     #[serde(default)]
     pub(super) owned_keys: Vec<String>,
@@ -25,11 +28,11 @@ pub(super) struct Plan {
     #[serde(default)]
     pub(super) tiers: Vec<String>,
     #[serde(default)]
-    pub(super) breaker: Option<Box<RawValue>>,
+    pub(super) breaker: B,
     #[serde(default)]
-    pub(super) complexity: Option<Box<RawValue>>,
+    pub(super) complexity: Option<C>,
     #[serde(default)]
-    pub(super) privacy: Option<Box<RawValue>>,
+    pub(super) privacy: P,
     #[serde(default)]
     pub(super) retry: super::Retry,
 }

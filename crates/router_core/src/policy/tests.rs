@@ -27,7 +27,7 @@ fn plan(rows: &[Row<'_>], models: &str) -> Plan {
         r#"{{"generation":1,"deployments":[{}],"models":[{models}],"tiers":["local","private","cloud"]}}"#,
         deployments.join(",")
     );
-    Plan::parse(json.as_bytes()).unwrap()
+    Plan::alone(json.as_bytes()).unwrap()
 }
 
 const TIERS: &[Row<'static>] = &[

@@ -15,8 +15,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use super::decision::Decision;
 use super::state::{PyJournal, PyStateFile};
 use crate::complexity::Scorer;
-use crate::plan::Plan;
-use crate::router::{self, Ask};
+use crate::router::{self, Ask, Setup};
 use crate::types::{Boundary, Level, Now, Route};
 
 /// Bodies above this size are decided with the GIL released.
@@ -150,21 +149,17 @@ impl Router {
         journal: Option<&Bound<'_, PyJournal>>,
         learned: Option<&[u8]>,
     ) -> PyResult<Self> {
-        let plan = Plan::parse(plan).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let journal = journal.map(|journal| Arc::clone(&journal.get().inner));
         // Whether the file may be used at all was asked when the configuration was loaded.
         let scorer = learned
             .map(|file| Scorer::load(file, true))
             .transpose()
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let setup =
+            Setup::parse(plan, scorer).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let state = Arc::clone(&state.get().inner);
-        let router =
-            router::Router::with_scorer(plan, state, slot, journal, scorer).map_err(|error| {
-                match error {
-                    router::BindError::Plan(message) => PyValueError::new_err(message),
-                    router::BindError::State(message) => PyRuntimeError::new_err(message),
-                }
-            })?;
+        let router = router::Router::new(setup, state, slot, journal)
+            .map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
         Ok(Self { router })
     }
 

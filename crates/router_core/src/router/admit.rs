@@ -60,7 +60,7 @@ impl Core {
             Admission::Closed(ticket) | Admission::Ramp(ticket) | Admission::Probe(ticket) => {
                 Ok(ticket)
             }
-            Admission::Refused(refusal) if !self.enabled => Ok(refusal.ticket),
+            Admission::Refused(refusal) if !self.breaker.enabled => Ok(refusal.ticket),
             Admission::Refused(refusal) => Err(Block {
                 reason: reason_of(refusal.why),
                 until_ms: refusal.until_ms,
@@ -84,7 +84,7 @@ impl Core {
             })
         };
         match view.phase {
-            _ if !self.enabled => Ok(()),
+            _ if !self.breaker.enabled => Ok(()),
             _ if view.credential_until_ms > 0 => blocked(
                 if view.credit {
                     Why::Credit

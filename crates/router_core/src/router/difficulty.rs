@@ -10,7 +10,6 @@ use std::sync::atomic::AtomicU64;
 
 use serde::Deserialize;
 
-use super::BindError;
 use crate::body::Body;
 use crate::complexity::{
     measure, Class, Facts, Measured, Prior, Scorer, Shares, Thresholds, THRESHOLD_WORDS,
@@ -18,9 +17,10 @@ use crate::complexity::{
 use crate::plan::{Plan, Step};
 use crate::text::Text;
 
+/// The complexity part of a configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Settings {
+pub(super) struct Complexity {
     models: Vec<String>,
     starts: Starts,
     simple: f32,
@@ -56,21 +56,22 @@ pub(super) struct Placed {
 }
 
 impl Difficulty {
-    /// From the complexity part of a plan; `None` where there is none.
-    pub(super) fn new(plan: &Plan, scorer: Option<Scorer>) -> Result<Option<Self>, BindError> {
-        let wrong = |error: String| BindError::Plan(format!("plan: complexity: {error}"));
-        let Some(json) = &plan.complexity else {
-            return Ok(None);
-        };
-        let settings: Settings =
-            serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
+    /// From the complexity part of a configuration.
+    ///
+    /// # Errors
+    /// The share or the tier that cannot be.
+    pub(super) fn new(
+        settings: Complexity,
+        plan: &Plan,
+        scorer: Option<Scorer>,
+    ) -> Result<Self, String> {
         let shares = Shares::new(settings.simple, settings.moderate)
-            .ok_or_else(|| wrong("shares from 0 to 1, together at most 1".to_owned()))?;
+            .ok_or_else(|| "shares from 0 to 1, together at most 1".to_owned())?;
         let tier = |name: Option<String>| match name {
             None => Ok(None),
             Some(name) => match plan.tier(&name) {
                 Some(tier) => Ok(Some(tier)),
-                None => Err(wrong(format!("there is no tier `{name}`"))),
+                None => Err(format!("there is no tier `{name}`")),
             },
         };
         let Starts {
@@ -78,14 +79,14 @@ impl Difficulty {
             moderate,
             complex,
         } = settings.starts;
-        Ok(Some(Self {
+        Ok(Self {
             models: settings.models,
             starts: [tier(simple)?, tier(moderate)?, tier(complex)?],
             prior: scorer.as_ref().map_or(Prior::HEURISTIC, Prior::learned),
             scorer,
             shares,
             words: Default::default(),
-        }))
+        })
     }
 
     /// Whether requests for this model start by class.

@@ -12,13 +12,12 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::{BindError, Hints};
+use super::Hints;
 use crate::body::{parse_gathering, Body, ParseLimits};
 use crate::error::DecideError;
-use crate::sensitivity::{Entity, Findings, ScanConfig, ScanConfigError, Scanner};
+use crate::sensitivity::{Entity, Findings, ScanConfig, ScanConfigErrors, Scanner};
 use crate::shared::REFUSAL_ROOM;
 use crate::text::{Kind, Mark, Role, Text};
 use crate::types::Level;
@@ -55,15 +54,15 @@ pub(super) fn read<T>(
     })
 }
 
-/// The privacy part of a plan.
+/// The privacy part of a configuration.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-struct Settings {
+pub(super) struct Privacy {
     mode: Mode,
     /// What an unknown level counts as. `public` frees media and token ids, never a text that was not read.
     unknown: Unknown,
-    /// What is looked for; the scanner reads it.
-    scan: Option<Box<RawValue>>,
+    /// What is looked for.
+    scan: ScanConfig,
     /// [`prompt_hash`] of system texts that are not looked through.
     trusted_prompts: HashSet<String>,
 }
@@ -143,20 +142,12 @@ pub(super) struct Account {
 }
 
 impl Judge {
-    /// From the privacy part of a plan.
-    pub(super) fn new(json: &str) -> Result<Self, BindError> {
-        let wrong = |error: String| BindError::Plan(format!("plan: privacy: {error}"));
-        let settings: Settings =
-            serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
-        let faults = |faults: Vec<ScanConfigError>| {
-            let told = faults
-                .iter()
-                .map(|fault| format!("{}: {}; {}", fault.path, fault.message, fault.fix));
-            wrong(told.collect::<Vec<_>>().join(" | "))
-        };
-        let scan = settings.scan.as_ref().map_or("{}", |raw| raw.get());
-        let config = ScanConfig::from_json(scan.as_bytes()).map_err(faults)?;
-        let scanner = Scanner::new(&config).map_err(faults)?;
+    /// From the privacy part of a configuration.
+    ///
+    /// # Errors
+    /// All faults of the patterns.
+    pub(super) fn new(settings: Privacy) -> Result<Self, ScanConfigErrors> {
+        let scanner = Scanner::new(&settings.scan).map_err(ScanConfigErrors)?;
         Ok(Self {
             scanner,
             mode: settings.mode,

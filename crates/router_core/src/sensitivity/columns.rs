@@ -285,11 +285,11 @@ impl<'t> Cells<'t> {
     }
 }
 
-/// What may stand around the value of a cell.
+/// What may stand around the value of a cell: the zero is what pieces of a shadow end with.
 fn is_around(byte: u8) -> bool {
     matches!(
         byte,
-        b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'*' | b'|'
+        0 | b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'*' | b'|'
     )
 }
 

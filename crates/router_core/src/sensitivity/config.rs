@@ -21,7 +21,8 @@ pub struct UserPattern {
 }
 
 /// How to scan.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Wire")]
 pub struct ScanConfig {
     /// How common kinds are treated.
     pub profile: Profile,
@@ -43,6 +44,32 @@ pub struct ScanConfigError {
     pub message: String,
     /// What to do about it.
     pub fix: String,
+}
+
+/// All faults of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanConfigErrors(pub Vec<ScanConfigError>);
+
+impl std::fmt::Display for ScanConfigErrors {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, fault) in self.0.iter().enumerate() {
+            let mark = if index > 0 { " | " } else { "" };
+            write!(
+                formatter,
+                "{mark}{}: {}; {}",
+                fault.path, fault.message, fault.fix
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<Wire> for ScanConfig {
+    type Error = ScanConfigErrors;
+
+    fn try_from(wire: Wire) -> Result<Self, ScanConfigErrors> {
+        Self::of(wire).map_err(ScanConfigErrors)
+    }
 }
 
 /// What a pattern costs.
@@ -87,6 +114,10 @@ impl ScanConfig {
                 "write an object with profile, levels and patterns".to_owned(),
             )]
         })?;
+        Self::of(wire)
+    }
+
+    fn of(wire: Wire) -> Result<Self, Vec<ScanConfigError>> {
         let mut faults = Vec::new();
         let mut config = Self::default();
         if let Some(name) = &wire.profile {

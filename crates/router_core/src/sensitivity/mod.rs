@@ -28,7 +28,9 @@ mod recognizers;
 mod shadow;
 mod words;
 
-pub use config::{PatternCost, ScanConfig, ScanConfigError, UserPattern, MOST_PATTERNS};
+pub use config::{
+    PatternCost, ScanConfig, ScanConfigError, ScanConfigErrors, UserPattern, MOST_PATTERNS,
+};
 pub use entity::{Entity, Profile};
 pub use findings::{Findings, Found, MOST_FINDINGS, NO_PATTERN};
 

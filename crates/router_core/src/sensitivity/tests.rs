@@ -527,6 +527,17 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|all| all.concat())
 }
 
+#[test]
+fn a_disguised_cell_at_the_end_of_a_text_ends_with_it() {
+    let text = "name password,x\nann,a1b2c3d4\n4\u{200b}fe80:";
+    for span in scanner().scan_bytes(text.as_bytes(), 100).spans {
+        assert!(
+            span.start < span.end && span.end as usize <= text.len(),
+            "{span:?}"
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 

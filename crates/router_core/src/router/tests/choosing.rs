@@ -247,7 +247,7 @@ fn two_routers_share_the_slots_of_their_deployments() {
     let second = worker.state.claim(Owner::new(11, 1).unwrap(), 0).unwrap();
     let other = Worker {
         router: Router::new(
-            Plan::parse(json.as_bytes()).unwrap(),
+            Setup::parse(json.as_bytes(), None).unwrap(),
             Arc::clone(&worker.state),
             second,
             None,
@@ -271,17 +271,30 @@ fn two_routers_share_the_slots_of_their_deployments() {
 
 #[test]
 fn a_plan_or_a_state_that_does_not_fit_is_refused() {
-    let parse = |json: &str| Plan::parse(json.as_bytes()).unwrap();
+    let parse = |json: &str| Setup::parse(json.as_bytes(), None).unwrap();
     let state = Arc::new(StateFile::anonymous(1, 1).unwrap());
     let two = plan(&[0, 0], "", "");
-    assert!(matches!(
-        Router::new(parse(&two), Arc::clone(&state), 0, None),
-        Err(super::super::BindError::State(_))
-    ));
+    assert!(Router::new(parse(&two), Arc::clone(&state), 0, None).is_err());
     assert!(Router::new(parse(&two), Arc::clone(&state), 9, None).is_err());
-    let odd = plan(&[0], "", r#","breaker":{"consecutiv":3}"#);
-    assert!(matches!(
-        Router::new(parse(&odd), state, 0, None),
-        Err(super::super::BindError::Plan(_))
-    ));
+    for (part, odd) in [
+        ("consecutiv", r#","breaker":{"consecutiv":3}"#),
+        ("profil", r#","privacy":{"scan":{"profil":"strict"}}"#),
+        (
+            "there is no kind `emil`",
+            r#","privacy":{"scan":{"levels":{"emil":"public"}}}"#,
+        ),
+        (
+            "there is no tier `attic`",
+            r#","complexity":{"models":[],"starts":{"complex":"attic"},"simple":0.5,"moderate":0.2}"#,
+        ),
+        (
+            "shares",
+            r#","complexity":{"models":[],"starts":{},"simple":0.9,"moderate":0.9}"#,
+        ),
+    ] {
+        let refused = Setup::parse(plan(&[0], "", odd).as_bytes(), None)
+            .err()
+            .unwrap();
+        assert!(refused.0.contains(part), "{refused}");
+    }
 }

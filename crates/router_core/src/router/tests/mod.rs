@@ -11,9 +11,8 @@ mod settling;
 
 use std::sync::Arc;
 
-use super::{Ask, Decision, Failure, Principal, Router, Settlement};
+use super::{Ask, Decision, Failure, Principal, Router, Settlement, Setup};
 use crate::error::DecideError;
-use crate::plan::Plan;
 use crate::shared::{Owner, StateFile};
 use crate::types::{Boundary, Now, Outcome, Route};
 
@@ -66,8 +65,8 @@ impl Worker {
     ) -> Self {
         let state = Arc::new(StateFile::anonymous(2, 16).unwrap());
         let slot = state.claim(Owner::new(10, 1).unwrap(), 0).unwrap();
-        let plan = Plan::parse(plan.as_bytes()).unwrap();
-        let router = Router::new(plan, Arc::clone(&state), slot, journal).unwrap();
+        let setup = Setup::parse(plan.as_bytes(), None).unwrap();
+        let router = Router::new(setup, Arc::clone(&state), slot, journal).unwrap();
         Self {
             state,
             slot,
