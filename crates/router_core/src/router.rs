@@ -21,6 +21,7 @@ mod length;
 mod permit;
 mod prepare;
 mod setup;
+mod stages;
 mod walk;
 
 use std::sync::Arc;
@@ -174,7 +175,7 @@ impl Router {
     /// # Errors
     /// Why the request cannot be served; nothing is held in that case.
     pub fn decide(&self, ask: &Ask<'_>) -> Result<Decision, DecideError> {
-        let prepared = prepare::prepare(&self.core, ask)?;
+        let prepared = prepare::prepare(&self.core, ask, true)?;
         Decision::open(&self.core, ask, prepared).inspect_err(|error| {
             if error.code == "policy_denied" {
                 let worker = self.core.state.worker(self.core.worker);

@@ -119,7 +119,7 @@ fn check_deployment(
             "deployment {name}: weight: expected a number of at least 0"
         ));
     }
-    let mut routes = 0u8;
+    let mut routes = 0u32;
     for route in wire.routes {
         match Route::from_u8(route) {
             Some(route) => routes |= 1 << route as u8,

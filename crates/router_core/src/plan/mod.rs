@@ -77,7 +77,8 @@ pub struct Deployment {
     pub order: i64,
     /// Most requests in flight, over the host; 0 is no limit.
     pub max_parallel: u32,
-    routes: u8,
+    /// A bit for each route.
+    routes: u32,
     /// Members to insert when the client did not set them: (key, raw JSON value).
     pub defaults: Vec<(String, String)>,
     /// Members whose key changes: (from, to).
@@ -110,6 +111,8 @@ pub struct Deployment {
 
 /// Names of members, by the number of a route.
 pub type ByRoute = [Vec<String>; Route::ALL.len()];
+
+const _: () = assert!(Route::ALL.len() <= u32::BITS as usize);
 
 impl Deployment {
     /// Whether it serves this kind of endpoint.

@@ -7,6 +7,10 @@
 //! The ceiling is checked for every deployment of every group, fallbacks included: there is no
 //! path through which a candidate beyond the ceiling reaches a caller.
 
+mod candidates;
+
+pub use candidates::{Candidates, Stage, Verdict};
+
 use crate::plan::{Lineup, Plan, Step};
 use crate::types::{Boundary, Level, Reason, Route};
 
@@ -25,17 +29,6 @@ pub struct Demand<'a> {
     pub asked: &'a str,
 }
 
-/// How many deployments were refused for the reasons that decide what the client is told.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Refusals {
-    /// Refused only because of the ceiling.
-    pub beyond_ceiling: u32,
-    /// Allowed, but cannot be called as configured.
-    pub unusable: u32,
-    /// Allowed, but certainly too small; counted by whoever knows the request's length.
-    pub too_long: u32,
-}
-
 /// The boundary up to which content of this level may travel.
 pub fn boundary_of(level: Level) -> Boundary {
     match level {
@@ -45,55 +38,40 @@ pub fn boundary_of(level: Level) -> Boundary {
     }
 }
 
-/// Appends the allowed steps of a lineup to `allowed`, in order.
-///
-/// `refused` is told each step that is left out and why; a decision ignores it, an explanation
-/// collects it, so both come from the same code.
-pub fn screen(
-    plan: &Plan,
-    lineup: &Lineup,
-    demand: &Demand<'_>,
-    allowed: &mut Vec<Step>,
-    mut refused: impl FnMut(&Step, Reason),
-) -> Refusals {
-    let mut refusals = Refusals::default();
-    let start = allowed.len();
-    for step in &lineup.steps {
-        let verdict = judge(plan, lineup, demand, &allowed[start..], step);
-        match verdict {
-            None => allowed.push(*step),
-            Some(reason) => {
-                refusals.beyond_ceiling += u32::from(reason == Reason::BeyondCeiling);
-                refusals.unusable += u32::from(reason == Reason::Unusable);
-                refused(step, reason);
-            }
-        }
+/// The candidates of a lineup that may see a request: the stages that follow from plan and request alone.
+pub fn screen(plan: &Plan, lineup: &Lineup, demand: &Demand<'_>) -> Candidates {
+    let deployment = |step: &Step| &plan.deployments[step.deployment as usize];
+    let mut candidates = Candidates::of(&lineup.steps);
+    candidates.remove(Stage::Capability, |step, _| {
+        (!deployment(step).serves(demand.route)).then_some(Reason::RouteUnsupported)
+    });
+    if let Some(tier) = demand.tier {
+        candidates.remove(Stage::Tier, |step, _| {
+            (deployment(step).tier != tier).then_some(Reason::TierExcluded)
+        });
     }
-    refusals
+    candidates.remove(Stage::Privacy, |step, _| {
+        (deployment(step).boundary > demand.ceiling).then_some(Reason::BeyondCeiling)
+    });
+    candidates.remove(Stage::Configuration, |step, _| {
+        deployment(step).unusable.as_ref().map(|_| Reason::Unusable)
+    });
+    candidates.remove(Stage::Fallbacks, |step, before| {
+        stands_in(plan, lineup, demand, before, step)
+    });
+    candidates
 }
 
-/// Why this step may not be used, given those allowed before it.
-fn judge(
+/// Why a step may not stand in for the first of those before it.
+fn stands_in(
     plan: &Plan,
     lineup: &Lineup,
     demand: &Demand<'_>,
-    allowed: &[Step],
+    before: &[Step],
     step: &Step,
 ) -> Option<Reason> {
     let deployment = &plan.deployments[step.deployment as usize];
-    if !deployment.serves(demand.route) {
-        return Some(Reason::RouteUnsupported);
-    }
-    if demand.tier.is_some_and(|tier| tier != deployment.tier) {
-        return Some(Reason::TierExcluded);
-    }
-    if deployment.boundary > demand.ceiling {
-        return Some(Reason::BeyondCeiling);
-    }
-    if deployment.unusable.is_some() {
-        return Some(Reason::Unusable);
-    }
-    let first = allowed.first()?;
+    let first = before.first()?;
     if step.group == first.group {
         return None;
     }
@@ -104,7 +82,7 @@ fn judge(
         let name = upstream_name(plan, lineup, demand.asked, step);
         let same = |other: &Step| upstream_name(plan, lineup, demand.asked, other) == name;
         if deployment.wildcard
-            && allowed
+            && before
                 .iter()
                 .any(|other| other.deployment == step.deployment && same(other))
         {
@@ -113,7 +91,7 @@ fn judge(
         // Vectors of two models live in different spaces: mixing them corrupts an index silently.
         // Deployments of one group are declared interchangeable; across groups the name must match.
         if demand.route.embeds()
-            && !allowed
+            && !before
                 .iter()
                 .take_while(|other| other.group == first.group)
                 .any(same)

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
-use super::{boundary_of, screen, Demand, Refusals};
-use crate::plan::{Plan, Step};
+use super::{boundary_of, screen, Candidates, Demand, Stage, Verdict};
+use crate::plan::Plan;
 use crate::types::{Boundary, Level, Reason, Route};
 
 /// (tier, boundary, model, routes, unusable) per deployment.
@@ -49,22 +49,54 @@ fn demand(ceiling: Boundary) -> Demand<'static> {
     }
 }
 
-fn run(plan: &Plan, demand: &Demand<'_>) -> (Vec<u32>, Vec<(u32, Reason)>, Refusals) {
-    let (mut allowed, mut refused) = (Vec::new(), Vec::new());
-    let refusals = screen(
-        plan,
-        &plan.models[0].lineup,
-        demand,
-        &mut allowed,
-        |step, reason| {
-            refused.push((step.deployment, reason));
-        },
+/// Deployments that are left, and the others by their number with the reason.
+fn run(plan: &Plan, demand: &Demand<'_>) -> (Vec<u32>, Vec<(u32, Reason)>) {
+    let candidates = screen(plan, &plan.models[0].lineup, demand);
+    let mut removed: Vec<_> = candidates
+        .removed()
+        .iter()
+        .map(|verdict| (verdict.step.deployment, verdict.reason))
+        .collect();
+    removed.sort_by_key(|(deployment, _)| *deployment);
+    let allowed = candidates.steps().iter().map(|step| step.deployment);
+    (allowed.collect(), removed)
+}
+
+#[test]
+fn stages_remove_and_reorder_and_say_so() {
+    let plan = plan(TIERS, ROUTED);
+    let mut candidates = Candidates::of(&plan.models[0].lineup.steps);
+    let order = |candidates: &Candidates| {
+        let steps = candidates.steps().iter();
+        steps.map(|step| step.deployment).collect::<Vec<_>>()
+    };
+    let all = order(&candidates);
+    assert_eq!(all, [0, 1, 2, 3]);
+    candidates.demote(Stage::Length, Reason::LikelyTooLong, |step| {
+        step.deployment < 2
+    });
+    assert_eq!(order(&candidates), [2, 3, 0, 1]);
+    candidates.promote(Stage::Complexity, Reason::StartsHere, |step| {
+        step.deployment == 1
+    });
+    assert_eq!(order(&candidates), [1, 2, 3, 0]);
+    candidates.remove(Stage::Privacy, |step, before| {
+        assert!(before.len() < 4);
+        (step.deployment == 2).then_some(Reason::BeyondCeiling)
+    });
+    assert_eq!(order(&candidates), [1, 3, 0]);
+    let said = |verdicts: &[Verdict]| {
+        let said = verdicts
+            .iter()
+            .map(|it| (it.stage.name(), it.step.deployment));
+        said.collect::<Vec<_>>()
+    };
+    assert_eq!(said(candidates.removed()), [("privacy", 2)]);
+    assert_eq!(
+        said(candidates.moved()),
+        [("length", 0), ("length", 1), ("complexity", 1)]
     );
-    (
-        allowed.iter().map(|step: &Step| step.deployment).collect(),
-        refused,
-        refusals,
-    )
+    assert!(candidates.lost(Reason::BeyondCeiling) && !candidates.lost(Reason::TooLong));
 }
 
 #[test]
@@ -125,33 +157,18 @@ fn each_refusal_has_its_reason() {
 #[test]
 fn a_tier_beyond_the_ceiling_counts_as_policy_and_an_unusable_one_as_down() {
     let plan = plan(TIERS, ROUTED);
-    let (allowed, _, refusals) = run(
+    let (allowed, removed) = run(
         &plan,
         &Demand {
             tier: Some(2),
             ..demand(Boundary::Device)
         },
     );
-    assert_eq!(
-        (allowed, refusals),
-        (
-            vec![],
-            Refusals {
-                beyond_ceiling: 2,
-                unusable: 0,
-                too_long: 0
-            }
-        )
-    );
-    let (_, _, refusals) = run(&plan, &demand(Boundary::External));
-    assert_eq!(
-        refusals,
-        Refusals {
-            beyond_ceiling: 0,
-            unusable: 1,
-            too_long: 0
-        }
-    );
+    assert!(allowed.is_empty());
+    let of = |reason| removed.iter().filter(|(_, it)| *it == reason).count();
+    assert_eq!((of(Reason::BeyondCeiling), of(Reason::Unusable)), (2, 0));
+    let (_, removed) = run(&plan, &demand(Boundary::External));
+    assert_eq!(removed, [(3, Reason::Unusable)]);
 }
 
 #[test]
@@ -186,7 +203,7 @@ fn embeddings_stay_with_one_model_outside_of_a_group() {
         ],
         r#"{"name":"router","groups":[[0,1],[2,3]]}"#,
     );
-    let (allowed, refused, _) = run(
+    let (allowed, refused) = run(
         &plan,
         &Demand {
             route: Route::Embeddings,
@@ -207,7 +224,7 @@ fn a_wildcard_deployment_is_not_tried_twice_under_one_name() {
         asked: "o/small",
         ..demand(Boundary::External)
     };
-    let (allowed, refused, _) = run(&plan, &asked);
+    let (allowed, refused) = run(&plan, &asked);
     assert_eq!(
         (allowed, refused),
         (vec![0, 0], vec![(0, Reason::Duplicate)])
@@ -244,7 +261,7 @@ proptest! {
             ceiling: Boundary::from_u8(ceiling).unwrap(),
             tier, fallback, asked: "router",
         };
-        let (allowed, refused, refusals) = run(&plan, &demand);
+        let (allowed, refused) = run(&plan, &demand);
         for index in &allowed {
             let deployment = &plan.deployments[*index as usize];
             prop_assert!(deployment.boundary <= demand.ceiling);
@@ -256,7 +273,5 @@ proptest! {
         let before = all.len();
         all.dedup();
         prop_assert_eq!(before, all.len(), "each deployment once");
-        prop_assert_eq!(refusals.beyond_ceiling as usize,
-            refused.iter().filter(|(_, reason)| *reason == Reason::BeyondCeiling).count());
     }
 }

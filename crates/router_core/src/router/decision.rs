@@ -97,12 +97,12 @@ impl Decision {
         ask: &Ask<'_>,
         prepared: Prepared,
     ) -> Result<Self, DecideError> {
-        if prepared.steps.is_empty() {
-            return Err(nobody(core, &prepared.facts, prepared.refusals));
+        if prepared.candidates.steps().is_empty() {
+            return Err(nobody(core, &prepared.facts, &prepared.candidates));
         }
         let now = ask.now;
         let mut draws = Draws::new(ask.draw);
-        let mut walk = Walk::new(prepared.steps);
+        let mut walk = Walk::new(prepared.candidates.into_steps());
         let grant = match walk.take(core, &prepared.facts.lineup, now, &mut draws) {
             Some((step, ticket)) => {
                 let reason = prepared.facts.first_reason(&step);

@@ -14,7 +14,7 @@ use crate::body::Body;
 use crate::complexity::{
     measure, Class, Facts, Measured, Prior, Scorer, Shares, Thresholds, THRESHOLD_WORDS,
 };
-use crate::plan::{Plan, Step};
+use crate::plan::Plan;
 use crate::text::Text;
 
 /// The complexity part of a configuration.
@@ -52,7 +52,8 @@ pub(super) struct Placed {
     pub(super) measured: Measured,
     pub(super) class: Class,
     pub(super) learned: bool,
-    start: Option<u16>,
+    /// The tier in which the request starts, if not in the model's own order.
+    pub(super) start: Option<u16>,
 }
 
 impl Difficulty {
@@ -123,13 +124,4 @@ fn wants_json(body: &Body<'_>) -> bool {
     let kind = body.member("response_format").and_then(|it| it.get("type"));
     kind.and_then(|it| it.as_str())
         .is_some_and(|kind| kind != "text")
-}
-
-impl Placed {
-    /// Moves the tier of the class to the front; the order within and behind it stays.
-    pub(super) fn order(&self, plan: &Plan, steps: &mut [Step]) {
-        if let Some(start) = self.start {
-            steps.sort_by_key(|step| plan.deployments[step.deployment as usize].tier != start);
-        }
-    }
 }

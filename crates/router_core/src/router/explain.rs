@@ -8,34 +8,32 @@
 use serde_json::{json, Map, Value};
 
 use super::admit::Block;
-use super::prepare::{all_down, fit, nobody, prepare_with, Facts};
+use super::prepare::{all_down, nobody, prepare, Facts, Prepared};
+use super::stages::fit;
 use super::walk::last_resort;
 use super::{Ask, Core};
 use crate::body::Body;
 use crate::error::DecideError;
 use crate::plan::{Lineup, Step};
-use crate::policy;
+use crate::policy::{self, Verdict};
 use crate::select::Entry;
 use crate::sensitivity::RULES;
 use crate::types::{Draws, Reason};
 
 pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError> {
-    let mut rejected = Vec::new();
-    let prepared = prepare_with(core, ask, false, |step, reason| {
-        rejected.push((*step, reason))
-    })?;
-    let facts = &prepared.facts;
+    let Prepared { facts, candidates } = prepare(core, ask, false)?;
+    let facts = &facts;
     let mut draws = Draws::new(ask.draw);
-    let mut steps = prepared.steps;
+    let mut steps = candidates.steps().to_vec();
     let ranked = rank(core, &facts.lineup, &mut steps, ask, &mut draws);
-    let candidates: Vec<Value> = ranked
+    let told: Vec<Value> = ranked
         .iter()
-        .map(|ranked| candidate(core, facts, ask, ranked))
+        .map(|ranked| candidate(core, facts, ask, ranked, candidates.moved()))
         .collect();
     let chosen = choose(facts, &ranked);
     let error = match chosen {
         Some(_) => None,
-        None if ranked.is_empty() => Some(nobody(core, facts, prepared.refusals)),
+        None if ranked.is_empty() => Some(nobody(core, facts, &candidates)),
         None => Some(all_down(
             ranked.iter().filter_map(|ranked| ranked.block.as_ref()),
             ask.now,
@@ -78,8 +76,8 @@ pub(super) fn explain(core: &Core, ask: &Ask<'_>) -> Result<String, DecideError>
         "error": error.map(|error| json!({
             "code": error.code, "message": error.message, "retry_after_ms": error.retry_after_ms,
         })),
-        "candidates": candidates,
-        "rejected": rejected.iter().map(|(step, reason)| refusal(core, step, *reason)).collect::<Vec<_>>(),
+        "candidates": told,
+        "rejected": candidates.removed().iter().map(|verdict| refusal(core, verdict)).collect::<Vec<_>>(),
         "context_fallbacks": context_fallbacks(core, facts),
     });
     Ok(document.to_string())
@@ -128,7 +126,13 @@ fn choose(facts: &Facts, ranked: &[Ranked]) -> Option<(Step, Reason)> {
     last_resort(passed).map(|step| (step, Reason::Panic))
 }
 
-fn candidate(core: &Core, facts: &Facts, ask: &Ask<'_>, ranked: &Ranked) -> Value {
+fn candidate(
+    core: &Core,
+    facts: &Facts,
+    ask: &Ask<'_>,
+    ranked: &Ranked,
+    moved: &[Verdict],
+) -> Value {
     let Ranked { step, entry, block } = ranked;
     let mut candidate = place(core, step);
     let mut put = |key: &str, value: Value| candidate.insert(key.to_owned(), value);
@@ -167,12 +171,25 @@ fn candidate(core: &Core, facts: &Facts, ask: &Ask<'_>, ranked: &Ranked) -> Valu
             }),
         },
     );
+    let moved = moved.iter().filter(|verdict| verdict.step == *step);
+    put(
+        "moved",
+        moved
+            .map(|verdict| json!({"stage": verdict.stage.name(), "reason": verdict.reason.code()}))
+            .collect(),
+    );
     put("edits", edits(core, facts, ask, step));
     Value::Object(candidate)
 }
 
-fn refusal(core: &Core, step: &Step, reason: Reason) -> Value {
+fn refusal(core: &Core, verdict: &Verdict) -> Value {
+    let Verdict {
+        step,
+        stage,
+        reason,
+    } = verdict;
     let mut refusal = place(core, step);
+    refusal.insert("stage".into(), json!(stage.name()));
     refusal.insert("reason".into(), json!(reason.code()));
     refusal.insert("sentence".into(), json!(reason.sentence()));
     if let Some(detail) = &core.plan.deployments[step.deployment as usize].unusable {
@@ -253,9 +270,8 @@ fn hints(core: &Core, facts: &Facts) -> Value {
 
 fn context_fallbacks(core: &Core, facts: &Facts) -> Vec<String> {
     let lineup = &core.plan.models[facts.resolved as usize].context;
-    let mut steps = Vec::new();
-    policy::screen(&core.plan, lineup, &facts.demand(), &mut steps, |_, _| {});
-    steps
+    policy::screen(&core.plan, lineup, &facts.demand())
+        .steps()
         .iter()
         .map(|step| core.plan.deployments[step.deployment as usize].name.clone())
         .collect()

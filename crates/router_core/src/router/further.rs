@@ -177,17 +177,12 @@ impl Decision {
     /// The context fallbacks that may see this request and were not tried.
     fn larger(&self, tried: &[Tried]) -> Vec<Step> {
         let request = &self.request;
-        let mut steps = Vec::new();
         let demand = request.facts.demand();
-        if demand.fallback {
-            policy::screen(
-                &request.core.plan,
-                request.lineup(true),
-                &demand,
-                &mut steps,
-                |_, _| {},
-            );
+        if !demand.fallback {
+            return Vec::new();
         }
+        let mut steps =
+            policy::screen(&request.core.plan, request.lineup(true), &demand).into_steps();
         let deployments = &request.core.plan.deployments;
         steps.retain(|step| {
             let known = tried

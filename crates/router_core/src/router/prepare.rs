@@ -8,13 +8,12 @@ use super::admit::{wait_ms, Block};
 use super::difficulty::Placed;
 use super::judge::{read, Account, Judgement};
 use super::length::Length;
-use super::{Ask, Core, Hints};
-use crate::body::{Edits, Less, Outline};
+use super::{stages, Ask, Core, Hints};
+use crate::body::{Body, Edits, Less, Outline};
 use crate::error::DecideError;
 use crate::plan::{Lineup, Step};
-use crate::policy::{self, Demand, Refusals};
-use crate::text::{LocalReference, Part, Role};
-use crate::tokens::Fit;
+use crate::policy::{self, Candidates, Demand};
+use crate::text::{LocalReference, Part, Role, Text};
 use crate::types::{Boundary, Level, Now, Reason, Route};
 
 /// What a request is, apart from who answers it.
@@ -182,150 +181,79 @@ impl Facts {
 /// A request that was read and judged, without any permit.
 pub(super) struct Prepared {
     pub(super) facts: Facts,
-    /// What `policy` allowed, in its order.
-    pub(super) steps: Vec<Step>,
-    pub(super) refusals: Refusals,
+    /// What the stages left.
+    pub(super) candidates: Candidates,
 }
 
-/// Reads and judges; allows what may be allowed.
-pub(super) fn prepare(core: &Core, ask: &Ask<'_>) -> Result<Prepared, DecideError> {
-    prepare_with(core, ask, true, |_, _| {})
-}
-
-/// [`prepare`], telling `refused` about each step that is left out. `counted`: whether the request
-/// is traffic, which moves the thresholds of difficulty, or only a question.
-pub(super) fn prepare_with(
-    core: &Core,
-    ask: &Ask<'_>,
-    counted: bool,
-    mut refused: impl FnMut(&Step, Reason),
-) -> Result<Prepared, DecideError> {
+/// Reads and judges; allows what may be allowed. `counted`: whether the request is traffic, which moves
+/// the thresholds of difficulty, or only a question.
+pub(super) fn prepare(core: &Core, ask: &Ask<'_>, counted: bool) -> Result<Prepared, DecideError> {
     read(ask.body, ask.headers, &core.limits, |body, text| {
         body.require(ask.route)?;
         if let Some(reference) = text.local_reference() {
             return Err(not_fetched(ask.route, reference));
         }
-        let model = body.model().map(Cow::into_owned).unwrap_or_default();
-        let Some(resolved) = core.plan.resolve(&model) else {
-            return Err(DecideError::new(
-                "model_not_found",
-                "model",
-                unknown_model(&model),
-            ));
-        };
-        let hints = Hints::read(&core.plan, ask.headers, &body)?;
-        let lineup = lineup(core, resolved.model, &hints)?;
-        let judgement = core.judge.judge(text, !counted);
-        let said = hints.level.unwrap_or(Level::Public);
-        let level = said.max(judgement.level);
-        // Under `observe` the judgement is shown and binds nobody; what the client said still does.
-        let bound = if judgement.binding { level } else { said };
-        let limit = body
-            .max_completion_tokens()
-            .or(body.max_tokens())
-            .or(body.max_output_tokens())
-            .or(body.num_predict())
-            .unwrap_or(0);
-        let mut facts = Facts {
-            route: ask.route,
-            level,
-            ceiling: ask.principal.ceiling.min(policy::boundary_of(bound)),
-            judgement,
-            remote_media: text.remote_media(),
-            late_system: text
-                .roles()
-                .iter()
-                .skip(1)
-                .any(|role| *role == Role::System),
-            length: Length::of(&body, text, first_upstream(core, resolved.model)),
-            placed: None,
-            lineup,
-            max_tokens: u32::try_from(limit).unwrap_or(u32::MAX),
-            account: None,
-            // Taken from the body at the end, when nothing needs the body any more.
-            outline: Outline::default(),
-            model,
-            resolved: resolved.model,
-            hints,
-            first_group: None,
-        };
-        let (mut steps, refusals) = screen(core, &facts, &mut refused);
-        if steps.is_empty() && refusals.too_long > 0 && !facts.hints.no_fallback {
-            // Every deployment is certainly too small: what the upstream's refusal would lead to.
-            let context = Arc::clone(&core.plan.models[facts.resolved as usize].context);
-            let usual = std::mem::replace(&mut facts.lineup, context);
-            steps = screen(core, &facts, &mut refused).0;
-            if steps.is_empty() {
-                facts.lineup = usual;
-            }
-        }
-        if let Some(difficulty) = core.difficulty.as_ref() {
-            if difficulty.concerns(&facts.model) {
-                let decides = facts.hints.tier.is_none() && !steps.is_empty();
-                let placed = difficulty.place(&body, text, counted && decides);
-                if decides {
-                    placed.order(&core.plan, &mut steps);
-                }
-                facts.placed = Some(placed);
-            }
-        }
-        if steps.is_empty() && refusals.beyond_ceiling > 0 {
-            facts.account = Some(core.judge.account(text, ask.route.asks_in()));
-        }
-        facts.first_group = steps.first().map(|step| step.group);
+        let mut facts = facts(core, ask, &body, text, counted)?;
+        let candidates = stages::run(core, ask, &mut facts, &body, text, counted);
+        facts.first_group = candidates.steps().first().map(|step| step.group);
         facts.outline = body.into_outline();
-        Ok(Prepared {
-            facts,
-            steps,
-            refusals,
-        })
+        Ok(Prepared { facts, candidates })
     })
 }
 
-/// What may be tried of the facts' lineup: allowed by policy, and not certainly too small. What the
-/// prompt is likely too long for comes last, in the same order.
-fn screen(
+/// What a request is, as far as its body and its headers say.
+fn facts(
     core: &Core,
-    facts: &Facts,
-    refused: &mut impl FnMut(&Step, Reason),
-) -> (Vec<Step>, Refusals) {
-    let mut steps = Vec::with_capacity(facts.lineup.steps.len());
-    let mut refusals = policy::screen(
-        &core.plan,
-        &facts.lineup,
-        &facts.demand(),
-        &mut steps,
-        &mut *refused,
-    );
-    let mut last = Vec::new();
-    steps.retain(|step| match fit(core, facts, step) {
-        Fit::Yes | Fit::Unknown => true,
-        Fit::Unlikely => {
-            last.push(*step);
-            false
-        }
-        Fit::No(_) => {
-            refusals.too_long += 1;
-            refused(step, Reason::TooLong);
-            false
-        }
-    });
-    steps.append(&mut last);
-    (steps, refusals)
-}
-
-/// Whether the prompt and the answer that was asked for fit the window of a step's deployment.
-pub(super) fn fit(core: &Core, facts: &Facts, step: &Step) -> Fit {
-    if facts.hints.own_members && step.target > 0 {
-        // What was counted is not what would be sent.
-        return Fit::Unknown;
-    }
-    let position = step.deployment as usize;
-    let words = core.state.deployment(core.slots[position]);
-    let reserved = u64::from(facts.max_tokens);
-    facts
-        .length
-        .fits(&core.plan.deployments[position], words, reserved)
+    ask: &Ask<'_>,
+    body: &Body<'_>,
+    text: &Text,
+    counted: bool,
+) -> Result<Facts, DecideError> {
+    let model = body.model().map(Cow::into_owned).unwrap_or_default();
+    let Some(resolved) = core.plan.resolve(&model) else {
+        return Err(DecideError::new(
+            "model_not_found",
+            "model",
+            unknown_model(&model),
+        ));
+    };
+    let resolved = resolved.model;
+    let hints = Hints::read(&core.plan, ask.headers, body)?;
+    let lineup = lineup(core, resolved, &hints)?;
+    let judgement = core.judge.judge(text, !counted);
+    let said = hints.level.unwrap_or(Level::Public);
+    let level = said.max(judgement.level);
+    // Under `observe` the judgement is shown and binds nobody; what the client said still does.
+    let bound = if judgement.binding { level } else { said };
+    let limit = body
+        .max_completion_tokens()
+        .or(body.max_tokens())
+        .or(body.max_output_tokens())
+        .or(body.num_predict())
+        .unwrap_or(0);
+    Ok(Facts {
+        route: ask.route,
+        level,
+        ceiling: ask.principal.ceiling.min(policy::boundary_of(bound)),
+        judgement,
+        remote_media: text.remote_media(),
+        late_system: text
+            .roles()
+            .iter()
+            .skip(1)
+            .any(|role| *role == Role::System),
+        length: Length::of(body, text, first_upstream(core, resolved)),
+        placed: None,
+        lineup,
+        max_tokens: u32::try_from(limit).unwrap_or(u32::MAX),
+        account: None,
+        // Taken from the body at the end, when nothing needs the body any more.
+        outline: Outline::default(),
+        model,
+        resolved,
+        hints,
+        first_group: None,
+    })
 }
 
 /// What the first deployment of a model calls it; empty if there is none.
@@ -341,8 +269,8 @@ fn first_upstream(core: &Core, model: u32) -> &str {
 /// What the operator has to mend is said first: a deployment that is allowed but cannot be called as
 /// it is configured is no policy, and no waiting helps. Then what the client can mend: a shorter
 /// prompt would be served.
-pub(super) fn nobody(core: &Core, facts: &Facts, refusals: Refusals) -> DecideError {
-    if refusals.unusable > 0 {
+pub(super) fn nobody(core: &Core, facts: &Facts, candidates: &Candidates) -> DecideError {
+    if candidates.lost(Reason::Unusable) {
         let demand = facts.demand();
         let why = facts.lineup.steps.iter().find_map(|step| {
             let deployment = &core.plan.deployments[step.deployment as usize];
@@ -357,14 +285,14 @@ pub(super) fn nobody(core: &Core, facts: &Facts, refusals: Refusals) -> DecideEr
         );
         return DecideError::new("misconfigured", "model", message);
     }
-    if refusals.too_long > 0 {
+    if candidates.lost(Reason::TooLong) {
         let message = format!(
             "The prompt has {} tokens; with the answer that is more than any deployment that may serve it takes.",
             facts.length.tokens,
         );
         return DecideError::new("context_length_exceeded", facts.route.asks_in(), message);
     }
-    if refusals.beyond_ceiling > 0 {
+    if candidates.lost(Reason::BeyondCeiling) {
         return denied(facts);
     }
     DecideError::new(

@@ -51,6 +51,10 @@ reasons! {
     Unusable = "unusable", "The deployment cannot be called as it is configured.";
     /// The prompt certainly does not fit.
     TooLong = "too_long", "The prompt was counted and is longer than its context window.";
+    /// The prompt likely does not fit.
+    LikelyTooLong = "likely_too_long", "The prompt is likely longer than its context window; it is asked last.";
+    /// Requests of this class start here.
+    StartsHere = "starts_here", "Requests that look as hard as this one start in its tier.";
     /// The request switched fallbacks off.
     FallbackDisabled = "fallback_disabled", "The request allows no fallback.";
     /// Embeddings of different models cannot be compared.

@@ -47,6 +47,7 @@ fn it_says_why_not() {
     let told = explain(&worker, BODY);
     assert_eq!(told["rejected"][0]["deployment"], "cloud/d3");
     assert_eq!(told["rejected"][0]["reason"], "beyond_ceiling");
+    assert_eq!(told["rejected"][0]["stage"], "privacy");
     assert_eq!(told["ceiling"], "device");
     assert_eq!(told["context_fallbacks"], serde_json::json!([]));
 }
