@@ -120,7 +120,7 @@ def check(settings: Settings, resolver: Resolver | None, classify: Classify | No
         unseen=unseen(settings),
         undecided=undecided(settings),
         rules=version,
-        lowered=LOWERED.get(version, ""),
+        lowered="; ".join(text for since, text in LOWERED.items() if since <= version),
         locked=settings.auth_unavailable,
     )
 

@@ -20,6 +20,7 @@ LOWERED = {
     2: "words of medicine count only with a person near them, and neither they nor words of "
     "confidentiality in names of programs, files and licences; published numbers of test cards are "
     "public; privacy.profile healthcare or finance takes all of them literally",
+    3: "a promise to strangers (`we keep your data confidential`) is no mark of the text in which it stands",
 }
 """By version of the scanner's rules, what has counted as less since then."""
 

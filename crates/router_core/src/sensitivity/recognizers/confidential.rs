@@ -8,6 +8,7 @@ use crate::sensitivity::context::{self, List};
 use crate::sensitivity::entity::Entity;
 use crate::sensitivity::pass::Pass;
 use crate::sensitivity::words::{Hit, Literal};
+use crate::sensitivity::JOINT;
 
 /// Stands for itself.
 const PLAIN: u8 = 0;
@@ -25,7 +26,7 @@ const INTERNAL: u8 = 5;
 /// The words.
 pub(in crate::sensitivity) const WORDS: &[Literal] = &[
     Literal::word("confidential", CONFIDENTIAL),
-    Literal::word("strictly confidential", PLAIN),
+    Literal::word("strictly confidential", CONFIDENTIAL),
     Literal::word("company confidential", PLAIN),
     Literal::word("commercial in confidence", PLAIN),
     Literal::word("proprietary", PROPRIETARY),
@@ -138,7 +139,7 @@ pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
         return;
     }
     let found = match hit.tag {
-        CONFIDENTIAL => !is_client(pass, hit) && !is_rule(pass, hit),
+        CONFIDENTIAL => !is_client(pass, hit) && !is_rule(pass, hit) && !is_promise(pass, hit),
         PROPRIETARY => {
             let shouted = text[hit.start..hit.end].iter().all(u8::is_ascii_uppercase);
             shouted || {
@@ -279,6 +280,86 @@ fn is_rule(pass: &mut Pass<'_, '_>, hit: &Hit) -> bool {
     (context::just_before(text, hit.start, 1, &ANY, pass.work())
         && context::just_after(text, hit.end, &THINGS, pass.work()))
         || context::near(text, hit.start, hit.end, &PROMPT, pass.work())
+}
+
+/// How far before the word a promise begins.
+const PROMISE: usize = 120;
+
+/// Of whom a site that promises discretion speaks.
+pub(in crate::sensitivity) static OTHERS: List = List::new(&[
+    "all",
+    "customers",
+    "members",
+    "personal",
+    "users",
+    "visitors",
+    "your",
+    "yours",
+]);
+
+/// What it promises to keep.
+pub(in crate::sensitivity) static KEPT: List = List::new(&[
+    "address",
+    "addresses",
+    "answers",
+    "data",
+    "details",
+    "identity",
+    "info",
+    "information",
+    "records",
+    "responses",
+    "submissions",
+]);
+
+/// What a sentence names that marks the very text in which it stands.
+pub(in crate::sensitivity) static ITSELF: List = List::new(&[
+    "agreement",
+    "attached",
+    "company",
+    "contents",
+    "corporate",
+    "deck",
+    "document",
+    "draft",
+    "email",
+    "employee",
+    "employees",
+    "file",
+    "following",
+    "herein",
+    "mail",
+    "memo",
+    "memorandum",
+    "message",
+    "minutes",
+    "our",
+    "plan",
+    "presentation",
+    "report",
+    "slide",
+    "slides",
+    "staff",
+    "strategy",
+    "these",
+    "this",
+]);
+
+/// Whether the sentence promises strangers discretion and marks nothing: `we keep your data confidential`,
+/// `all information is strictly confidential`.
+fn is_promise(pass: &mut Pass<'_, '_>, hit: &Hit) -> bool {
+    let text = pass.text;
+    if text[hit.start..hit.end].iter().any(u8::is_ascii_uppercase) {
+        return false;
+    }
+    let from = hit.start.saturating_sub(PROMISE);
+    let ends = |byte: &u8| matches!(*byte, b'.' | b'!' | b'?' | b':' | b'\n' | JOINT);
+    let from = match text[from..hit.start].iter().rposition(ends) {
+        Some(at) => from + at + 1,
+        None => from,
+    };
+    let mut says = |list: &List| context::any(text, from, hit.start, list, pass.work());
+    says(&OTHERS) && says(&KEPT) && !says(&ITSELF)
 }
 
 /// Words that only protocols of authorization use.
