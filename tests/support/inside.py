@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.config.load import load
 from hybridgw.core import Route
 from hybridgw.native import Router, StateFile
@@ -24,7 +25,6 @@ from hybridgw.pipeline.watchdog import Watchdog
 from hybridgw.routing.plan import Plan
 from hybridgw.server.inference import infer
 from hybridgw.server.request import Facts
-from hybridgw.transport.boundary import BoundaryNetworks
 from hybridgw.transport.select import Transports
 
 _HEADERS = [(b"host", b"localhost"), (b"content-type", b"application/json")]

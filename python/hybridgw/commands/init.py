@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
+from hybridgw.config.addresses import parse_network
 from hybridgw.config.discover import DEFAULT_CLOUD_MODELS, discover
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.load import environment
-from hybridgw.config.place import parse_network
 from hybridgw.config.providers import CLOUD_KEYS
 from hybridgw.config.starter import Answers, CloudModel, EngineModel, starter
 from hybridgw.host.neighbours import neighbours

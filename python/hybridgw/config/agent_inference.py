@@ -17,12 +17,13 @@ from typing import Any, cast
 import msgspec
 
 from hybridgw.config import units
+from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.config.assemble import Assembler, Draft
 from hybridgw.config.bind import Binder, Missing
 from hybridgw.config.common import auth_unavailable, embedded, missing_problems
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.limits import Written
-from hybridgw.config.place import Networks, place_of
+from hybridgw.config.place import place_of
 from hybridgw.config.providers import VENDORS
 from hybridgw.config.schema import (
     BoundaryName,
@@ -138,7 +139,9 @@ def _quoted(node: Scalar) -> Scalar:
     return Scalar(node.file, node.line, node.text, False)
 
 
-def _tier_settings(tiers: list[_Tier], first: str | None, networks: Networks) -> tuple[TierSettings, ...]:
+def _tier_settings(
+    tiers: list[_Tier], first: str | None, networks: BoundaryNetworks
+) -> tuple[TierSettings, ...]:
     ordered = sorted(tiers, key=lambda t: t.name != first)
     return tuple(
         TierSettings(name=t.name, boundary=_STANDARD.get(t.name) or _boundary(t, networks), order=number)
@@ -146,7 +149,7 @@ def _tier_settings(tiers: list[_Tier], first: str | None, networks: Networks) ->
     )
 
 
-def _boundary(tier: _Tier, networks: Networks) -> BoundaryName:
+def _boundary(tier: _Tier, networks: BoundaryNetworks) -> BoundaryName:
     """Boundary of a tier whose name says nothing: that of its address."""
     vendor = VENDORS.get(tier.vendor)
     url = tier.endpoint or (vendor.base_url if vendor else None) or ""

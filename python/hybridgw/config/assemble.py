@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.config.azure import azure_address, azure_model, is_azure
 from hybridgw.config.bind import nearest
 from hybridgw.config.digest import deployment_identity
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.limits import Written, limits
-from hybridgw.config.place import RANK, Networks, Place, place_of
+from hybridgw.config.place import RANK, Place, place_of
 from hybridgw.config.providers import VENDORS, Vendor, is_hosted_ollama
 from hybridgw.config.schema import BoundaryName, DeploymentSettings, Notice, Problem, TierSettings
 from hybridgw.core import Target
@@ -86,7 +87,7 @@ class Assembler:
     def __init__(
         self,
         environ: Environment[str, str],
-        networks: Networks,
+        networks: BoundaryNetworks,
         tiers: Iterable[TierSettings],
         strict: bool,
     ) -> None:

@@ -4,8 +4,6 @@ The rows are data; the command prints them. Names are resolved by a function tha
 that a test needs no resolver; without one, nothing is said about addresses.
 """
 
-import ipaddress
-
 import msgspec
 
 from hybridgw.config.networks import (
@@ -18,7 +16,7 @@ from hybridgw.config.networks import (
     resolve,
     target_of,
 )
-from hybridgw.config.place import RANK, boundary_of, networks_of
+from hybridgw.config.place import RANK, name_of, networks_of
 from hybridgw.config.privacy import LOWERED, rules, scanner_of, undecided, unseen
 from hybridgw.config.schema import (
     BoundaryName,
@@ -181,11 +179,4 @@ def _row(
 
 def _by_networks(settings: Settings) -> Classify:
     networks = networks_of(settings.boundaries)
-
-    def classify(text: str) -> BoundaryName:
-        try:
-            return boundary_of(ipaddress.ip_address(text), networks)
-        except ValueError:
-            return "external"
-
-    return classify
+    return lambda text: name_of(networks.classify(text))

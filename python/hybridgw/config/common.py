@@ -12,9 +12,10 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from hybridgw.config.addresses import BoundaryNetworks, parse_network
 from hybridgw.config.bind import Binder, Missing
 from hybridgw.config.errors import ConfigError
-from hybridgw.config.place import Networks, networks_of, parse_network
+from hybridgw.config.place import networks_of
 from hybridgw.config.privacy import scanner_of
 from hybridgw.config.schema import (
     AuthSettings,
@@ -72,7 +73,7 @@ class Embedded(msgspec.Struct, frozen=True):
     given: dict[str, frozenset[str]]
     """Keys that stand in the file, by section; all others follow from the file's own keys."""
     missing: tuple[Missing, ...]
-    networks: Networks
+    networks: BoundaryNetworks
     notices: tuple[Notice, ...]
 
     def over(self, name: str, derived: S) -> S:
@@ -112,7 +113,7 @@ def embedded(root: Node, file: str, environ: Environment[str, str]) -> Embedded:
 
 def resolve_boundaries(
     settings: BoundarySettings, node: Node | None, file: str, environ: Environment[str, str], prefix: str = ""
-) -> tuple[BoundarySettings, Networks]:
+) -> tuple[BoundarySettings, BoundaryNetworks]:
     """The networks checked, a list that the file leaves empty taken from its variable."""
     lists: dict[str, NetworkSettings] = {}
     for name, variable in (("device", DEVICE_NETWORKS), ("organization", ORGANIZATION_NETWORKS)):

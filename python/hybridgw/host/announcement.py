@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.config.networks import (
     Classify,
     advise,
@@ -26,7 +27,6 @@ from hybridgw.host.configure import accepted
 from hybridgw.host.console import Level, say
 from hybridgw.host.runtime import RuntimeInfo
 from hybridgw.host.start_screen import screen, show
-from hybridgw.transport.boundary import BoundaryNetworks
 
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 _HOSTS = 32

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.config.schema import Settings
 from hybridgw.host import publication, runtime, slots
 from hybridgw.host.life import missing_workers
@@ -33,7 +34,6 @@ from hybridgw.pipeline.call import Receive, Send
 from hybridgw.pipeline.room import Room
 from hybridgw.pipeline.watchdog import Watchdog
 from hybridgw.routing.plan import Plan
-from hybridgw.transport.boundary import BoundaryNetworks
 from hybridgw.transport.seam import TransportLimits
 from hybridgw.transport.select import Transports, warm
 

@@ -6,7 +6,7 @@ addresses, `images` fetches what clients name behind the guard of `public`, `fai
 foreign exceptions to outcomes.
 """
 
-from hybridgw.transport.boundary import BoundaryNetworks
+from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.transport.seam import (
     JSON_REQUEST,
     STREAM_REQUEST,

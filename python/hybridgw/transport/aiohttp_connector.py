@@ -27,8 +27,8 @@ from aiohttp.connector import Connection
 from aiohttp.payload import BytesPayload, Payload
 from aiohttp.tracing import Trace
 
+from hybridgw.config.addresses import BoundaryNetworks, parse_address
 from hybridgw.core import Boundary, Deployment, Outcome, Timeouts
-from hybridgw.transport.boundary import BoundaryNetworks, parse_address
 from hybridgw.transport.deadline import Deadline
 from hybridgw.transport.failures import Phase, refused
 from hybridgw.transport.resolver import Resolver

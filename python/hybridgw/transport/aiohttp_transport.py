@@ -16,6 +16,7 @@ from time import monotonic
 import aiohttp
 from yarl import URL
 
+from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.core import Boundary, Deployment, Outcome, Timeouts
 from hybridgw.errors import UpstreamError
 from hybridgw.transport.aiohttp_connector import (
@@ -25,7 +26,6 @@ from hybridgw.transport.aiohttp_connector import (
     RequestBody,
     make_session,
 )
-from hybridgw.transport.boundary import BoundaryNetworks
 from hybridgw.transport.failures import LOST, Phase, failed, refused, timed_out, translate
 from hybridgw.transport.heads import authority, check_line, merge
 from hybridgw.transport.resolver import Resolver

@@ -28,10 +28,10 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
+from hybridgw.config.addresses import BoundaryNetworks, parse_address
 from hybridgw.core import Boundary
 from hybridgw.errors import RequestError
 from hybridgw.transport.aiohttp_connector import numeric, peer_of
-from hybridgw.transport.boundary import BoundaryNetworks, parse_address
 from hybridgw.transport.public import is_public, plain_host
 from hybridgw.transport.resolver import Resolver
 from hybridgw.transport.seam import Fetched

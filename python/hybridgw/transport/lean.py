@@ -10,9 +10,9 @@ connected, and the peer of the socket before anything is written, for kept conne
 
 import asyncio
 
+from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.core import Boundary, Deployment, Outcome, Timeouts
 from hybridgw.errors import UpstreamError
-from hybridgw.transport.boundary import BoundaryNetworks
 from hybridgw.transport.failures import OURS, Phase, failed, refused, translate
 from hybridgw.transport.heads import render
 from hybridgw.transport.lean_connection import LeanConnection, StaleConnection

@@ -11,9 +11,9 @@ caller of `take`.
 import asyncio
 from typing import TYPE_CHECKING
 
+from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.core import Boundary, Outcome
 from hybridgw.errors import UpstreamError
-from hybridgw.transport.boundary import BoundaryNetworks
 from hybridgw.transport.seam import TransportLimits
 from hybridgw.transport.turns import Turns
 

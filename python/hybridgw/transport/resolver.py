@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
-from hybridgw.transport.boundary import parse_address
+from hybridgw.config.addresses import parse_address
 
 _CACHE_SIZE = 1024
 

@@ -11,8 +11,8 @@ import ssl
 from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
+from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.core import Boundary, Deployment, Timeouts
-from hybridgw.transport.boundary import BoundaryNetworks
 from hybridgw.transport.lean import LeanTransport
 from hybridgw.transport.mocked import MockedResponse
 from hybridgw.transport.resolver import Resolver

@@ -6,17 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridgw.config.place import Address, Networks, boundary_of, parse_network, place_of
+from hybridgw.config.addresses import BoundaryNetworks
+from hybridgw.config.place import name_of, place_of
 
 from .conftest import Read
 
-NETWORKS = Networks(
-    (parse_network("172.28.0.0/16"),), (parse_network("10.0.0.0/8"), parse_network("fd00::/8"))
-)
-
-
-def own(address: Address) -> bool:
-    return str(address) == "192.168.7.7"
+OWN = frozenset({ipaddress.ip_address("192.168.7.7")})
+NETWORKS = BoundaryNetworks(["172.28.0.0/16"], ["10.0.0.0/8", "fd00::/8"], lambda: OWN)
 
 
 @pytest.mark.parametrize(
@@ -47,23 +43,45 @@ def own(address: Address) -> bool:
     ],
 )
 def test_place(host: str, tier: str, boundary: str) -> None:
-    place = place_of(host, NETWORKS, own)
+    place = place_of(host, NETWORKS)
     assert (place.tier, place.boundary) == (tier, boundary)
 
 
 @given(st.ip_addresses())
-def test_only_loopback_own_and_listed_addresses_are_device(address: ipaddress.IPv4Address) -> None:
+def test_only_loopback_own_and_listed_addresses_are_device(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
     mapped = getattr(address, "ipv4_mapped", None) or address
-    if boundary_of(address, NETWORKS, own) == "device":
-        listed = any(mapped.version == n.version and mapped in n for n in NETWORKS.device)
-        assert mapped.is_loopback or mapped.is_unspecified or own(mapped) or listed
+    if name_of(NETWORKS.classify(str(address))) == "device":
+        listed = mapped.version == 4 and mapped in ipaddress.ip_network("172.28.0.0/16")
+        assert mapped.is_loopback or mapped.is_unspecified or mapped in OWN or listed
 
 
-@given(st.ip_addresses(v=4))
-def test_a_declaration_is_never_nearer_than_the_address(address: ipaddress.IPv4Address) -> None:
-    assert (place_of(str(address), NETWORKS, own).boundary == "device") == (
-        boundary_of(address, NETWORKS, own) == "device"
-    )
+ODD = [
+    # address, device networks, organization networks, what holds when it is connected
+    ("127.0.0.1", [], ["127.0.0.0/8"], "organization"),
+    ("127.0.0.2", ["127.0.0.2"], ["127.0.0.0/8"], "device"),
+    ("10.1.2.3", ["10.1.0.0/16"], ["10.0.0.0/8"], "device"),
+    ("10.1.2.3", ["10.0.0.0/8"], ["10.1.0.0/16"], "organization"),
+    ("10.1.2.3", ["10.0.0.0/8"], ["10.0.0.0/8"], "organization"),
+    ("0.0.0.0", [], [], "device"),
+    ("0.0.0.0", [], ["127.0.0.0/8"], "organization"),
+    ("::", [], [], "device"),
+    ("::ffff:10.1.2.3", [], ["10.0.0.0/8"], "organization"),
+    ("10.1.2.3", [], ["::ffff:10.0.0.0/104"], "organization"),
+    ("192.168.7.7", [], ["192.168.0.0/16"], "organization"),
+    ("fe80::1%eth0", [], ["fe80::/10"], "organization"),
+]
+
+
+@pytest.mark.parametrize(("address", "device", "organization", "boundary"), ODD)
+def test_what_is_declared_is_what_holds_when_it_is_connected(
+    address: str, device: list[str], organization: list[str], boundary: str
+) -> None:
+    """`check` and transport ask the same rule: the expected values are those of a connected peer."""
+    networks = BoundaryNetworks(device, organization, lambda: OWN)
+    assert name_of(networks.classify(address)) == boundary
+    assert place_of(address, networks).boundary == boundary
 
 
 def deployment(url: str, rest: str = "", networks: str = "") -> str:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import pytest
 import trustme
 
+from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.errors import RequestError
-from hybridgw.transport.boundary import BoundaryNetworks
 from hybridgw.transport.images import ImageFetcher, ImageLimits, kind_of
 from hybridgw.transport.select import Transports
 from tests.support.loops import LoopFactory, run

@@ -1,14 +1,17 @@
 """How far away an address is: on this device, inside the organisation, or anywhere else.
 
-The answer comes from addresses alone, never from names: a name is only somebody's claim and can
-change between two look-ups, while the address of a connected socket is where the bytes go. An
-address is `device` only if it is loopback, bound to an interface of this host, or listed; a private
-range means nothing by itself (a container bridge, a VPN and a coffee-shop network all use them).
-Everything that nobody listed is external, so that forgetting something is safe.
+One rule for both who ask: a configuration that is read, for what it declares and what `check` shows, and
+the transport, for the address that is really connected.
 
-A listed network beats the defaults and the longest prefix wins; at equal length the farther boundary
-wins. Listing a loopback address as `organization` is therefore possible, and right for a tunnel that
-ends on loopback.
+The answer comes from addresses alone, never from names: a name is only somebody's claim and can change
+between two look-ups, while the address of a connected socket is where the bytes go. An address is `device`
+only if it is loopback, bound to an interface of this host, or listed; a private range means nothing by
+itself (a container bridge, a VPN and a coffee-shop network all use them). Everything that nobody listed is
+external, so that forgetting something is safe.
+
+A listed network beats the defaults and the longest prefix wins; at equal length the farther boundary wins.
+Listing a loopback address as `organization` is therefore possible, and right for a tunnel that
+ends on loopback. The unspecified address counts as loopback, where the kernel connects it.
 """
 
 import socket
@@ -22,6 +25,7 @@ from hybridgw.core import Boundary
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+_LOOPBACK: dict[int, Address] = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::1")}
 _CACHE_SIZE = 4096
 _FIB_TRIE = Path("/proc/net/fib_trie")
 _IF_INET6 = Path("/proc/net/if_inet6")
@@ -46,6 +50,10 @@ class BoundaryNetworks:
         self._cache: dict[str, Boundary] = {}
         self._listed: list[tuple[Network, Boundary]] = []
         self.relist(device, organization)
+
+    def lists(self, boundary: Boundary) -> bool:
+        """Whether any network is listed for this boundary."""
+        return any(one == boundary for _, one in self._listed)
 
     def relist(self, device: Iterable[str], organization: Iterable[str]) -> None:
         """Take another configuration's networks. Kept connections are classified anew at each use,
@@ -73,8 +81,10 @@ class BoundaryNetworks:
 
     def _classify(self, text: str) -> Boundary:
         address = parse_address(text)
-        if address is None or address.is_unspecified:
+        if address is None:
             return Boundary.EXTERNAL
+        if address.is_unspecified:
+            address = _LOOPBACK[address.version]
         for network, boundary in self._listed:
             if address.version == network.version and address in network:
                 return boundary
