@@ -14,6 +14,7 @@ mod decision;
 mod difficulty;
 mod edits;
 mod explain;
+mod facts;
 mod further;
 mod hints;
 mod judge;

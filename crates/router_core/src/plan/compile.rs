@@ -9,11 +9,8 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::lineup::{Lineup, Target};
-use super::{wire, ByRoute, Deployment, Model, Parts, Plan, PlanError};
+use super::{wire, ByRoute, Deployment, Model, Parts, Plan, PlanError, MOST};
 use crate::types::{Boundary, Route};
-
-/// Lineups are counted in `u16`; a configuration of this size is a mistake.
-pub(super) const MOST: usize = 60_000;
 
 pub(super) fn compile<B, P, C>(json: &[u8]) -> Result<(Plan, Parts<B, P, C>), PlanError>
 where

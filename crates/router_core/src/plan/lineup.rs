@@ -6,8 +6,7 @@
 //! plan is built: a request only walks a list. A request that brings its own fallbacks gets a
 //! lineup of its own, made by the same function.
 
-use super::compile::MOST;
-use super::{Deployment, Model, Resolved, Strategy};
+use super::{Deployment, Model, Resolved, Strategy, MOST};
 
 /// A model by the name under which it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

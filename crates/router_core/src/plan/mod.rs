@@ -23,6 +23,9 @@ use crate::types::{Boundary, Route};
 pub use lineup::{Lineup, Step, Target};
 pub use names::Resolved;
 
+/// Lineups are counted in `u16`; a configuration of this size is a mistake.
+const MOST: usize = 60_000;
+
 /// How the deployments of one group are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,8 +7,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::admit::{wait_ms, LONGEST_WAIT_MS, SHORTEST_WAIT_MS};
+use super::facts::Facts;
 use super::permit::{Grant, Permit, Settlement};
-use super::prepare::{all_down, nobody, Facts, Prepared};
+use super::prepare::{all_down, nobody, Prepared};
 use super::walk::Walk;
 use super::{later, Ask, Core};
 use crate::error::DecideError;

@@ -8,7 +8,8 @@
 use serde_json::{json, Map, Value};
 
 use super::admit::Block;
-use super::prepare::{all_down, nobody, prepare, Facts, Prepared};
+use super::facts::Facts;
+use super::prepare::{all_down, nobody, prepare, Prepared};
 use super::stages::fit;
 use super::walk::last_resort;
 use super::{Ask, Core};

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::prepare::Facts;
+use super::facts::Facts;
 use super::{Ask, Core};
 use crate::body::Body;
 use crate::plan::Step;

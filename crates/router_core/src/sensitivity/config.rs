@@ -3,22 +3,11 @@
 use serde::Deserialize;
 
 use super::entity::{Entity, Profile};
-use super::recognizers::user::{compile, literal, Pattern};
+use super::recognizers::user::{compile, literal, Pattern, UserPattern};
 use crate::types::Level;
 
 /// More patterns would cost more than everything else in the gateway together.
 pub const MOST_PATTERNS: usize = 64;
-
-/// A pattern of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserPattern {
-    /// Shown in reports instead of what was found.
-    pub name: String,
-    /// An expression in the syntax of the Rust regex crate.
-    pub pattern: String,
-    /// How sensitive a text is that holds it.
-    pub level: Level,
-}
 
 /// How to scan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -16,7 +16,6 @@
 //! never answer public for a text that it has not read to the end, and never keep text.
 
 mod bytes;
-mod columns;
 mod config;
 mod context;
 mod entity;
@@ -25,12 +24,11 @@ mod groups;
 mod masks;
 mod pass;
 mod recognizers;
+mod scan;
 mod shadow;
 mod words;
 
-pub use config::{
-    PatternCost, ScanConfig, ScanConfigError, ScanConfigErrors, UserPattern, MOST_PATTERNS,
-};
+pub use config::{PatternCost, ScanConfig, ScanConfigError, ScanConfigErrors, MOST_PATTERNS};
 pub use entity::{Entity, Profile};
 pub use findings::{Findings, Found, MOST_FINDINGS, NO_PATTERN};
 
@@ -39,6 +37,7 @@ use crate::types::Level;
 use findings::Collector;
 use pass::Pass;
 use recognizers::user::Pattern;
+pub use recognizers::user::UserPattern;
 use shadow::{Layer, Plan};
 use words::Words;
 

@@ -11,7 +11,7 @@
 use crate::sensitivity::bytes::{before, get};
 use crate::sensitivity::context::{self, List};
 use crate::sensitivity::entity::Entity;
-use crate::sensitivity::pass::Pass;
+use crate::sensitivity::pass::{Pass, People};
 use crate::sensitivity::words::{Hit, Literal};
 
 /// Counts alone.
@@ -338,15 +338,6 @@ fn somebody(pass: &mut Pass<'_, '_>, hit: &Hit, reach: usize) -> bool {
         pass.people = People { last, read: to };
     }
     last.is_some_and(|at| at >= first)
-}
-
-/// What was seen of people in a text.
-#[derive(Clone, Copy, Default)]
-pub(in crate::sensitivity) struct People {
-    /// Where the last word for one begins.
-    last: Option<usize>,
-    /// How far the text was read for them.
-    read: usize,
 }
 
 /// The word before, as far as it matters.

@@ -8,6 +8,7 @@
 
 pub(super) mod api_key;
 pub(super) mod card;
+pub(super) mod columns;
 pub(super) mod confidential;
 pub(super) mod credential;
 pub(super) mod email;
@@ -34,7 +35,7 @@ pub(super) const WORDS: &[(Entity, &[Literal])] = &[
     (Entity::ApiKey, api_key::WORDS),
     (Entity::PrivateKey, private_key::WORDS),
     (Entity::Credential, credential::WORDS),
-    (Entity::Ssn, super::columns::WORDS),
+    (Entity::Ssn, columns::WORDS),
 ];
 
 #[cfg(test)]

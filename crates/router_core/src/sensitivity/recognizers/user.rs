@@ -11,7 +11,6 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 use regex_automata::Input;
 
-use crate::sensitivity::config::UserPattern;
 use crate::sensitivity::entity::Entity;
 use crate::types::Level;
 
@@ -28,6 +27,17 @@ pub(in crate::sensitivity) struct Pattern {
     pub(in crate::sensitivity) level: Level,
     /// Bytes of memory.
     pub(in crate::sensitivity) memory: usize,
+}
+
+/// A pattern of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserPattern {
+    /// Shown in reports instead of what was found.
+    pub name: String,
+    /// An expression in the syntax of the Rust regex crate.
+    pub pattern: String,
+    /// How sensitive a text is that holds it.
+    pub level: Level,
 }
 
 /// Compiles a pattern; the error is what is wrong and what to do about it.

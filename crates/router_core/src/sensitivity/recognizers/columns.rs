@@ -10,17 +10,17 @@
 
 use memchr::{memchr, memchr2, memrchr2};
 
-use super::bytes::get;
-use super::context::{self, List};
-use super::entity::Entity;
-use super::pass::Pass;
-use super::recognizers::{card, credential, passport, published, ssn};
-use super::words::{Hit, Literal};
-use super::JOINT;
+use super::{card, credential, passport, published, ssn};
+use crate::sensitivity::bytes::get;
+use crate::sensitivity::context::{self, List};
+use crate::sensitivity::entity::Entity;
+use crate::sensitivity::pass::Pass;
+use crate::sensitivity::words::{Hit, Literal};
+use crate::sensitivity::JOINT;
 
 /// Words that name a column whose cells say nothing by themselves. Recognizers that start from words
 /// of their own call [`find`] for those.
-pub(super) const WORDS: &[Literal] = &[
+pub(in crate::sensitivity) const WORDS: &[Literal] = &[
     Literal::word("ssn", 0),
     Literal::word("ssno", 0),
     Literal::word("social security", 0),
@@ -148,7 +148,7 @@ fn kind_of(name: &[u8]) -> Option<Entity> {
 }
 
 /// Looks whether the word of `hit` stands in the first line of a table, and walks the rows below.
-pub(super) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
+pub(in crate::sensitivity) fn find(pass: &mut Pass<'_, '_>, hit: &Hit) {
     let text = pass.text;
     if hit.start < pass.headed || kind_of(&text[hit.start..hit.end]).is_none() {
         return;

@@ -1,0 +1,176 @@
+//! What a request is, apart from who answers it: the facts that stay the same for all of its attempts, and
+//! what follows from them for a step.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::difficulty::Placed;
+use super::judge::{Account, Judgement};
+use super::length::Length;
+use super::{Core, Hints};
+use crate::body::{Edits, Less, Outline};
+use crate::plan::{Lineup, Step};
+use crate::policy::{self, Demand};
+use crate::types::{Boundary, Level, Reason, Route};
+
+/// What a request is, apart from who answers it.
+pub(super) struct Facts {
+    pub(super) route: Route,
+    pub(super) outline: Outline,
+    /// The name that the client asked for.
+    pub(super) model: String,
+    /// What it resolved to.
+    pub(super) resolved: u32,
+    pub(super) hints: Hints,
+    pub(super) level: Level,
+    /// What the scan found.
+    pub(super) judgement: Judgement,
+    /// Whether it refers to media that have to be fetched from somewhere.
+    pub(super) remote_media: bool,
+    /// Whether a system message stands behind the first message.
+    pub(super) late_system: bool,
+    /// How long it is.
+    pub(super) length: Length,
+    /// How hard it looks, where that decides where it starts.
+    pub(super) placed: Option<Placed>,
+    pub(super) ceiling: Boundary,
+    pub(super) lineup: Arc<Lineup>,
+    /// The group with which the request starts: the first of which it may see anything.
+    pub(super) first_group: Option<u16>,
+    /// 0 when the client set no limit.
+    pub(super) max_tokens: u32,
+    /// Why nobody may see it; only where nobody may.
+    pub(super) account: Option<Account>,
+}
+
+impl Facts {
+    /// What a candidate must satisfy; the same for the first lineup and for context fallbacks.
+    pub(super) fn demand(&self) -> Demand<'_> {
+        Demand {
+            route: self.route,
+            ceiling: self.ceiling,
+            tier: self.hints.tier,
+            fallback: !self.hints.no_fallback,
+            asked: &self.model,
+        }
+    }
+
+    /// Whether the client wants its answer as a stream.
+    pub(super) fn stream(&self) -> bool {
+        let unsaid = self.route.streams_unasked();
+        self.outline.stream().unwrap_or(unsaid)
+    }
+
+    /// Why the first attempt is at this step.
+    pub(super) fn first_reason(&self, step: &Step) -> Reason {
+        if self.is_fallback(step) {
+            Reason::Fallback
+        } else {
+            Reason::Primary
+        }
+    }
+
+    /// Whether a step stands behind the group with which the request starts, or belongs to another
+    /// model than the one asked for.
+    pub(super) fn is_fallback(&self, step: &Step) -> bool {
+        step.target > 0 || Some(step.group) != self.first_group
+    }
+
+    /// What the upstream of a step calls the model.
+    pub(super) fn upstream_model<'c>(
+        &self,
+        core: &'c Core,
+        lineup: &Lineup,
+        step: &Step,
+    ) -> Cow<'c, str> {
+        policy::upstream_name(&core.plan, lineup, &self.model, step)
+    }
+
+    /// The body for the upstream of a step, made from `bytes`, which are those that were read.
+    /// `less` comes beside what the plan cuts and the client itself wants left out. `None` when the plan
+    /// leaves the translation to the provider.
+    pub(super) fn splice(
+        &self,
+        core: &Core,
+        lineup: &Lineup,
+        step: &Step,
+        bytes: &[u8],
+        less: &Less<'_>,
+    ) -> Option<Vec<u8>> {
+        let position = step.deployment as usize;
+        let deployment = &core.plan.deployments[position];
+        if !deployment.splice {
+            return None;
+        }
+        let mut edits = Cow::Borrowed(core.edits[position].of(self.route));
+        if deployment.wildcard {
+            let name = self.upstream_model(core, lineup, step);
+            edits = Cow::Owned(edits.into_owned().model(&name));
+        }
+        if self.hints.own_members && step.target > 0 {
+            let name = &lineup.targets[usize::from(step.target) - 1].name;
+            edits = Cow::Owned(self.own_members(core, name, bytes, edits.into_owned()));
+        }
+        if !(self.hints.leave.is_empty() && less.is_empty()) {
+            let own = self.hints.leave.iter().map(String::as_str);
+            let all: Vec<_> = own.chain(less.leave.iter().copied()).collect();
+            edits = Cow::Owned(edits.without(&Less {
+                leave: &all,
+                ..*less
+            }));
+        }
+        Some(self.outline.splice(bytes, &edits))
+    }
+
+    /// `edits` with what the client's `fallbacks` say of the model `name`: messages of its own, say.
+    fn own_members(&self, core: &Core, name: &str, bytes: &[u8], mut edits: Edits) -> Edits {
+        let Some(fallbacks) = self.outline.raw_fallbacks(bytes) else {
+            return edits;
+        };
+        let mut items = fallbacks.items();
+        let Some(item) = items.find(|item| item.get("model").is_some_and(|it| it.is(name))) else {
+            return edits;
+        };
+        for (key, value) in item.entries() {
+            if matches!(key.as_ref(), "model" | "stream") || core.plan.owns(&key) {
+                continue;
+            }
+            let text = String::from_utf8_lossy(value.bytes());
+            // The value was scanned with the body, so it is JSON.
+            if let Ok(forced) = edits.clone().force(&key, &text) {
+                edits = forced;
+            }
+        }
+        edits
+    }
+
+    /// Members of the body that the deployment of a step is not told: those that it does not know, and
+    /// those that nobody is to be told.
+    pub(super) fn untold<'b>(
+        &'b self,
+        core: &'b Core,
+        step: &Step,
+        bytes: &'b [u8],
+    ) -> impl Iterator<Item = String> + 'b {
+        let deployment = &core.plan.deployments[step.deployment as usize];
+        let unknown = &deployment.unknown[self.route as usize];
+        let lists = [unknown, &deployment.drops, &self.hints.leave];
+        lists
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .filter(|name| self.outline.says(bytes, name))
+            .map(str::to_owned)
+            .chain(self.outline.lost_metadata(
+                bytes,
+                deployment.user_metadata && self.route == Route::Messages,
+            ))
+    }
+
+    /// Whether the body says something that the deployment of a step can only be told in other words.
+    pub(super) fn converted(&self, core: &Core, step: &Step, bytes: &[u8]) -> bool {
+        let deployment = &core.plan.deployments[step.deployment as usize];
+        let names = &deployment.convert[self.route as usize];
+        names.iter().any(|name| self.outline.says(bytes, name))
+    }
+}
