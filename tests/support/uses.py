@@ -28,7 +28,7 @@ def rust_module(path: Path, source: Path) -> tuple[str, ...]:
 
 
 def rust_paths(text: str, module: tuple[str, ...]) -> set[str]:
-    """All paths that a Rust file names outside of its own tests, in full: `crate::a::B`, `std::time::Instant`."""
+    """All paths that a Rust file names outside of its own tests, in full: `crate::a::B`, `std::fs::read`."""
     text = _TESTS.sub("", _COMMENT_OR_TEXT.sub(" ", text))
     found = set()
     aliases: dict[str, str] = {}
@@ -93,12 +93,16 @@ def python_names(text: str) -> set[str]:
             for alias in node.names:
                 found.add(f"{node.module}.{alias.name}")
                 aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    own = {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    own |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             chain = _chain(node)
             if chain and chain[0] in aliases:
                 found.add(".".join([aliases[chain[0]], *chain[1:]]))
-        elif isinstance(node, ast.Name) and node.id not in aliases and hasattr(builtins, node.id):
+        elif isinstance(node, ast.Name) and node.id not in own and hasattr(builtins, node.id):
             found.add(f"builtins.{node.id}")
     return found
 

@@ -173,6 +173,10 @@ impl Router {
         clippy::too_many_arguments,
         reason = "one call per request: a tuple would be one more object"
     )]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "how long a decision took is a metric of this face, never a fact of the decision"
+    )]
     fn decide(
         &self,
         body: &Bound<'_, PyBytes>,
