@@ -14,6 +14,7 @@ import msgspec
 import orjson
 
 from hybridgw.config.providers import is_hosted_ollama
+from hybridgw.config.relays import bare_name
 from hybridgw.core import Boundary, Timeouts
 from hybridgw.errors import GatewayError, RequestError, UpstreamError
 from hybridgw.host.runtime import ask_again
@@ -36,6 +37,9 @@ _LOOKS = 60
 """Three seconds for a model to be found."""
 _NAMES = ("model", "name", "source", "from")
 """Members that name a model which may be one of ours."""
+_HOST = "remote_host"
+_MADE_BY = frozenset({*_NAMES, "destination", _HOST})
+"""Members that decide where a model will run."""
 _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _string = msgspec.json.Decoder(str)
 
@@ -88,6 +92,11 @@ def _addressed(plan: Plan, body: bytes, method: str) -> tuple[Upstream, bytes, s
         made = _string.decode(members["destination"]) if "destination" in members else ""
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         raise RequestError("invalid_json", "the body is not one JSON object with names of models") from None
+    for member in members:
+        # Ollama matches names without case.
+        if member.lower() in _MADE_BY and (member not in _MADE_BY or member == _HOST):
+            why = "makes a model of this device run elsewhere" if member.lower() == _HOST else "is misspelt"
+            raise RequestError("unsupported_parameter", f"`{member}` {why}", field=member)
     chosen: Upstream | None = None
     for member, name in names.items():
         model = model_named(plan.settings, name)
@@ -96,10 +105,10 @@ def _addressed(plan: Plan, body: bytes, method: str) -> tuple[Upstream, bytes, s
             chosen = chosen or engine
             members[member] = msgspec.Raw(msgspec.json.encode(engine.deployment.model))
     for member in ("source", "from"):
-        if member in names and is_hosted_ollama(names[member].partition("/")[2] or names[member]):
+        if member in names and _runs_elsewhere(plan, names[member]):
             raise RequestError(
                 "unsupported_parameter",
-                "a copy of a model that runs in a cloud would look like one of this device",
+                f"`{member}`: a copy of a model that runs in a cloud would look like one of this device",
                 field=member,
             )
     near = [chosen] if chosen is not None else ollamas(plan, Boundary.DEVICE)
@@ -111,6 +120,22 @@ def _addressed(plan: Plan, body: bytes, method: str) -> tuple[Upstream, bytes, s
         )
     made = "" if method == "DELETE" else made or names.get("model") or names.get("name") or ""
     return near[0], orjson.dumps({name: orjson.Fragment(bytes(raw)) for name, raw in members.items()}), made
+
+
+def _runs_elsewhere(plan: Plan, name: str) -> bool:
+    """Whether a name, ours or the engine's, is one of a model that an Ollama passes on to a cloud."""
+    model = model_named(plan.settings, name)
+    behind = {index for group in model.groups for index in group} if model is not None else set()
+    spelt = {bare_name(name), bare_name(name.partition("/")[2] or name)}
+    for index, (upstream, entry) in enumerate(zip(plan.upstreams, plan.settings.deployments, strict=True)):
+        if entry.provider != "ollama":
+            continue
+        far = upstream.deployment.boundary is Boundary.EXTERNAL
+        if far and (index in behind or bare_name(entry.model) in spelt):
+            return True
+        if upstream.relays is not None and any(map(upstream.relays, spelt)):
+            return True
+    return any(map(is_hosted_ollama, spelt))
 
 
 async def _searched(lifecycle: Lifecycle, made: str) -> None:
