@@ -22,6 +22,8 @@ def gateway(demo: Demo, player: Player) -> Iterator[Gateway]:
     ]
     deployments[0]["max_inputs"] = 2
     models = [{"name": name, "deployments": [f"local/{name}"], "retries": 0} for name in NAMES]
+    deployments.append(player.deployment("local/any", provider="vllm", model="*", mode="embedding"))
+    models.append({"name": "any/*", "deployments": ["local/any"], "retries": 0})
     with Gateway(config(demo, deployments=deployments, models=models)) as running:
         yield running
 
@@ -88,6 +90,33 @@ def test_the_limit_is_learnt(gateway: Gateway, player: Player, words: str) -> No
         player.plays(script)
     assert gateway.post("/v1/embeddings", asked).status == 200
     assert [len(each) for each in told(player)] == [3, 2], "known from now on"
+
+
+def refusal(words: str) -> bytes:
+    said = json.dumps({"error": {"message": words, "type": "invalid_request_error"}}).encode()
+    head = b"HTTP/1.1 400 Bad\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(said)
+    return head + said
+
+
+def test_the_limit_of_one_model_of_many_is_not_that_of_the_others(gateway: Gateway, player: Player) -> None:
+    for script in (
+        refusal("batch size 3 > maximum allowed batch size 2"),
+        *(vectors(0.0, 1.0), vectors(2.0)),
+        vectors(0.0, 1.0, 2.0),
+    ):
+        player.plays(script)
+    for model in ("any/one", "any/other"):
+        assert gateway.post("/v1/embeddings", {"model": model, "input": list("abc")}).status == 200
+    assert [len(each) for each in told(player)] == [3, 2, 1, 3]
+
+
+def test_a_limit_with_which_nothing_is_answered_teaches_nothing(gateway: Gateway, player: Player) -> None:
+    words = "batch size 3 > maximum allowed batch size 2"
+    for script in (refusal(words), refusal("nor so"), vectors(0.0, 1.0, 2.0)):
+        player.plays(script)
+    body = {"model": "learns", "input": list("abc")}
+    assert [gateway.post("/v1/embeddings", body).status for _ in range(2)] == [400, 200]
+    assert [len(each) for each in told(player)] == [3, 2, 3]
 
 
 def test_a_piece_that_fails_fails_the_request(gateway: Gateway, player: Player) -> None:

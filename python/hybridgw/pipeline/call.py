@@ -16,6 +16,7 @@ from hybridgw.dialects import Dialect
 from hybridgw.dialects.base import Fault, Writer
 from hybridgw.ledger.response_store import ResponseStore
 from hybridgw.native import Decision, Permit, Principal, Relay, Router, StateFile
+from hybridgw.pipeline.lessons import Lessons
 from hybridgw.pipeline.line import Lines
 from hybridgw.pipeline.memory import Memory
 from hybridgw.pipeline.room import Room
@@ -32,7 +33,7 @@ class Worker:
 
     __slots__ = (
         "active", "chat_only", "draining", "draw", "images", "lines", "loop", "most_inputs", "plan",
-        "responses", "room", "router", "slot", "state", "transport",
+        "refused", "responses", "room", "router", "slot", "state", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -55,14 +56,17 @@ class Worker:
         self.responses: ResponseStore | None = None
         """Where responses are stored that clients may refer to; None where none are."""
         self.loop = asyncio.get_running_loop()
-        self.most_inputs: dict[str, int] = {}
-        """Inputs that a backend takes at once, by its deployment's id: learnt from refusals."""
+        self.most_inputs: Lessons[int] = Lessons()
+        """Inputs that a backend takes at once: learnt from refusals."""
         self.active: set[Call] = set()
         self.draining = False
         self.lines = Lines()
-        self.chat_only: set[str] = set()
-        """Deployments (by id, which outlives a reload) whose server turned out to have no Responses. Each
-        worker learns it by itself, at the price of one request."""
+        self.chat_only: Lessons[bool] = Lessons()
+        """Whose server turned out to have no Responses. Each worker learns it by itself, at the price of one
+        request."""
+        self.refused: Lessons[int] = Lessons()
+        """Members that models behind `*` refuse, as bits (`providers.refusals`). Those of a deployment with
+        one model stand in the state file, for all workers."""
         # Spreads load; guards nothing, so the fast generator is the right one.
         self.draw: Callable[[int], int] = random.Random().getrandbits
 

@@ -51,7 +51,7 @@ async def opened(
         response.close()
     translation = translation_of(call, upstream, chat)
     answer = await _ask(call, decision, permit, upstream, chat, translation)
-    call.worker.chat_only.add(upstream.deployment.id)
+    call.worker.chat_only.learn(upstream.deployment.id, permit.model, True, time.monotonic_ns())
     return chat, translation, answer
 
 
@@ -83,7 +83,7 @@ def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
     if upstream.thinking is not None and call.route in FOREIGN and thinks(permit.model):
         return upstream.thinking
-    if upstream.may_lack_responses and _known_without(call, upstream):
+    if upstream.may_lack_responses and _known_without(call, upstream, permit):
         return _apart(upstream) or exchange
     if exchange.outbound is None and (call.astray or _begun(call) or _converted(call)):
         apart = _apart(upstream)
@@ -100,8 +100,11 @@ def _converted(call: Call) -> bool:
     return call.permit is not None and call.permit.converted
 
 
-def _known_without(call: Call, upstream: Upstream) -> bool:
-    return call.route is Route.RESPONSES and upstream.deployment.id in call.worker.chat_only
+def _known_without(call: Call, upstream: Upstream, permit: Permit) -> bool:
+    if call.route is not Route.RESPONSES:
+        return False
+    known = call.worker.chat_only.of(upstream.deployment.id, permit.model, time.monotonic_ns())
+    return known is not None
 
 
 def _begun(call: Call) -> bool:
@@ -139,17 +142,16 @@ async def _ask(
         _check_name(upstream, permit.model)
     said = decision.drop_refused
     may_leave = upstream.drop_refused if said is None else said
-    known = permit.refused(time.monotonic_ns())
-    learnt = once = 0
+    known = _refused_before(call, upstream, permit)
+    learnt = once = most = 0
     request = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
     if exchange.shape is Shape.EMBEDDINGS:
-        request = _first_piece(call, upstream, request)
+        request = _first_piece(call, request, _most_inputs(call, upstream, permit) or upstream.max_inputs)
     call.asked_ns = time.monotonic_ns()
     while True:
         response = await _send(call, decision, upstream, request)
         if response.status == 200:
-            if learnt:
-                permit.refuse(learnt, time.monotonic_ns())
+            _learn(call, upstream, permit, learnt, most)
             return response
         answer = await response.read_all(_ERROR_BODY_LIMIT)
         bit = refused(response.status, answer) & ~(known | learnt | once)
@@ -171,19 +173,49 @@ async def _ask(
             # Nobody else may answer, and the engine says that it only takes time.
             await asyncio.sleep(min(wait, _LOADING))
             continue
-        most = most_of(error) if exchange.shape is Shape.EMBEDDINGS else 0
-        if not most or upstream.deployment.id in call.worker.most_inputs:
+        if most or exchange.shape is not Shape.EMBEDDINGS or _most_inputs(call, upstream, permit):
             raise error.anew()
-        call.worker.most_inputs[upstream.deployment.id] = most
-        request = _first_piece(call, upstream, request)
+        most = most_of(error)
+        request = _first_piece(call, request, most)
         if not call.rest:
             raise error.anew()
         response.close()
 
 
-def _first_piece(call: Call, upstream: Upstream, request: UpstreamRequest) -> UpstreamRequest:
-    """What is to be sent first of a request for embeddings; `call.rest` is the rest of it."""
-    most = call.worker.most_inputs.get(upstream.deployment.id) or upstream.max_inputs
+def _refused_before(call: Call, upstream: Upstream, permit: Permit) -> int:
+    """The members that this model is known to refuse, as bits."""
+    now = time.monotonic_ns()
+    if not _takes_any(upstream):
+        return permit.refused(now)
+    return call.worker.refused.of(upstream.deployment.id, permit.model, now) or 0
+
+
+def _learn(call: Call, upstream: Upstream, permit: Permit, refused: int, most: int) -> None:
+    """Remember with what the model answered: without the members `refused`, with `most` inputs at once. No
+    bit and 0 teach nothing."""
+    now, worker, deployment = time.monotonic_ns(), call.worker, upstream.deployment.id
+    if most:
+        worker.most_inputs.learn(deployment, permit.model, most, now)
+    if refused and not _takes_any(upstream):
+        permit.refuse(refused, now)
+    elif refused:
+        known = worker.refused.of(deployment, permit.model, now) or 0
+        worker.refused.learn(deployment, permit.model, known | refused, now)
+
+
+def _takes_any(upstream: Upstream) -> bool:
+    """Whether the client chooses the model: what one refuses says nothing of the others."""
+    return "*" in upstream.deployment.model
+
+
+def _most_inputs(call: Call, upstream: Upstream, permit: Permit) -> int:
+    """How many inputs at once the model is known to take; 0 where nothing was learnt."""
+    return call.worker.most_inputs.of(upstream.deployment.id, permit.model, time.monotonic_ns()) or 0
+
+
+def _first_piece(call: Call, request: UpstreamRequest, most: int) -> UpstreamRequest:
+    """What is to be sent first of a request for embeddings, of which `most` inputs go at once (0: all);
+    `call.rest` is the rest of it."""
     first, *rest = [_with(request, body) for body in pieces(request.body, most)]
     call.rest = tuple(rest)
     return first
@@ -301,7 +333,7 @@ def _refusal(
 ) -> UpstreamError:
     """The failure that an answer other than 200 is."""
     error = failures.failure(response.status, response.headers, answer, secrets=upstream.secrets)
-    if "*" in upstream.deployment.model:
+    if _takes_any(upstream):
         error = failures.by_name(error)
     return _with_window(error, decision, upstream)
 
@@ -346,4 +378,5 @@ def _forwarded(call: Call, upstream: Upstream) -> Headers:
 
 def failure_inside(upstream: Upstream, error: tuple[str, str, str]) -> UpstreamError:
     """The failure that an error object inside a 200 answer stands for."""
-    return failures.failure_inside(*error, secrets=upstream.secrets)
+    found = failures.failure_inside(*error, secrets=upstream.secrets)
+    return failures.by_name(found) if _takes_any(upstream) else found
