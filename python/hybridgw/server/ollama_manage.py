@@ -4,11 +4,14 @@ They change what the machine holds, so they are for the holder of the master key
 serves this machine only, whose people may ask their Ollama directly anyway; it passes them, too, under the
 rules that keep web pages out (`auth`). Nothing is passed beyond this device.
 
+What an engine does for a client ends when the client leaves: it stops when its own one does, and that is us.
+
 Where the models come from a search, the search is repeated before the last bytes leave: a client that has
 pulled a model asks it next.
 """
 
 import asyncio
+import time
 
 import msgspec
 import orjson
@@ -18,7 +21,8 @@ from hybridgw.config.relays import bare_name
 from hybridgw.core import Boundary, Timeouts
 from hybridgw.errors import GatewayError, RequestError, UpstreamError
 from hybridgw.host.runtime import ask_again
-from hybridgw.pipeline.call import Receive, Send
+from hybridgw.pipeline import Call
+from hybridgw.pipeline.call import Message, Receive, Send
 from hybridgw.providers.failures import by_name
 from hybridgw.routing.plan import Plan, Upstream
 from hybridgw.server.auth import admit
@@ -51,36 +55,66 @@ async def manage(
     worker = lifecycle.worker
     plan = worker.plan
     principal = admit(plan, facts)
+    # Watched to the end: a client that leaves lets the engine stop, which would go on for hours.
     with watched(call_of(worker, principal, receive, send)) as call:
-        body = await read_body(call, facts.content_length, facts.content_encoding)
-    begun = False
-    try:
-        engine, body, made = _addressed(plan, body, method)
         try:
-            response = await send_to(worker, engine, method, path, body, _PATIENCE)
-        except UpstreamError as error:
-            raise by_name(error) from None
+            body = await read_body(call, facts.content_length, facts.content_encoding)
+            await _passed(call, method, path, lifecycle, body)
+        except asyncio.CancelledError:
+            if call.cause is None:
+                raise
+            call.resumed()
+            if call.cause != "draining":
+                return  # nobody is there to be answered
+            await _end_with(call, GatewayError("draining", "the gateway is stopping", retry_after=1.0))
+        except GatewayError as error:
+            if call.reading:
+                raise  # what is left of the body has still to be taken
+            await _end_with(call, error)
+
+
+async def _passed(call: Call, method: str, path: str, lifecycle: Lifecycle, body: bytes) -> None:
+    """Have an engine do it, and pass on what it says meanwhile. Raises GatewayError."""
+    engine, body, made = _addressed(call.plan, body, method)
+    try:
+        response = await send_to(call.worker, engine, method, path, body, _PATIENCE)
+    except UpstreamError as error:
+        raise by_name(error) from None
+    try:
         kind = next((value for name, value in response.headers if name == b"content-type"), b"")
         head = [(b"content-type", kind or b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": head})
-        begun = True
+        call.head_sent = True
+        await _send(call, {"type": "http.response.start", "status": 200, "headers": head})
         last = b""
-        try:
-            while data := await response.read():
-                if last:
-                    await send({"type": "http.response.body", "body": last, "more_body": True})
-                last = data
-        finally:
-            response.close()
-        await _searched(lifecycle, made)
-        await send({"type": "http.response.body", "body": last, "more_body": False})
-    except GatewayError as error:
-        fault = rescue(error, plan.settings.error_catalogue)
-        if begun:
-            line = SPOKEN.error_event(fault)
-            await send({"type": "http.response.body", "body": line, "more_body": False})
-        else:
-            await send_fault(send, SPOKEN, fault)
+        while data := await response.read():
+            if last:
+                await _send(call, {"type": "http.response.body", "body": last, "more_body": True})
+            last = data
+    finally:
+        response.close()
+    await _searched(lifecycle, made)
+    call.ended = True
+    await _send(call, {"type": "http.response.body", "body": last, "more_body": False})
+
+
+async def _send(call: Call, message: Message) -> None:
+    """Send, seen by the watchdog: a client that reads nothing is let go."""
+    call.sending_since_ns = time.monotonic_ns()
+    await call.send(message)
+    call.sending_since_ns = 0
+
+
+async def _end_with(call: Call, error: GatewayError) -> None:
+    """Say what went wrong: with a status, or as the last line of what has begun."""
+    fault = rescue(error, call.plan.settings.error_catalogue)
+    if call.ended:
+        return
+    call.ended = True
+    if call.head_sent:
+        line = SPOKEN.error_event(fault)
+        await call.send({"type": "http.response.body", "body": line, "more_body": False})
+    else:
+        await send_fault(call.send, SPOKEN, fault)
 
 
 def _addressed(plan: Plan, body: bytes, method: str) -> tuple[Upstream, bytes, str]:
