@@ -16,12 +16,13 @@ from hybridgw.dialects import Dialect
 from hybridgw.dialects.base import Fault, Writer
 from hybridgw.ledger.response_store import ResponseStore
 from hybridgw.native import Decision, Permit, Principal, Relay, Router, StateFile
+from hybridgw.pipeline.divided import Parts
 from hybridgw.pipeline.lessons import Lessons
 from hybridgw.pipeline.line import Lines
 from hybridgw.pipeline.memory import Memory
 from hybridgw.pipeline.room import Room
 from hybridgw.routing.plan import Plan
-from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamRequest, UpstreamResponse
+from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamResponse
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -124,8 +125,8 @@ class Call:
     """Remote images that were fetched for an attempt, by URL: the next one needs them again."""
     memory: Memory | None = None
     """What a stored response leans on and becomes; None for a request that leaves nothing behind."""
-    rest: tuple[UpstreamRequest, ...] = ()
-    """Where a request is divided: what follows the piece that was sent."""
+    parts: Parts | None = None
+    """Where a request is divided: how far its pieces have come, in this attempt and those before."""
     forwarded: Mapping[bytes, bytes] = {}
     """Headers of the client that some backends are to see, by name."""
     fallbacks = 0

@@ -8,10 +8,10 @@ import msgspec
 
 from hybridgw.core import Boundary, Outcome, Route, Shape
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
-from hybridgw.native import Decision, Permit
+from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.decoded import decoded
-from hybridgw.pipeline.divided import joined, most_of, pieces
+from hybridgw.pipeline.divided import Parts, joined, most_of, pieces, question_of
 from hybridgw.pipeline.images import inlined_body
 from hybridgw.pipeline.translation import Translation, asked, translation_of, unsupported
 from hybridgw.providers import Exchange, failures, provider_named
@@ -144,9 +144,10 @@ async def _ask(
     may_leave = upstream.drop_refused if said is None else said
     known = _refused_before(call, upstream, permit)
     learnt = once = most = 0
-    request = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
-    if exchange.shape is Shape.EMBEDDINGS:
-        request = _first_piece(call, request, _most_inputs(call, upstream, permit) or upstream.max_inputs)
+    whole = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
+    protocol = exchange.shape, translation is None, upstream.deployment.provider, permit.model
+    at_once = _most_inputs(call, upstream, permit) or upstream.max_inputs
+    request = _first_piece(call, whole, at_once, protocol)
     call.asked_ns = time.monotonic_ns()
     while True:
         response = await _send(call, decision, upstream, request)
@@ -163,9 +164,10 @@ async def _ask(
                 learnt |= bit
             less = known | learnt | once
             again = await _request(call, decision, permit, upstream, exchange, translation, less, may_leave)
-            if again.body != request.body:
+            if again.body != whole.body:
                 response.close()
-                request = again
+                whole = again
+                request = _first_piece(call, whole, most or at_once, protocol)
                 continue
         error = _refusal(decision, upstream, response, answer)
         wait = call.patience() if error.outcome == Outcome.LOADING else 0.0
@@ -176,8 +178,8 @@ async def _ask(
         if most or exchange.shape is not Shape.EMBEDDINGS or _most_inputs(call, upstream, permit):
             raise error.anew()
         most = most_of(error)
-        request = _first_piece(call, request, most)
-        if not call.rest:
+        request = _first_piece(call, whole, most, protocol)
+        if call.parts is None or len(call.parts.rest) < 2:
             raise error.anew()
         response.close()
 
@@ -213,33 +215,68 @@ def _most_inputs(call: Call, upstream: Upstream, permit: Permit) -> int:
     return call.worker.most_inputs.of(upstream.deployment.id, permit.model, time.monotonic_ns()) or 0
 
 
-def _first_piece(call: Call, request: UpstreamRequest, most: int) -> UpstreamRequest:
-    """What is to be sent first of a request for embeddings, of which `most` inputs go at once (0: all);
-    `call.rest` is the rest of it."""
-    first, *rest = [_with(request, body) for body in pieces(request.body, most)]
-    call.rest = tuple(rest)
-    return first
+def _first_piece(
+    call: Call, request: UpstreamRequest, most: int, protocol: tuple[object, ...]
+) -> UpstreamRequest:
+    """What is to be sent first of a request; of one for embeddings, of which `most` inputs go at once (0:
+    all), less what an attempt before has answers to: `call.parts` is where that stands."""
+    if protocol[0] is not Shape.EMBEDDINGS:
+        return request
+    before = call.parts if call.parts is not None and call.parts.answers else None
+    if before is not None and before.question != question_of(protocol, request.body):
+        before = None
+    rest = [
+        UpstreamRequest(request.method, request.target, request.headers, body)
+        for body in pieces(request.body, most, before.inputs if before is not None else 0)
+    ]
+    call.parts = None
+    if before is not None:
+        call.parts = Parts(before.question, rest, before.inputs, before.answers, kept=True)
+    elif len(rest) > 1:
+        call.parts = Parts(question_of(protocol, request.body), rest)
+    return rest[0]
 
 
-def _with(request: UpstreamRequest, body: bytes) -> UpstreamRequest:
-    return UpstreamRequest(request.method, request.target, request.headers, body)
-
-
-async def with_rest(call: Call, decision: Decision, upstream: Upstream, first: bytes, limit: int) -> bytes:
-    """The whole answer to a request that was divided, of which `first` is the first piece's."""
-    answers = [first]
-    for request in call.rest:
-        response = await _send(call, decision, upstream, request)
+async def with_rest(
+    call: Call,
+    decision: Decision,
+    permit: Permit,
+    upstream: Upstream,
+    parts: Parts,
+    first: bytes,
+    limit: int,
+) -> bytes:
+    """The whole answer to a request that was divided, of which `first` answers the piece that was sent. What
+    is answered is kept in `parts` and counted, also if a later piece fails."""
+    _take(upstream, permit, parts, first)
+    while parts.rest:
+        response = await _send(call, decision, upstream, parts.rest[0])
         if response.status != 200:
             answer = await response.read_all(_ERROR_BODY_LIMIT)
             raise _refusal(decision, upstream, response, answer)
-        answers.append(await response.read_all(limit))
+        _take(upstream, permit, parts, await response.read_all(limit))
+    call.parts = None
     try:
-        return joined(answers)
+        return joined(parts.answers)
     except (ValueError, TypeError, AttributeError, KeyError):
-        raise UpstreamError(
-            Outcome.MALFORMED, "the upstream's answer holds no embeddings", status=200
-        ) from None
+        raise _no_vectors() from None
+
+
+def _take(upstream: Upstream, permit: Permit, parts: Parts, answer: bytes) -> None:
+    """Keep the answer to the first piece that had none."""
+    relay = Relay(Shape.EMBEDDINGS, False)
+    relay.observe(answer)
+    if relay.error is not None:
+        raise failure_inside(upstream, relay.error)
+    permit.spend(relay)
+    try:
+        parts.answered(answer)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise _no_vectors() from None
+
+
+def _no_vectors() -> UpstreamError:
+    return UpstreamError(Outcome.MALFORMED, "the upstream's answer holds no embeddings", status=200)
 
 
 async def _request(
