@@ -123,7 +123,7 @@ fn usage_first_token_and_duration_are_counted() {
 fn what_parts_of_a_failed_attempt_used_is_counted() {
     let folder = folder("parts");
     let writer = Arc::new(JournalWriter::open(&folder, 9, 0, 1, 1 << 16).unwrap());
-    let mut worker = Worker::with_journal(&plan(&[0, 0], PAIR, ""), Some(writer));
+    let worker = Worker::with_journal(&plan(&[0, 0], PAIR, ""), Some(writer));
     let part = |prompt| Usage {
         prompt,
         total: prompt,

@@ -70,6 +70,24 @@ struct Told {
     finish: Option<std::ops::Range<usize>>,
 }
 
+/// Members that every event has or may have, whatever it says.
+const COMMON: &[&str] = &[
+    "choices",
+    "created",
+    "id",
+    "model",
+    "object",
+    "service_tier",
+    "system_fingerprint",
+    "usage",
+];
+
+/// Whether an event without a choice says something all the same, in words of its provider's own.
+fn says_more(top: &Members<'_>) -> bool {
+    let mut all = top.all.iter();
+    all.any(|(key, value)| !COMMON.contains(&&**key) && !value.is_null())
+}
+
 impl Chat {
     pub(super) fn new(shape: Shape, identity: Identity) -> Self {
         let is_chat = shape == Shape::Chat;
@@ -145,8 +163,17 @@ impl Chat {
             }
         }
         if is_empty && usage.is_none() {
-            // A sign of life: clients read `choices[0]`.
-            return Said::Events(Vec::new());
+            if choices.is_none() || !says_more(&top) {
+                // A sign of life: clients read `choices[0]`.
+                return Said::Events(Vec::new());
+            }
+            if !self.known && top.text("id").is_none() {
+                // What a provider says before its answer has an id (Azure: of the prompt) is none of it.
+                return match given.framed {
+                    true => Said::Same,
+                    false => Said::Events(unnamed(given.data.bytes())),
+                };
+            }
         }
         self.identify(&top);
         match self.event(given, &top, choices, facts) {

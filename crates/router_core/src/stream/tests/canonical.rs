@@ -48,9 +48,37 @@ fn a_role_goes_out_once_and_first() {
 }
 
 #[test]
+fn what_a_provider_says_beside_choices_passes() {
+    let said = r#"{"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0}]}"#;
+    let early = format!("data: {said}\n\n");
+    let (out, end, _) = relay(plain(), &[&early[..], &first(), FINISH, DONE].concat());
+    assert_eq!(end, End::Done);
+    assert_eq!(out, [&early[..], &first(), FINISH, DONE].concat());
+    // Amid an answer it is one of its events.
+    let late = first().replace(
+        r#""choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]"#,
+        r#""choices":[],"obfuscation":"x","service":{"load":1}"#,
+    );
+    assert!(late.contains("service"), "{late}");
+    let (out, _, _) = relay(plain(), &[&first(), &late[..], FINISH, DONE].concat());
+    assert_eq!(out, [&first(), &late[..], FINISH, DONE].concat());
+    // What says nothing is a sign of life.
+    for nothing in [
+        r#"{"choices":[]}"#,
+        r#"{"choices":[],"usage":null,"id":"a","object":"chat.completion.chunk","created":1,"model":"m","system_fingerprint":"f"}"#,
+        r#"{"choices":[],"error":null,"prompt_filter_results":null}"#,
+        r#"{"prompt_filter_results":[1]}"#,
+    ] {
+        let event = format!("data: {nothing}\n\n");
+        let (out, _, _) = relay(plain(), &[&first(), &event[..], FINISH, DONE].concat());
+        assert_eq!(out, [&first(), FINISH, DONE].concat(), "{nothing}");
+    }
+}
+
+#[test]
 fn calls_are_numbered_and_named_once() {
     let head = r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":""}}]"#;
-    let cases: [(&[&str], &[&str]); 8] = [
+    let cases: [(&[&str], &[&str]); 12] = [
         // As it should be.
         (
             &[head, r#"[{"index":0,"function":{"arguments":"{}"}}]"#],
@@ -97,6 +125,50 @@ fn calls_are_numbered_and_named_once() {
             &[
                 r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]"#,
                 r#"[{"index":1,"id":"b","type":"function","function":{"name":"g","arguments":"{}"}}]"#,
+            ],
+        ),
+        // Two under one index, without ids; the second is not whole at once.
+        (
+            &[
+                r#"[{"index":0,"type":"function","function":{"name":"f","arguments":"{}"}}]"#,
+                r#"[{"index":0,"type":"function","function":{"name":"g","arguments":"{\"a\""}}]"#,
+                r#"[{"index":0,"function":{"arguments":":1}"}}]"#,
+            ],
+            &[
+                r#"[{"index":0,"id":"call_0000","type":"function","function":{"name":"f","arguments":"{}"}}]"#,
+                r#"[{"index":1,"id":"call_0001","type":"function","function":{"name":"g","arguments":"{\"a\""}}]"#,
+                r#"[{"index":1,"function":{"arguments":":1}"}}]"#,
+            ],
+        ),
+        // The same of one name, in one delta.
+        (
+            &[
+                r#"[{"index":0,"function":{"name":"f","arguments":"{\"a\":1}"}},{"index":0,"function":{"name":"f","arguments":"{\"a\":2}"}}]"#,
+            ],
+            &[
+                r#"[{"index":0,"id":"call_0000","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},{"index":1,"id":"call_0001","type":"function","function":{"name":"f","arguments":"{\"a\":2}"}}]"#,
+            ],
+        ),
+        // A name given anew goes on with a call that is not whole.
+        (
+            &[
+                r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{"}}]"#,
+                r#"[{"index":0,"function":{"name":"f","arguments":"}"}}]"#,
+            ],
+            &[
+                r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{"}}]"#,
+                r#"[{"index":0,"function":{"arguments":"}"}}]"#,
+            ],
+        ),
+        // And with a whole one, where it says nothing.
+        (
+            &[
+                r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]"#,
+                r#"[{"index":0,"function":{"name":"f","arguments":""}}]"#,
+            ],
+            &[
+                r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]"#,
+                r#"[{"index":0,"function":{"arguments":""}}]"#,
             ],
         ),
         // The arguments begin before the name.
