@@ -48,26 +48,27 @@ fn a_role_goes_out_once_and_first() {
 }
 
 #[test]
-fn what_a_provider_says_beside_choices_passes() {
-    let said = r#"{"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0}]}"#;
+fn what_a_provider_says_beside_choices_goes_with_the_next_event() {
+    let said = r#"{"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0, "x":1.0}]}"#;
     let early = format!("data: {said}\n\n");
+    let with = |event: &str| {
+        let end = event.strip_suffix("}\n\n").unwrap();
+        format!("{end},\"prompt_filter_results\":[{{\"prompt_index\":0, \"x\":1.0}}]}}\n\n")
+    };
     let (out, end, _) = relay(plain(), &[&early[..], &first(), FINISH, DONE].concat());
     assert_eq!(end, End::Done);
-    assert_eq!(out, [&early[..], &first(), FINISH, DONE].concat());
-    // Amid an answer it is one of its events.
-    let late = first().replace(
-        r#""choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]"#,
-        r#""choices":[],"obfuscation":"x","service":{"load":1}"#,
-    );
-    assert!(late.contains("service"), "{late}");
-    let (out, _, _) = relay(plain(), &[&first(), &late[..], FINISH, DONE].concat());
-    assert_eq!(out, [&first(), &late[..], FINISH, DONE].concat());
-    // What says nothing is a sign of life.
+    assert_eq!(out, [&with(&first())[..], FINISH, DONE].concat());
+    // Amid an answer, too.
+    let (out, _, _) = relay(plain(), &[&first(), &early[..], FINISH, DONE].concat());
+    assert_eq!(out, [&first(), &with(FINISH)[..], DONE].concat());
+    // What says nothing is a sign of life, and what is endless is not kept.
+    let long = format!(r#"{{"choices":[],"pad":"{}"}}"#, "x".repeat(1 << 17));
     for nothing in [
         r#"{"choices":[]}"#,
         r#"{"choices":[],"usage":null,"id":"a","object":"chat.completion.chunk","created":1,"model":"m","system_fingerprint":"f"}"#,
         r#"{"choices":[],"error":null,"prompt_filter_results":null}"#,
         r#"{"prompt_filter_results":[1]}"#,
+        &long,
     ] {
         let event = format!("data: {nothing}\n\n");
         let (out, _, _) = relay(plain(), &[&first(), &event[..], FINISH, DONE].concat());
