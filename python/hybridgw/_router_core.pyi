@@ -294,6 +294,10 @@ class Permit:
     def first_token(self, mono_ns: int) -> None:
         """The first content arrived. Only the first call counts."""
 
+    def spend(self, relay: Relay) -> None:
+        """A part of the request was answered, with the usage that `relay` observed. The sum of the parts is
+        what the attempt used, however it ends, unless `finish` gets a `relay`."""
+
     def finish(
         self,
         outcome: int,

@@ -162,6 +162,7 @@ def test_azure_is_asked_at_its_address_with_its_header(backends: Gateway, player
     assert told.status == 200, told.body
     *chunks, _ = events(told.body)
     assert all(chunk["choices"] for chunk in chunks), "clients read choices[0]"
+    assert [chunk.get("prompt_filter_results") for chunk in chunks].count([{"prompt_index": 0}]) == 1
 
 
 def test_what_a_stand_in_cannot_carry_is_not_the_client_s_fault(demo: Demo, player: Player) -> None:

@@ -231,6 +231,42 @@ def test_model_files_are_for_the_master_key(engine: OllamaEngine) -> None:
         assert (gone.status, gone.json) == (404, {"error": "model 'gone' not found"})
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/api/copy", {"source": "gpt-oss:120b-cloud", "destination": "mine"}, "source"),
+        ("/api/copy", {"source": "far", "destination": "mine"}, "source"),
+        ("/api/copy", {"source": "local/far:latest", "destination": "mine"}, "source"),
+        ("/api/copy", {"source": "registry.ollama.ai/library/far", "destination": "mine"}, "source"),
+        ("/api/copy", {"Source": "gpt-oss:120b-cloud", "destination": "mine"}, "Source"),
+        ("/api/create", {"from": "far", "model": "mine"}, "from"),
+        (
+            "/api/create",
+            {"from": "plain", "model": "mine", "remote_host": "https://x.invalid"},
+            "remote_host",
+        ),
+        (
+            "/api/create",
+            {"from": "plain", "model": "mine", "Remote_Host": "https://x.invalid"},
+            "Remote_Host",
+        ),
+    ],
+)
+@pytest.mark.parametrize("model", ["far", "*"])
+def test_no_name_of_this_device_is_made_for_a_cloud(path: str, body: Any, field: str, model: str) -> None:
+    models = {"plain:latest": Model(), "far:latest": Model(remote="https://ollama.com")}
+    with OllamaEngine(models) as engine:
+        entry = {"name": f"local/{model}", "provider": "ollama", "model": model,
+                 "url": f"http://127.0.0.1:{engine.port}"}  # fmt: skip
+        plain = {**entry, "name": "plain", "model": "plain"}
+        with Gateway({"deployments": [entry, plain]}) as gateway:
+            told = gateway.post(path, body)
+            assert told.status == 400
+            assert field in told.json["error"]
+            assert set(engine.models) == {"plain:latest", "far:latest"}
+            assert path not in {it.path for it in engine.asked}
+
+
 def test_where_no_ollama_is_on_this_device(player: Player) -> None:
     with Gateway({"deployments": [player.deployment("local/m")]}) as gateway:
         told = gateway.post("/api/pull", {"model": "x"})

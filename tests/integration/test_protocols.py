@@ -27,6 +27,8 @@ def serving(demo: Demo, player: Player) -> Iterator[Gateway]:
     names = ("auto", "chat", "responses")
     deployments = [player.deployment(f"local/{name}", provider="openai", api=name) for name in names]
     models = [{"name": name, "deployments": [f"local/{name}"], "retries": 0} for name in names]
+    deployments.append(player.deployment("local/any", provider="openai", model="*"))
+    models.append({"name": "any/*", "deployments": ["local/any"], "retries": 0})
     with Gateway(config(demo, deployments=deployments, models=models)) as running:
         yield running
 
@@ -52,6 +54,18 @@ def test_a_server_without_responses_is_asked_by_chat(
     assert serving.post(RESPONSES, body).status == 200
     assert asked(player, before) == [RESPONSES, CHAT, CHAT], "it is remembered"
     assert json.loads(player.requests[-1])["messages"] == [{"role": "user", "content": "hi"}]
+
+
+def test_one_model_of_many_that_has_no_responses_says_nothing_of_the_others(
+    serving: Gateway, player: Player
+) -> None:
+    before = len(player.heads)
+    player.plays(whole(b'{"detail":"Not Found"}', "404 Not Found"))
+    for answer in (ANSWER, ANSWER, json.dumps(RESPONSE).encode()):
+        player.plays(whole(answer))
+    for model in ("any/one", "any/one", "any/other"):
+        assert serving.post(RESPONSES, {"model": model, "input": "hi"}).status == 200
+    assert asked(player, before) == [RESPONSES, CHAT, CHAT, RESPONSES]
 
 
 def test_an_object_that_is_not_found_says_nothing_of_the_path(serving: Gateway, player: Player) -> None:

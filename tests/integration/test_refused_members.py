@@ -44,6 +44,8 @@ def gateway(demo: Demo, player: Player) -> Iterator[Gateway]:
     defaults = {"defaults": {"temperature": 0.5}}
     deployments.append(player.deployment("local/lenient", provider="vllm", model="lenient") | defaults)
     models = [{"name": name, "deployments": [f"local/{name}"], "retries": 0} for name in names]
+    deployments.append(player.deployment("local/any", provider="vllm", model="*"))
+    models.append({"name": "any/*", "deployments": ["local/any"], "retries": 0})
     with Gateway(config(demo, deployments=deployments, models=models), workers=2) as running:
         yield running
 
@@ -82,6 +84,24 @@ def test_a_stream_without_its_usage_is_better_than_none(
     for _ in range(6):
         assert gateway.post(path, body).status == 200
     assert ["stream_options" in each for each in asked(player)] == [False] * 6
+
+
+def test_what_one_model_of_many_refuses_is_still_sent_to_the_others(gateway: Gateway, player: Player) -> None:
+    stream = STREAM_HEAD + EVENTS
+    answers(player, refusal("Unrecognized request argument supplied: stream_options"), stream, stream)
+    for model in ("any/one", "any/other"):
+        assert gateway.post(PATH, {**STREAM, "model": model}).status == 200
+    assert ["stream_options" in each for each in asked(player)] == [True, False, True]
+
+
+def test_an_error_about_one_model_of_many_says_nothing_of_the_deployment(
+    gateway: Gateway, player: Player
+) -> None:
+    said = b'{"error":{"message":"model `x` does not support chat","code":404}}'
+    answers(player, *[whole(said) for _ in range(8)], whole(ANSWER))
+    for _ in range(8):
+        assert gateway.post(PATH, {**CHAT, "model": "any/x"}).status == 400
+    assert gateway.post(PATH, {**CHAT, "model": "any/y"}).status == 200
 
 
 def test_a_default_of_the_configuration_gives_way(gateway: Gateway, player: Player) -> None:

@@ -262,6 +262,10 @@ def test_one_that_is_not_there(serving: Gateway, player: Player, name: str) -> N
          (400, "unsupported_parameter", "conversation")),
         ({"input": [{"type": "item_reference", "id": "x"}]}, (400, "invalid_value", "input[0]")),
         ({"model": "native", "input": [{"id": "x"}]}, (400, "invalid_value", "input[0]")),
+        ({"model": "native", "input": [{"Type": "item_reference", "id": "x"}]},
+         (400, "invalid_value", "input[0]")),
+        ({"model": "native", "input": [{"role": "user", "content": "\ud800"}, {"id": "x"}]},
+         (400, "invalid_value", "input")),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(

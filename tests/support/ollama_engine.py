@@ -29,6 +29,8 @@ class Model:
     family: str = "qwen3"
     parameters: str = ""
     digest: str = "d1"
+    remote: str = ""
+    """The host that runs it, where that is another one."""
 
 
 @dataclass
@@ -155,7 +157,9 @@ class OllamaEngine:
         raise _Fault(404, "404 page not found")
 
     def _file(self, name: str) -> dict[str, Any]:
-        return {"name": name, "model": name, "digest": self.models[name].digest, "size": 1}
+        model = self.models[name]
+        told = {"name": name, "model": name, "digest": model.digest, "size": 1}
+        return {**told, "remote_host": model.remote, "remote_model": "far"} if model.remote else told
 
     def _model(self, body: dict[str, Any]) -> Model:
         name = body.get("model") or body.get("name") or ""

@@ -2,8 +2,9 @@
 
 Their names mostly tell (`…-cloud`), and then no question is needed. A copy of such a model may be called
 anything; Ollama's list of models says `remote_host` of it. So the Ollamas of a configuration that count
-as nearer than external are asked for their lists when it is loaded, all at once and briefly, and such
-deployments become external: what may not leave is then never sent there.
+as nearer than external are asked for their lists when it is loaded, and again by the housekeeper, since such
+a name can be made at any time; all at once and briefly. Such deployments become external: what may not leave
+is then never sent there. A deployment that is external stays so until the configuration is loaded anew.
 
 An Ollama that does not answer tells nothing. What was known of it before holds on, so that a reload while
 it is down brings nothing nearer.
@@ -21,6 +22,8 @@ from hybridgw.core import Target
 
 _Address = tuple[str, int, str]
 _LATEST = ":latest"
+_UNSAID = ("registry.ollama.ai/", "library/")
+"""What Ollama puts in front of a name that has no host, and no owner."""
 
 
 def without_relays(settings: Settings, before: Settings | None = None, timeout: float = 0.3) -> Settings:
@@ -64,8 +67,11 @@ def relayed_models(tags: object) -> frozenset[str]:
 
 
 def bare_name(name: str) -> str:
-    """A model's name as lists of models are compared."""
-    return name.removesuffix(_LATEST).lower()
+    """A model's name as lists of models are compared: without what goes without saying."""
+    name = name.lower().rpartition("://")[2].removesuffix(_LATEST)
+    for part in _UNSAID:
+        name = name.removeprefix(part)
+    return name
 
 
 def _is_near(entry: DeploymentSettings) -> bool:

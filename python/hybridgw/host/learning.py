@@ -1,4 +1,5 @@
-"""Keeps what is known of engines up to date: their models' windows and abilities, and new models.
+"""Keeps what is known of engines up to date: their models' windows and abilities, new models, and names of
+models that an Ollama passes on to a cloud.
 
 A model is pulled, replaced or run with another window while the gateway serves. So engines on this device
 and inside the organization are asked again and again, each round in a thread of its own, because a duty of
@@ -15,6 +16,7 @@ from collections.abc import Callable
 
 from hybridgw.config.engines import learn
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.relays import without_relays
 from hybridgw.config.schema import Settings
 from hybridgw.host.configure import discovered
 from hybridgw.host.console import say
@@ -22,7 +24,7 @@ from hybridgw.host.reload import Reloader
 from hybridgw.host.runtime import RuntimeInfo, was_asked
 
 _PATIENCE = 2.0
-"""Seconds for one round."""
+"""Seconds for each of the two questions of a round."""
 
 Round = Callable[[RuntimeInfo, Settings], Settings]
 """From the run and the settings in use to those after a round of questions. Runs in a thread."""
@@ -31,7 +33,7 @@ Round = Callable[[RuntimeInfo, Settings], Settings]
 def asked_again(info: RuntimeInfo, settings: Settings) -> Settings:
     """The settings after a round of questions; the same object where nothing is known anew."""
     if settings.source.kind not in ("discovery", "demo"):
-        return learn(settings, settings.engines, _PATIENCE)
+        return learn(without_relays(settings, settings, _PATIENCE), settings.engines, _PATIENCE)
     found = discovered(info.allow_cloud, settings, keep_silent=True)
     return found if found.deployments else settings
 

@@ -16,11 +16,13 @@ from hybridgw.dialects import Dialect
 from hybridgw.dialects.base import Fault, Writer
 from hybridgw.ledger.response_store import ResponseStore
 from hybridgw.native import Decision, Permit, Principal, Relay, Router, StateFile
+from hybridgw.pipeline.divided import Parts
+from hybridgw.pipeline.lessons import Lessons
 from hybridgw.pipeline.line import Lines
 from hybridgw.pipeline.memory import Memory
 from hybridgw.pipeline.room import Room
 from hybridgw.routing.plan import Plan
-from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamRequest, UpstreamResponse
+from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamResponse
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -32,7 +34,7 @@ class Worker:
 
     __slots__ = (
         "active", "chat_only", "draining", "draw", "images", "lines", "loop", "most_inputs", "plan",
-        "responses", "room", "router", "slot", "state", "transport",
+        "refused", "responses", "room", "router", "slot", "state", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -55,14 +57,17 @@ class Worker:
         self.responses: ResponseStore | None = None
         """Where responses are stored that clients may refer to; None where none are."""
         self.loop = asyncio.get_running_loop()
-        self.most_inputs: dict[str, int] = {}
-        """Inputs that a backend takes at once, by its deployment's id: learnt from refusals."""
+        self.most_inputs: Lessons[int] = Lessons()
+        """Inputs that a backend takes at once: learnt from refusals."""
         self.active: set[Call] = set()
         self.draining = False
         self.lines = Lines()
-        self.chat_only: set[str] = set()
-        """Deployments (by id, which outlives a reload) whose server turned out to have no Responses. Each
-        worker learns it by itself, at the price of one request."""
+        self.chat_only: Lessons[bool] = Lessons()
+        """Whose server turned out to have no Responses. Each worker learns it by itself, at the price of one
+        request."""
+        self.refused: Lessons[int] = Lessons()
+        """Members that models behind `*` refuse, as bits (`providers.refusals`). Those of a deployment with
+        one model stand in the state file, for all workers."""
         # Spreads load; guards nothing, so the fast generator is the right one.
         self.draw: Callable[[int], int] = random.Random().getrandbits
 
@@ -120,8 +125,8 @@ class Call:
     """Remote images that were fetched for an attempt, by URL: the next one needs them again."""
     memory: Memory | None = None
     """What a stored response leans on and becomes; None for a request that leaves nothing behind."""
-    rest: tuple[UpstreamRequest, ...] = ()
-    """Where a request is divided: what follows the piece that was sent."""
+    parts: Parts | None = None
+    """Where a request is divided: how far its pieces have come, in this attempt and those before."""
     forwarded: Mapping[bytes, bytes] = {}
     """Headers of the client that some backends are to see, by name."""
     fallbacks = 0

@@ -3,6 +3,9 @@
 Each input is embedded by itself, so the answers in their order are the answer: numbered through, with the
 usage of all. How many a backend takes is configured (`max_inputs`), known of its kind, or learnt from its
 refusal. Nothing else may be divided: the parts of any other request mean something together.
+
+Where a later piece fails, what was answered before is paid for. The next attempt asks for the rest only, if
+it puts the same question to the same model in the same protocol; all else would mix vectors of two kinds.
 """
 
 import re
@@ -12,6 +15,7 @@ import msgspec
 import orjson
 
 from hybridgw.errors import UpstreamError
+from hybridgw.transport.seam import UpstreamRequest
 
 Raw = msgspec.Raw
 
@@ -32,20 +36,64 @@ _MOST_BESIDE = 64 * 1024
 """Bytes beside the inputs, of which each piece has a copy."""
 
 
-def pieces(body: bytes, most: int) -> list[bytes]:
-    """The body alone where it has no more than `most` inputs (0: any number), else one for each so many."""
-    if not most:
+class Parts(msgspec.Struct):
+    """A request that is asked in pieces, and how far that has come."""
+
+    question: tuple[object, ...]
+    """What all pieces ask, the inputs left out (`question_of`)."""
+    rest: list[UpstreamRequest]
+    """Pieces without an answer, in their order."""
+    inputs: int = 0
+    """How many inputs are answered."""
+    answers: list[bytes] = []
+    """To these, in their order."""
+    kept: bool = False
+    """Whether some of the answers were given to an attempt before."""
+
+    def answered(self, answer: bytes) -> None:
+        """The first piece has its answer. ValueError, TypeError, AttributeError, KeyError for one without a
+        vector for each of its inputs."""
+        here = len(_items.decode(_members.decode(self.rest[0].body)["input"]))
+        if len(_vectors(orjson.loads(answer))[1]) != here:
+            raise ValueError("not a vector for each input")
+        del self.rest[0]
+        self.inputs += here
+        self.answers.append(answer)
+
+
+def question_of(protocol: tuple[object, ...], body: bytes) -> tuple[object, ...]:
+    """All that makes vectors comparable: how and whom we ask (`protocol`), and what is asked beside the
+    inputs."""
+    members = _members.decode(body)
+    return *protocol, frozenset((name, bytes(raw)) for name, raw in members.items() if name != "input")
+
+
+def pieces(body: bytes, most: int, answered: int = 0) -> list[bytes]:
+    """The body without its first inputs, which are `answered`: alone where it has no more than `most` inputs
+    (0: any number), else one for each so many."""
+    if not most and not answered:
         return [body]
     members = _members.decode(body)
     inputs = bytes(members.get("input", b""))
     # A list of numbers is one text as token ids.
     if inputs[:1] != b"[" or inputs[1:].lstrip()[:1] not in (b'"', b"["):
         return [body]
-    items = _items.decode(inputs)
-    if len(items) <= most or len(items) > most * _MOST_PIECES or len(body) - len(inputs) > _MOST_BESIDE:
-        return [body]
+    items = _items.decode(inputs)[answered:]
+    few = not most or len(items) <= most
+    if few or len(items) > most * _MOST_PIECES or len(body) - len(inputs) > _MOST_BESIDE:
+        return [_encode(members | {"input": Raw(_encode(items))})] if answered else [body]
     starts = range(0, len(items), most)
     return [_encode(members | {"input": Raw(_encode(items[at : at + most]))}) for at in starts]
+
+
+def _vectors(answer: Any) -> tuple[str, list[Any]]:
+    """The list of an answer, and its name; ValueError for no answer of this kind."""
+    if not isinstance(answer, dict):
+        raise ValueError("no object")
+    name = next((name for name in _ANSWER_LISTS if isinstance(answer.get(name), list)), None)
+    if name is None:
+        raise ValueError("no embeddings")
+    return name, answer[name]
 
 
 def joined(answers: list[bytes]) -> bytes:
@@ -54,9 +102,7 @@ def joined(answers: list[bytes]) -> bytes:
     if not all(isinstance(answer, dict) for answer in read):
         raise ValueError("no object")
     first: dict[str, Any] = read[0]
-    name = next((name for name in _ANSWER_LISTS if isinstance(first.get(name), list)), None)
-    if name is None:
-        raise ValueError("no embeddings")
+    name, _ = _vectors(first)
     if name == "data":
         every = [
             item for answer in read for item in sorted(answer[name], key=lambda item: item.get("index", 0))

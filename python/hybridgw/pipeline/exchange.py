@@ -8,10 +8,10 @@ import msgspec
 
 from hybridgw.core import Boundary, Outcome, Route, Shape
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
-from hybridgw.native import Decision, Permit
+from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.decoded import decoded
-from hybridgw.pipeline.divided import joined, most_of, pieces
+from hybridgw.pipeline.divided import Parts, joined, most_of, pieces, question_of
 from hybridgw.pipeline.images import inlined_body
 from hybridgw.pipeline.translation import Translation, asked, translation_of, unsupported
 from hybridgw.providers import Exchange, failures, provider_named
@@ -51,7 +51,7 @@ async def opened(
         response.close()
     translation = translation_of(call, upstream, chat)
     answer = await _ask(call, decision, permit, upstream, chat, translation)
-    call.worker.chat_only.add(upstream.deployment.id)
+    call.worker.chat_only.learn(upstream.deployment.id, permit.model, True, time.monotonic_ns())
     return chat, translation, answer
 
 
@@ -83,7 +83,7 @@ def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
     if upstream.thinking is not None and call.route in FOREIGN and thinks(permit.model):
         return upstream.thinking
-    if upstream.may_lack_responses and _known_without(call, upstream):
+    if upstream.may_lack_responses and _known_without(call, upstream, permit):
         return _apart(upstream) or exchange
     if exchange.outbound is None and (call.astray or _begun(call) or _converted(call)):
         apart = _apart(upstream)
@@ -100,8 +100,11 @@ def _converted(call: Call) -> bool:
     return call.permit is not None and call.permit.converted
 
 
-def _known_without(call: Call, upstream: Upstream) -> bool:
-    return call.route is Route.RESPONSES and upstream.deployment.id in call.worker.chat_only
+def _known_without(call: Call, upstream: Upstream, permit: Permit) -> bool:
+    if call.route is not Route.RESPONSES:
+        return False
+    known = call.worker.chat_only.of(upstream.deployment.id, permit.model, time.monotonic_ns())
+    return known is not None
 
 
 def _begun(call: Call) -> bool:
@@ -139,17 +142,17 @@ async def _ask(
         _check_name(upstream, permit.model)
     said = decision.drop_refused
     may_leave = upstream.drop_refused if said is None else said
-    known = permit.refused(time.monotonic_ns())
-    learnt = once = 0
-    request = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
-    if exchange.shape is Shape.EMBEDDINGS:
-        request = _first_piece(call, upstream, request)
+    known = _refused_before(call, upstream, permit)
+    learnt = once = most = 0
+    whole = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
+    protocol = exchange.shape, translation is None, upstream.deployment.provider, permit.model
+    at_once = _most_inputs(call, upstream, permit) or upstream.max_inputs
+    request = _first_piece(call, whole, at_once, protocol)
     call.asked_ns = time.monotonic_ns()
     while True:
         response = await _send(call, decision, upstream, request)
         if response.status == 200:
-            if learnt:
-                permit.refuse(learnt, time.monotonic_ns())
+            _learn(call, upstream, permit, learnt, most)
             return response
         answer = await response.read_all(_ERROR_BODY_LIMIT)
         bit = refused(response.status, answer) & ~(known | learnt | once)
@@ -161,9 +164,10 @@ async def _ask(
                 learnt |= bit
             less = known | learnt | once
             again = await _request(call, decision, permit, upstream, exchange, translation, less, may_leave)
-            if again.body != request.body:
+            if again.body != whole.body:
                 response.close()
-                request = again
+                whole = again
+                request = _first_piece(call, whole, most or at_once, protocol)
                 continue
         error = _refusal(decision, upstream, response, answer)
         wait = call.patience() if error.outcome == Outcome.LOADING else 0.0
@@ -171,43 +175,108 @@ async def _ask(
             # Nobody else may answer, and the engine says that it only takes time.
             await asyncio.sleep(min(wait, _LOADING))
             continue
-        most = most_of(error) if exchange.shape is Shape.EMBEDDINGS else 0
-        if not most or upstream.deployment.id in call.worker.most_inputs:
+        if most or exchange.shape is not Shape.EMBEDDINGS or _most_inputs(call, upstream, permit):
             raise error.anew()
-        call.worker.most_inputs[upstream.deployment.id] = most
-        request = _first_piece(call, upstream, request)
-        if not call.rest:
+        most = most_of(error)
+        request = _first_piece(call, whole, most, protocol)
+        if call.parts is None or len(call.parts.rest) < 2:
             raise error.anew()
         response.close()
 
 
-def _first_piece(call: Call, upstream: Upstream, request: UpstreamRequest) -> UpstreamRequest:
-    """What is to be sent first of a request for embeddings; `call.rest` is the rest of it."""
-    most = call.worker.most_inputs.get(upstream.deployment.id) or upstream.max_inputs
-    first, *rest = [_with(request, body) for body in pieces(request.body, most)]
-    call.rest = tuple(rest)
-    return first
+def _refused_before(call: Call, upstream: Upstream, permit: Permit) -> int:
+    """The members that this model is known to refuse, as bits."""
+    now = time.monotonic_ns()
+    if not _takes_any(upstream):
+        return permit.refused(now)
+    return call.worker.refused.of(upstream.deployment.id, permit.model, now) or 0
 
 
-def _with(request: UpstreamRequest, body: bytes) -> UpstreamRequest:
-    return UpstreamRequest(request.method, request.target, request.headers, body)
+def _learn(call: Call, upstream: Upstream, permit: Permit, refused: int, most: int) -> None:
+    """Remember with what the model answered: without the members `refused`, with `most` inputs at once. No
+    bit and 0 teach nothing."""
+    now, worker, deployment = time.monotonic_ns(), call.worker, upstream.deployment.id
+    if most:
+        worker.most_inputs.learn(deployment, permit.model, most, now)
+    if refused and not _takes_any(upstream):
+        permit.refuse(refused, now)
+    elif refused:
+        known = worker.refused.of(deployment, permit.model, now) or 0
+        worker.refused.learn(deployment, permit.model, known | refused, now)
 
 
-async def with_rest(call: Call, decision: Decision, upstream: Upstream, first: bytes, limit: int) -> bytes:
-    """The whole answer to a request that was divided, of which `first` is the first piece's."""
-    answers = [first]
-    for request in call.rest:
-        response = await _send(call, decision, upstream, request)
+def _takes_any(upstream: Upstream) -> bool:
+    """Whether the client chooses the model: what one refuses says nothing of the others."""
+    return "*" in upstream.deployment.model
+
+
+def _most_inputs(call: Call, upstream: Upstream, permit: Permit) -> int:
+    """How many inputs at once the model is known to take; 0 where nothing was learnt."""
+    return call.worker.most_inputs.of(upstream.deployment.id, permit.model, time.monotonic_ns()) or 0
+
+
+def _first_piece(
+    call: Call, request: UpstreamRequest, most: int, protocol: tuple[object, ...]
+) -> UpstreamRequest:
+    """What is to be sent first of a request; of one for embeddings, of which `most` inputs go at once (0:
+    all), less what an attempt before has answers to: `call.parts` is where that stands."""
+    if protocol[0] is not Shape.EMBEDDINGS:
+        return request
+    before = call.parts if call.parts is not None and call.parts.answers else None
+    if before is not None and before.question != question_of(protocol, request.body):
+        before = None
+    rest = [
+        UpstreamRequest(request.method, request.target, request.headers, body)
+        for body in pieces(request.body, most, before.inputs if before is not None else 0)
+    ]
+    call.parts = None
+    if before is not None:
+        call.parts = Parts(before.question, rest, before.inputs, before.answers, kept=True)
+    elif len(rest) > 1:
+        call.parts = Parts(question_of(protocol, request.body), rest)
+    return rest[0]
+
+
+async def with_rest(
+    call: Call,
+    decision: Decision,
+    permit: Permit,
+    upstream: Upstream,
+    parts: Parts,
+    first: bytes,
+    limit: int,
+) -> bytes:
+    """The whole answer to a request that was divided, of which `first` answers the piece that was sent. What
+    is answered is kept in `parts` and counted, also if a later piece fails."""
+    _take(upstream, permit, parts, first)
+    while parts.rest:
+        response = await _send(call, decision, upstream, parts.rest[0])
         if response.status != 200:
             answer = await response.read_all(_ERROR_BODY_LIMIT)
             raise _refusal(decision, upstream, response, answer)
-        answers.append(await response.read_all(limit))
+        _take(upstream, permit, parts, await response.read_all(limit))
+    call.parts = None
     try:
-        return joined(answers)
+        return joined(parts.answers)
     except (ValueError, TypeError, AttributeError, KeyError):
-        raise UpstreamError(
-            Outcome.MALFORMED, "the upstream's answer holds no embeddings", status=200
-        ) from None
+        raise _no_vectors() from None
+
+
+def _take(upstream: Upstream, permit: Permit, parts: Parts, answer: bytes) -> None:
+    """Keep the answer to the first piece that had none."""
+    relay = Relay(Shape.EMBEDDINGS, False)
+    relay.observe(answer)
+    if relay.error is not None:
+        raise failure_inside(upstream, relay.error)
+    permit.spend(relay)
+    try:
+        parts.answered(answer)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise _no_vectors() from None
+
+
+def _no_vectors() -> UpstreamError:
+    return UpstreamError(Outcome.MALFORMED, "the upstream's answer holds no embeddings", status=200)
 
 
 async def _request(
@@ -301,7 +370,7 @@ def _refusal(
 ) -> UpstreamError:
     """The failure that an answer other than 200 is."""
     error = failures.failure(response.status, response.headers, answer, secrets=upstream.secrets)
-    if "*" in upstream.deployment.model:
+    if _takes_any(upstream):
         error = failures.by_name(error)
     return _with_window(error, decision, upstream)
 
@@ -346,4 +415,5 @@ def _forwarded(call: Call, upstream: Upstream) -> Headers:
 
 def failure_inside(upstream: Upstream, error: tuple[str, str, str]) -> UpstreamError:
     """The failure that an error object inside a 200 answer stands for."""
-    return failures.failure_inside(*error, secrets=upstream.secrets)
+    found = failures.failure_inside(*error, secrets=upstream.secrets)
+    return failures.by_name(found) if _takes_any(upstream) else found

@@ -23,10 +23,11 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     upstream = call.plan.upstreams[permit.deployment]
     exchange, translation, response = await opened(call, decision, permit, upstream)
     body, failure = await _read(response)
-    if call.rest:
+    parts = call.parts
+    if parts is not None:
         if failure is not None:
             raise failure.anew()
-        body = await with_rest(call, decision, upstream, body, _ANSWER_LIMIT)
+        body = await with_rest(call, decision, permit, upstream, parts, body, _ANSWER_LIMIT)
     now = time.monotonic_ns()
     call.back(now)
     relay = Relay(exchange.shape, False)
@@ -42,7 +43,9 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     call.content_sent = True
     # Settled before the last byte leaves: what a client has seen complete is never missing from
     # the journal.
-    permit.finish(_SUCCESS, 200, relay, len(answer), True, now, time.time_ns())
+    # What is answered by an attempt before is in the usage of the whole, and was not used by this one.
+    used = None if parts is not None and parts.kept else relay
+    permit.finish(_SUCCESS, 200, used, len(answer), True, now, time.time_ns())
     if call.memory is not None:
         await call.memory.keep(decision, answer, observing=call.plan.observing)
     call.status = 200

@@ -29,6 +29,7 @@ from hybridgw.wire import (
     ToolStart,
     Usage,
 )
+from hybridgw.wire.arguments import are_whole
 from hybridgw.wire.usage import ChatUsage
 
 Raw = msgspec.Raw
@@ -128,7 +129,7 @@ _STOPS = {
 class _Tool:
     """A call of one choice. It is announced when its name is known."""
 
-    __slots__ = ("custom", "id", "index", "name", "waiting")
+    __slots__ = ("custom", "id", "index", "name", "said", "waiting")
 
     def __init__(self, index: int, call_id: str, custom: bool) -> None:
         self.index = index
@@ -137,6 +138,14 @@ class _Tool:
         self.custom = custom
         self.waiting: str | None = ""
         """Arguments that came before the name; None once it was announced."""
+        self.said: list[str] = []
+        """All of its arguments so far."""
+
+    def is_over(self, name: str, text: str) -> bool:
+        """Whether all of it was said, and a fragment with this name and text begins another one."""
+        begins = self.name and (text.strip() or name != self.name)
+        heard = any(map(str.strip, self.said))
+        return bool(begins and heard and not self.custom and are_whole(self.said))
 
 
 class _Tools:
@@ -237,13 +246,17 @@ class ChatAnswer:
         tools = self._tools.get(choice)
         if tools is None:
             tools = self._tools[choice] = _Tools()
-        tool = self._tool(tools, call)
         if call.custom is not None:
             name, text = call.custom.name, _inside(call.custom.input or "")
         elif call.function is not None:
             name, text = call.function.name, _arguments(call.function.arguments)
         else:
+            name, text = None, ""
+        tool = self._tool(tools, call, name, text)
+        if call.custom is None and call.function is None:
             return
+        if text:
+            tool.said.append(text)
         tool.name = tool.name or name or ""
         if tool.waiting is None:
             if text:
@@ -253,11 +266,11 @@ class ChatAnswer:
             if tool.name:
                 _announce(tool, choice, out)
 
-    def _tool(self, tools: _Tools, call: _Call) -> _Tool:
+    def _tool(self, tools: _Tools, call: _Call, named: str | None, text: str) -> _Tool:
         """The call that a fragment belongs to. The same id, or none, goes on with the call at its
-        index; another id there with a name begins a new one, whatever index it claims."""
+        index; another id there with a name begins a new one, whatever index it claims, and so does a
+        name without an id after arguments that are all there."""
         known: _Tool | None
-        named = (call.function and call.function.name) or (call.custom and call.custom.name)
         if call.index is not None:
             known = tools.by_index.get(call.index)
         elif call.id:
@@ -265,11 +278,12 @@ class ChatAnswer:
         else:
             known = tools.all[-1] if tools.all and not named else None
         if known is not None:
-            if not call.id or call.id == known.id or not named:
+            if not call.id and named and known.is_over(named, text):
+                pass
+            elif not call.id or call.id == known.id or not named:
                 return known
-            known = tools.by_id.get(call.id)
-            if known is not None:
-                return known
+            elif (other := tools.by_id.get(call.id)) is not None:
+                return other
         known = _Tool(len(tools.all), call.id or self._ids(), call.custom is not None)
         tools.all.append(known)
         tools.by_id.setdefault(known.id, known)

@@ -4,8 +4,9 @@ The gateway adds to requests: it asks for the usage of a stream, sets what the c
 a backend's words what a client said in others. A backend that does not know such a member must not make a
 request fail that would have been answered without the gateway. So a refusal that names one of `MEMBERS` is
 recognised here, the request is sent once more without it, and all workers are told (a bit for each name in
-the shared words of the deployment). What the client itself said is left out only where it, or the
-configuration, allows that (`drop_params`), because somebody may rely on it; then it is listed.
+the shared words of the deployment; behind `*`, each worker remembers by itself what which model refuses).
+What the client itself said is left out only where it, or the configuration, allows that (`drop_params`),
+because somebody may rely on it; then it is listed.
 
 Nothing that carries content, bounds an answer or offers a tool is in the table: without it the answer would
 be another one. A limit has two names, so it is never left out but told by the other one.

@@ -27,7 +27,7 @@ _OFF_THE_LOOP = 64 * 1024
 @contextlib.contextmanager
 def watched(call: Call) -> Iterator[Call]:
     """The watchdog sees the call for as long as this lasts: a slow body ends, a client that left is
-    noticed. For calls that read a body and answer from here; inference has more to end."""
+    noticed. For calls that are answered from here; inference has more to end."""
     call.worker.active.add(call)
     try:
         yield call

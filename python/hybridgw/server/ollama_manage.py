@@ -4,20 +4,25 @@ They change what the machine holds, so they are for the holder of the master key
 serves this machine only, whose people may ask their Ollama directly anyway; it passes them, too, under the
 rules that keep web pages out (`auth`). Nothing is passed beyond this device.
 
+What an engine does for a client ends when the client leaves: it stops when its own one does, and that is us.
+
 Where the models come from a search, the search is repeated before the last bytes leave: a client that has
 pulled a model asks it next.
 """
 
 import asyncio
+import time
 
 import msgspec
 import orjson
 
 from hybridgw.config.providers import is_hosted_ollama
+from hybridgw.config.relays import bare_name
 from hybridgw.core import Boundary, Timeouts
 from hybridgw.errors import GatewayError, RequestError, UpstreamError
 from hybridgw.host.runtime import ask_again
-from hybridgw.pipeline.call import Receive, Send
+from hybridgw.pipeline import Call
+from hybridgw.pipeline.call import Message, Receive, Send
 from hybridgw.providers.failures import by_name
 from hybridgw.routing.plan import Plan, Upstream
 from hybridgw.server.auth import admit
@@ -36,6 +41,9 @@ _LOOKS = 60
 """Three seconds for a model to be found."""
 _NAMES = ("model", "name", "source", "from")
 """Members that name a model which may be one of ours."""
+_HOST = "remote_host"
+_MADE_BY = frozenset({*_NAMES, "destination", _HOST})
+"""Members that decide where a model will run."""
 _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _string = msgspec.json.Decoder(str)
 
@@ -47,36 +55,66 @@ async def manage(
     worker = lifecycle.worker
     plan = worker.plan
     principal = admit(plan, facts)
+    # Watched to the end: a client that leaves lets the engine stop, which would go on for hours.
     with watched(call_of(worker, principal, receive, send)) as call:
-        body = await read_body(call, facts.content_length, facts.content_encoding)
-    begun = False
-    try:
-        engine, body, made = _addressed(plan, body, method)
         try:
-            response = await send_to(worker, engine, method, path, body, _PATIENCE)
-        except UpstreamError as error:
-            raise by_name(error) from None
+            body = await read_body(call, facts.content_length, facts.content_encoding)
+            await _passed(call, method, path, lifecycle, body)
+        except asyncio.CancelledError:
+            if call.cause is None:
+                raise
+            call.resumed()
+            if call.cause != "draining":
+                return  # nobody is there to be answered
+            await _end_with(call, GatewayError("draining", "the gateway is stopping", retry_after=1.0))
+        except GatewayError as error:
+            if call.reading:
+                raise  # what is left of the body has still to be taken
+            await _end_with(call, error)
+
+
+async def _passed(call: Call, method: str, path: str, lifecycle: Lifecycle, body: bytes) -> None:
+    """Have an engine do it, and pass on what it says meanwhile. Raises GatewayError."""
+    engine, body, made = _addressed(call.plan, body, method)
+    try:
+        response = await send_to(call.worker, engine, method, path, body, _PATIENCE)
+    except UpstreamError as error:
+        raise by_name(error) from None
+    try:
         kind = next((value for name, value in response.headers if name == b"content-type"), b"")
         head = [(b"content-type", kind or b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": head})
-        begun = True
+        call.head_sent = True
+        await _send(call, {"type": "http.response.start", "status": 200, "headers": head})
         last = b""
-        try:
-            while data := await response.read():
-                if last:
-                    await send({"type": "http.response.body", "body": last, "more_body": True})
-                last = data
-        finally:
-            response.close()
-        await _searched(lifecycle, made)
-        await send({"type": "http.response.body", "body": last, "more_body": False})
-    except GatewayError as error:
-        fault = rescue(error, plan.settings.error_catalogue)
-        if begun:
-            line = SPOKEN.error_event(fault)
-            await send({"type": "http.response.body", "body": line, "more_body": False})
-        else:
-            await send_fault(send, SPOKEN, fault)
+        while data := await response.read():
+            if last:
+                await _send(call, {"type": "http.response.body", "body": last, "more_body": True})
+            last = data
+    finally:
+        response.close()
+    await _searched(lifecycle, made)
+    call.ended = True
+    await _send(call, {"type": "http.response.body", "body": last, "more_body": False})
+
+
+async def _send(call: Call, message: Message) -> None:
+    """Send, seen by the watchdog: a client that reads nothing is let go."""
+    call.sending_since_ns = time.monotonic_ns()
+    await call.send(message)
+    call.sending_since_ns = 0
+
+
+async def _end_with(call: Call, error: GatewayError) -> None:
+    """Say what went wrong: with a status, or as the last line of what has begun."""
+    fault = rescue(error, call.plan.settings.error_catalogue)
+    if call.ended:
+        return
+    call.ended = True
+    if call.head_sent:
+        line = SPOKEN.error_event(fault)
+        await call.send({"type": "http.response.body", "body": line, "more_body": False})
+    else:
+        await send_fault(call.send, SPOKEN, fault)
 
 
 def _addressed(plan: Plan, body: bytes, method: str) -> tuple[Upstream, bytes, str]:
@@ -88,6 +126,11 @@ def _addressed(plan: Plan, body: bytes, method: str) -> tuple[Upstream, bytes, s
         made = _string.decode(members["destination"]) if "destination" in members else ""
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         raise RequestError("invalid_json", "the body is not one JSON object with names of models") from None
+    for member in members:
+        # Ollama matches names without case.
+        if member.lower() in _MADE_BY and (member not in _MADE_BY or member == _HOST):
+            why = "makes a model of this device run elsewhere" if member.lower() == _HOST else "is misspelt"
+            raise RequestError("unsupported_parameter", f"`{member}` {why}", field=member)
     chosen: Upstream | None = None
     for member, name in names.items():
         model = model_named(plan.settings, name)
@@ -96,10 +139,10 @@ def _addressed(plan: Plan, body: bytes, method: str) -> tuple[Upstream, bytes, s
             chosen = chosen or engine
             members[member] = msgspec.Raw(msgspec.json.encode(engine.deployment.model))
     for member in ("source", "from"):
-        if member in names and is_hosted_ollama(names[member].partition("/")[2] or names[member]):
+        if member in names and _runs_elsewhere(plan, names[member]):
             raise RequestError(
                 "unsupported_parameter",
-                "a copy of a model that runs in a cloud would look like one of this device",
+                f"`{member}`: a copy of a model that runs in a cloud would look like one of this device",
                 field=member,
             )
     near = [chosen] if chosen is not None else ollamas(plan, Boundary.DEVICE)
@@ -111,6 +154,22 @@ def _addressed(plan: Plan, body: bytes, method: str) -> tuple[Upstream, bytes, s
         )
     made = "" if method == "DELETE" else made or names.get("model") or names.get("name") or ""
     return near[0], orjson.dumps({name: orjson.Fragment(bytes(raw)) for name, raw in members.items()}), made
+
+
+def _runs_elsewhere(plan: Plan, name: str) -> bool:
+    """Whether a name, ours or the engine's, is one of a model that an Ollama passes on to a cloud."""
+    model = model_named(plan.settings, name)
+    behind = {index for group in model.groups for index in group} if model is not None else set()
+    spelt = {bare_name(name), bare_name(name.partition("/")[2] or name)}
+    for index, (upstream, entry) in enumerate(zip(plan.upstreams, plan.settings.deployments, strict=True)):
+        if entry.provider != "ollama":
+            continue
+        far = upstream.deployment.boundary is Boundary.EXTERNAL
+        if far and (index in behind or bare_name(entry.model) in spelt):
+            return True
+        if upstream.relays is not None and any(map(upstream.relays, spelt)):
+            return True
+    return any(map(is_hosted_ollama, spelt))
 
 
 async def _searched(lifecycle: Lifecycle, made: str) -> None:

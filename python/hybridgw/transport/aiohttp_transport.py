@@ -209,6 +209,8 @@ class AiohttpTransport:
             turns = self._turns.setdefault(place, Turns())
             await turns.turn(lambda: self._in_use.get(place, 0) < most, self._limits.wait_seconds, name, most)
         if sum(self._in_use.values()) >= self._limits.connections:
+            if turns:
+                turns.pass_on()  # ours cannot be used
             raise failed(Outcome.LOCAL_FAULT, name, "too many connections")
         self._in_use[place] = self._in_use.get(place, 0) + 1
 

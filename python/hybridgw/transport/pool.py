@@ -134,15 +134,18 @@ class HostPool:
     def reserve(self, name: str) -> bool:
         """Count a connection that is about to be made for `name`; LOCAL_FAULT beyond the bounds.
 
-        True if one was closed for it, whose descriptor the loop gives back only on its next turn.
+        True if one was closed for it, whose descriptor the loop gives back only on its next turn. A turn
+        that brought here and cannot be used goes on to the next who waits.
         """
         pool = self.pool
         if pool.closed:
+            self._freed()
             raise UpstreamError(Outcome.DRAINING, f"{name}: the gateway is stopping")
         if not self._has_place() and self.idle:
             self.idle[0].abort()  # kept ones lead beyond the ceiling of this request
         evicted = pool.open >= pool.limits.connections and pool.evict_idle()
         if pool.open >= pool.limits.connections:
+            self._freed()
             raise UpstreamError(Outcome.LOCAL_FAULT, f"{name}: too many connections")
         self.connecting += 1
         pool.connecting += 1

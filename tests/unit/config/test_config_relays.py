@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from hybridgw.config.load import load
-from hybridgw.config.relays import relayed_models, without_relays
+from hybridgw.config.relays import bare_name, relayed_models, without_relays
 from hybridgw.config.schema import Settings
 from hybridgw.routing.plan import Plan
 from tests.support.player import Player, whole
@@ -43,6 +43,25 @@ def boundaries(found: Settings) -> list[str]:
 
 def test_names_of_relayed_models() -> None:
     assert relayed_models(TAGS) == {"copied", "other:7b"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "m",
+        "M:latest",
+        "library/m",
+        "registry.ollama.ai/library/m:latest",
+        "https://Registry.ollama.ai/library/m",
+    ],
+)
+def test_all_names_that_an_engine_takes_for_one_model_are_one(name: str) -> None:
+    assert bare_name(name) == "m"
+
+
+@pytest.mark.parametrize("name", ["hf.co/library/m", "someone/m", "m:7b", "library/m:7b"])
+def test_other_names_are_other_models(name: str) -> None:
+    assert bare_name(name) != "m"
 
 
 @pytest.mark.parametrize(

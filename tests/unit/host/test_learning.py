@@ -17,9 +17,9 @@ from hybridgw.host.runtime import RuntimeInfo, ask_again
 from tests.support.host_info import make_run
 from tests.support.ollama_engine import Model, OllamaEngine
 
-FILE = (
-    "deployments:\n  - {name: local/m, provider: ollama, model: m, url: 'http://127.0.0.1:%d', tier: local}\n"
-)
+FILE = """deployments:
+  - {name: local/m, provider: ollama, model: %s, url: 'http://127.0.0.1:%d%s', tier: local}
+"""
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ class Scene:
         return publication.read_published(self.info, self.state).settings
 
 
-def of_file(folder: Path, port: int) -> Scene:
+def of_file(folder: Path, port: int, url: str = "", model: str = "m") -> Scene:
     file = folder / "hybridgw.yaml"
-    file.write_text(FILE % port)
+    file.write_text(FILE % (model, port, url))
     settings = load(str(file), {})
     file.write_text("half: [")
     return Scene(folder, settings, file)
@@ -95,6 +95,45 @@ def test_a_model_that_comes_into_memory_is_published_and_told_to_nobody(
         (facts,) = scene.published.engines.values()
         assert facts.resident is there
     assert "engines say" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["", "/v1"])
+def test_a_name_that_an_engine_passes_on_by_now_becomes_external(
+    tmp_path: Path, engine: OllamaEngine, url: str
+) -> None:
+    """Made at the engine itself (`/api/create`, `/api/copy`), while the gateway serves."""
+    scene = of_file(tmp_path, engine.port, url)
+    scene.round()
+    assert [entry.boundary for entry in scene.published.deployments] == ["device"]
+    engine.models["m:latest"] = Model(remote="https://ollama.com:443")
+    scene.round()
+    assert [entry.boundary for entry in scene.published.deployments] == ["external"]
+    generation, notices = scene.state.generation(), scene.published.notices
+    scene.round()
+    assert (scene.state.generation(), scene.published.notices) == (generation, notices)
+    engine.__exit__(None, None, None)
+    scene.round()
+    assert [entry.boundary for entry in scene.published.deployments] == ["external"], "silence is no news"
+    engine.__enter__()
+
+
+def test_names_behind_a_pattern_that_are_passed_on_are_known_after_a_round(
+    tmp_path: Path, engine: OllamaEngine
+) -> None:
+    scene = of_file(tmp_path, engine.port, model="'*'")
+    for models, told in (
+        ({"m:latest": Model()}, ()),
+        ({"m:latest": Model(), "Far:latest": Model(remote="https://ollama.com")}, ("far",)),
+        ({"m:latest": Model(), "far:latest": Model()}, ()),
+        ({"m:latest": Model(remote="https://ollama.com")}, ("m",)),
+    ):
+        engine.models = models
+        scene.round()
+        assert [entry.relayed for entry in scene.published.deployments] == [told]
+    engine.__exit__(None, None, None)
+    scene.round()
+    assert [entry.relayed for entry in scene.published.deployments] == [("m",)]
+    engine.__enter__()
 
 
 def test_an_engine_that_is_gone_leaves_what_was_known(tmp_path: Path, engine: OllamaEngine) -> None:

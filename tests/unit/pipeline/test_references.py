@@ -55,6 +55,25 @@ def reference(name: str) -> bytes:
         (b'[{"\\u0069d":"x"}]', True),
         (b'[{"type":"item_reference","i\\u0064":"x"}]', True),
         (b'[7, {"type":{}}, {"type":null,"id":"x"}]', True),
+        (b'[{"type":"message","role":"user","id":"x","content":null}]', False),
+        (b'[{"type":"image_generation_call","id":"ig_1","result":"iVBO"}]', False),
+        (b'[{"type":"item_reference","id":"x","more":"\\ud800"}]', True),
+        (b'[{"role":"user","content":"\\ud800"},{"type":"item_reference","id":"x"}]', True),
+        (b'[{"type":"item_reference","id":"x","role":5}]', True),
+        (b'[{"type":"item_reference","id":5}]', True),
+        (b'[{"type":"item_reference","Id":"x"}]', True),
+        (b'[{"Id":"x"}]', True),
+        ('[{"\u0131d":"x"}]'.encode(), True),
+        (b'[{"\\u0131d":"x"}]', True),
+        (b'[{"\\u0049D":"x"}]', True),
+        (b'[{"Type":"item_reference","id":"x","role":"user"}]', True),
+        (b'[{"Type":"message","id":"x"}]', True),
+        (b'[{"type":"Item_Reference","id":"x"}]', True),
+        (b'[{"type":"item_reference","type":"message","id":"x"}]', True),
+        (b'[{"type":null,"type":"message","id":"x"}]', True),
+        (b'{"type":"item_reference","id":"x"}', True),
+        (b'[{"type":"image_generation_call","id":"ig_1"}]', True),
+        (b'[{"type":"image_generation_call","id":"ig_1","result":null}]', True),
     ],
 )
 def test_what_refers(given: bytes, found: bool) -> None:
@@ -84,6 +103,45 @@ def test_what_nobody_has_is_named(store: ResponseStore) -> None:
     assert caught.value.code == "unsupported_parameter"
     assert "providerOptions: { openai: { store: false } }" in caught.value.message
     assert "responses.store" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        b'{"type":"item_reference","id":"msg_1","more":"\\ud800"}',
+        b'{"type":"item_reference","Id":"msg_1"}',
+        b'{"type":"item_reference","id":["msg_1"]}',
+        b'{"type":"item_reference","id":"msg_1","id":"msg_9"}',
+        b'{"type":"message","type":"item_reference","id":"msg_1"}',
+        b'{"Type":"item_reference","id":"msg_1"}',
+        b'{"type":"ITEM_REFERENCE","id":"msg_1"}',
+        '{"\u0131d":"msg_1"}'.encode(),
+    ],
+)
+@pytest.mark.parametrize("beside", [USER, b'{"type":"message","role":5,"id":"msg_1"}'])
+def test_what_is_not_written_clearly_is_refused(store: ResponseStore, item: bytes, beside: bytes) -> None:
+    for given in (body(item, beside), body(USER, item)):
+        assert refers(msgspec.Raw(given[given.index(b"[") : given.rindex(b"]") + 1]))
+        for kept in (store, None):
+            with pytest.raises(RequestError) as caught:
+                resolved(kept, KEY, given)
+            assert caught.value.code == "invalid_value"
+            assert (caught.value.field or "").startswith("input")
+
+
+def test_clear_references_are_replaced_beside_what_others_refuse(store: ResponseStore) -> None:
+    odd = b'{"type":"message","role":5,"content":"x"}'
+    told, _ = resolved(store, KEY, body(odd, b'{"type":"item_reference","id":"msg_1","role":5}'))
+    assert told == body(odd, ITEM)
+
+
+def test_a_picture_that_another_side_keeps_comes_from_the_store(store: ResponseStore) -> None:
+    picture = b'{"type":"image_generation_call","id":"ig_1","result":"iVBO"}'
+    with pytest.raises(RequestError):
+        resolved(store, KEY, body(b'{"type":"image_generation_call","id":"ig_1"}'))
+    store.save(KEY, row("resp_5", picture, level=Level.REGULATED))
+    told, level = resolved(store, KEY, body(b'{"type":"image_generation_call","id":"ig_1"}'))
+    assert (told, level) == (body(picture), Level.REGULATED)
 
 
 def test_items_go_with_their_response(store: ResponseStore, tmp_path: Path) -> None:

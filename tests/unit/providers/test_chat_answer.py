@@ -147,6 +147,20 @@ MADE = [
             id="neither id nor index",
         ),
         pytest.param(
+            [call(0, "f", "{}"), call(0, "f", "[1]")],
+            MADE,
+            id="one index for all, and no id",
+        ),
+        pytest.param(
+            [call(0, "f", "{}"), call(0, "f", "["), call(0, None, "1"), call(0, "f", "]")],
+            [*MADE[:3], ToolDelta(1, "["), ToolDelta(1, "1"), ToolDelta(1, "]")],
+            id="one index for all and no id, in pieces",
+        ),
+        pytest.param(
+            [call(0, "f", "{}", id="A"), call(0, "f", "")],
+            [ToolStart(0, "A", "f"), ToolDelta(0, "{}")], id="a name repeated at the end",
+        ),
+        pytest.param(
             [call(0, None, '{"a"', id="A"), call(0, "f", ":1}")],
             [ToolStart(0, "A", "f"), ToolDelta(0, '{"a":1}')], id="the name comes late",
         ),

@@ -261,6 +261,36 @@ def test_a_burst_is_answered_in_order_by_the_connections_there_are(kind: str, lo
     run(main(), loop)
 
 
+def test_a_turn_that_cannot_be_used_is_passed_on(kind: str, loop: LoopFactory) -> None:
+    """While it was on its way, a request to another host took the last connection that all may have."""
+
+    async def main() -> None:
+        limits = TransportLimits(per_host=1, connections=2, wait_seconds=3600)
+        gate = asyncio.Event()
+        script: list[Step] = [Repeat([Expect(), Hold(gate), Send(OK)])]
+        async with (
+            Scripted([Repeat([Expect(), Send(OK[:-1]), Hold(gate)])]) as host,
+            Scripted(script) as other,
+            Scripted(script) as third,
+            open_transport(kind, limits=limits) as transport,
+        ):
+            held = await ask(transport, host)
+            elsewhere = [asyncio.create_task(ask(transport, other))]
+            await other.arrived(1)
+            waiting = [asyncio.create_task(ask(transport, host)) for _ in range(3)]
+            await asyncio.sleep(0.05)
+            elsewhere.append(asyncio.create_task(ask(transport, third)))
+            held.close()
+            for each in waiting:
+                with pytest.raises(UpstreamError, match="too many connections"):
+                    await asyncio.wait_for(each, 10)
+            gate.set()
+            for each in elsewhere:
+                await (await each).read_all(10)
+
+    run(main(), loop)
+
+
 def test_idle_connection_elsewhere_makes_room(loop: LoopFactory) -> None:
     async def main() -> None:
         limits = TransportLimits(connections=1)

@@ -282,6 +282,13 @@ impl Permit {
         });
     }
 
+    fn spend(&self, relay: &Bound<'_, Relay>) -> PyResult<()> {
+        if let Some(usage) = relay.try_borrow()?.facts().usage {
+            self.permit.spend(usage);
+        }
+        Ok(())
+    }
+
     #[allow(
         clippy::too_many_arguments,
         reason = "one call per attempt: a tuple would be one more object"

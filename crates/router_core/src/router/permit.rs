@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::decision::Request;
 use crate::body::Less;
@@ -54,6 +54,8 @@ pub struct Permit {
     /// Monotonic nanoseconds of the first content; 0 before.
     first_token_ns: AtomicU64,
     settled: AtomicBool,
+    /// What answers to parts of the request used, where it is asked in parts.
+    spent: Mutex<Option<Usage>>,
 }
 
 /// What a permit is made from.
@@ -88,6 +90,7 @@ impl Permit {
             started: super::later(now, grant.delay_ms),
             first_token_ns: AtomicU64::new(0),
             settled: AtomicBool::new(false),
+            spent: Mutex::new(None),
         };
         let core = &request.core;
         let deployment = &core.plan.deployments[permit.deployment() as usize];
@@ -220,6 +223,17 @@ impl Permit {
         }
     }
 
+    /// A part of the request was answered and used this. The sum counts, however the attempt ends, unless
+    /// its settlement says what all of it used.
+    pub fn spend(&self, usage: Usage) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        *spent = Some(spent.unwrap_or_default().plus(usage));
+    }
+
+    fn spent(&self) -> Option<Usage> {
+        *self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Settles the attempt: in-flight, breaker, metrics, journal. Returns false, and does nothing,
     /// when it was settled before.
     pub fn finish(&self, settlement: &Settlement) -> bool {
@@ -234,11 +248,14 @@ impl Permit {
             worker.retry_ended();
         }
         self.tell_breaker(settlement.outcome, settlement.retry_after_ms, now);
-        let usage = settlement.usage.unwrap_or_default();
+        let reported = settlement.usage.or_else(|| self.spent());
+        let usage = reported.unwrap_or_default();
         if usage != Usage::default() {
             let words = core.state.deployment(self.slot());
             words.add_tokens(usage.prompt.saturating_add(usage.completion), now);
-            self.request.facts.length.learn(words, usage.prompt);
+            if settlement.usage.is_some() {
+                self.request.facts.length.learn(words, usage.prompt);
+            }
         }
         let ttft_us = match self.first_token_ns.load(Ordering::Acquire) {
             0 => None,
@@ -262,7 +279,7 @@ impl Permit {
                 outcome: settlement.outcome,
                 status: settlement.status,
                 flags: SettlementFlags {
-                    usage_reported: settlement.usage.is_some(),
+                    usage_reported: reported.is_some(),
                     content_sent: settlement.content_sent,
                     fallback: self.context || self.request.facts.is_fallback(&self.step),
                 },

@@ -21,6 +21,22 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Both together; the price of what states one.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            prompt: self.prompt.saturating_add(other.prompt),
+            completion: self.completion.saturating_add(other.completion),
+            cached: self.cached.saturating_add(other.cached),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+            total: self.total.saturating_add(other.total),
+            cost_nanos: match (self.cost_nanos, other.cost_nanos) {
+                (Some(one), Some(two)) => Some(one.saturating_add(two)),
+                (one, two) => one.or(two),
+            },
+        }
+    }
+
     /// Reads the `usage` of Chat Completions; `None` when it is no object or counts nothing. Counts
     /// that are no whole numbers are 0.
     pub(super) fn of_chat(usage: Raw<'_>) -> Option<Self> {

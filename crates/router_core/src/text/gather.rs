@@ -155,6 +155,9 @@ impl<'a> Gatherer<'a> {
             {
                 Class::Remote
             }
+            Class::Identifier if known == b"id" && self.holds_stored(depth) => Class::Stored,
+            Class::Identifier if known != name => Class::Text,
+            Class::Stored if known != b"file_id" && !self.is_provided(known, depth) => Class::Text,
             Class::Blob
                 if name == b"data" && self.blocks[depth as usize].block == Block::Redacted =>
             {
@@ -245,6 +248,31 @@ impl<'a> Gatherer<'a> {
         }
     }
 
+    /// Whether the `id` at `depth` names what a provider stores: a prompt, a container, a sound.
+    fn holds_stored(&self, depth: u32) -> bool {
+        match self.open.last() {
+            Some((1, Class::Content)) => depth == 2,
+            Some((at, Class::Stored)) => *at + 1 == depth,
+            Some((at, Class::Holder)) => {
+                *at + 1 == depth && self.part == Part::Messages && !self.is_called()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a name of things that a provider stores can mean them here. Elsewhere it is a name like any
+    /// other, and what a tool is called with is for the tool alone.
+    fn is_provided(&self, name: &[u8], depth: u32) -> bool {
+        let said = matches!(self.part, Part::Messages | Part::Prompt) && !self.is_called();
+        depth == 1 || self.part == Part::Tools || (said && name != b"container")
+    }
+
+    /// Whether what stands here is what a tool is called with.
+    fn is_called(&self) -> bool {
+        let called = |(_, class): &(u32, Class)| matches!(class, Class::Arguments | Class::Input);
+        self.open.iter().any(called)
+    }
+
     /// Whether a name for a seal stands where makers put it.
     fn seal(&self, name: &[u8], depth: u32) -> Class {
         let said = matches!(self.part, Part::Messages | Part::Prompt);
@@ -330,9 +358,7 @@ impl<'a> Gatherer<'a> {
     /// tool is called with is for the tool alone.
     fn is_fetched(&self) -> bool {
         let at_top = matches!(self.open.first(), Some((1, Class::Remote)));
-        let called = |(_, class): &(u32, Class)| matches!(class, Class::Arguments | Class::Input);
-        (at_top || matches!(self.part, Part::Messages | Part::Prompt))
-            && !self.open.iter().any(called)
+        (at_top || matches!(self.part, Part::Messages | Part::Prompt)) && !self.is_called()
     }
 
     fn count(&mut self, place: &Place) {

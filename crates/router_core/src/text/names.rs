@@ -197,8 +197,10 @@ pub(super) enum Class {
     Blob,
     /// Where media are to be fetched, or the media themselves.
     Remote,
-    /// Which stored file is meant.
+    /// Which of the things that a provider stores is meant: a file, a container of files.
     Stored,
+    /// May name such a thing by the `id` inside of it: the sound of an earlier answer.
+    Holder,
     /// Holds a reference to media under `url`, and may hold text.
     Source,
     /// Text in another spelling: token ids.
@@ -225,7 +227,10 @@ pub(super) fn class_of(name: &[u8]) -> Class {
         b"data" | b"file_data" | b"b64_json" | b"image_data" | b"audio_data" => Class::Blob,
         b"image" | b"images" | b"video" | b"image_url" | b"video_url" | b"audio_url"
         | b"file_url" | b"file_uri" => Class::Remote,
-        b"file_id" => Class::Stored,
+        b"file_id" | b"file_ids" | b"vector_store_ids" | b"container" | b"container_id" => {
+            Class::Stored
+        }
+        b"audio" => Class::Holder,
         b"signature" | b"thought_signature" | b"thoughtSignature" | b"encrypted_content" => {
             Class::Sealed
         }
@@ -262,9 +267,14 @@ pub(super) fn class_of_folded<'f>(name: &[u8], into: &'f mut Folded) -> Option<(
     let class = class_of(folded);
     let stricter = matches!(
         class,
-        Class::Blob | Class::Remote | Class::Stored | Class::Source | Class::TokenIds
+        Class::Blob
+            | Class::Remote
+            | Class::Stored
+            | Class::Holder
+            | Class::Source
+            | Class::TokenIds
     );
-    (stricter || folded == b"url").then_some((folded, class))
+    (stricter || folded == b"url" || folded == b"id").then_some((folded, class))
 }
 
 /// A letter in lower case, if it may be taken for one of ASCII: two letters fold to one everywhere,

@@ -92,6 +92,69 @@ fn media_are_opaque() {
     assert_eq!(gathered(&body).opaque(), 2);
 }
 
+#[test]
+fn what_a_provider_stores_is_opaque() {
+    for (body, count) in [
+        (
+            r#"{"tools":[{"type":"file_search","vector_store_ids":["vs_1","vs_2"]}],"input":"x"}"#,
+            2,
+        ),
+        (
+            r#"{"tools":[{"type":"code_interpreter","container":{"type":"auto","file_ids":["file-1"]}}]}"#,
+            1,
+        ),
+        (
+            r#"{"tools":[{"type":"code_interpreter","container":"cntr_1"}],"input":"x"}"#,
+            1,
+        ),
+        (
+            r#"{"tools":[{"type":"code_interpreter","Container":"cntr_1"}],"input":"x"}"#,
+            1,
+        ),
+        (
+            r#"{"tools":[{"type":"shell","environment":{"container_id":"cntr_1"}}],"input":"x"}"#,
+            1,
+        ),
+        (r#"{"container":"cntr_1","messages":[]}"#, 1),
+        (
+            r#"{"container":{"id":"cntr_1","skills":[]},"messages":[]}"#,
+            1,
+        ),
+        (
+            r#"{"prompt":{"id":"pmpt_1","version":"2","variables":{"city":"Rome"}},"input":"x"}"#,
+            1,
+        ),
+        (r#"{"prompt":{"Id":"pmpt_1"},"input":"x"}"#, 1),
+        (
+            r#"{"messages":[{"role":"assistant","audio":{"id":"audio_1"}}]}"#,
+            1,
+        ),
+        (
+            r#"{"messages":[{"role":"assistant","audio":{"\u0069d":"audio_1"}}]}"#,
+            1,
+        ),
+        (
+            r#"{"audio":{"voice":{"id":"voice_1"},"format":"wav"},"messages":[]}"#,
+            0,
+        ),
+        (r#"{"prompt":"x","id":"1"}"#, 0),
+        (
+            r#"{"input":[{"id":"msg_1","type":"message","content":"x"}]}"#,
+            0,
+        ),
+        (
+            r#"{"tools":[{"function":{"parameters":{"properties":{"container":{"type":"string","enum":["a"]}}}}}]}"#,
+            0,
+        ),
+        (
+            r#"{"messages":[{"content":[{"type":"tool_use","id":"c","name":"run","input":{"container":"nginx","audio":{"id":"a"}}}]}]}"#,
+            0,
+        ),
+    ] {
+        assert_eq!(gathered(body).opaque(), count, "{body}");
+    }
+}
+
 /// Where the first local reference of a body is, and whether there is a remote one.
 fn references(body: &str) -> (Option<LocalReference>, bool) {
     let text = gathered(body);

@@ -119,6 +119,55 @@ fn usage_first_token_and_duration_are_counted() {
     );
 }
 
+#[test]
+fn what_parts_of_a_failed_attempt_used_is_counted() {
+    let folder = folder("parts");
+    let writer = Arc::new(JournalWriter::open(&folder, 9, 0, 1, 1 << 16).unwrap());
+    let worker = Worker::with_journal(&plan(&[0, 0], PAIR, ""), Some(writer));
+    let part = |prompt| Usage {
+        prompt,
+        total: prompt,
+        cost_nanos: Some(3),
+        ..Usage::default()
+    };
+    let decision = worker.decide().unwrap();
+    decision.permit().spend(part(10));
+    decision.permit().spend(part(20));
+    let next = decision.next(&worker.failure(Outcome::Reset)).unwrap();
+    next.spend(part(5));
+    next.finish(&worker.settlement(Outcome::Success));
+    let whole = worker.decide().unwrap().permit();
+    whole.spend(part(1));
+    whole.finish(&Settlement {
+        usage: Some(part(7)),
+        ..worker.settlement(Outcome::Success)
+    });
+    let cancelled = worker.decide().unwrap();
+    cancelled.permit().spend(part(4));
+    drop(cancelled);
+    let path = std::fs::read_dir(&folder)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let records = read_segment(&path, 0, 100).unwrap().records;
+    let told: Vec<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Settlement(end) => {
+                Some((end.prompt_tokens, end.cost_nanos, end.flags.usage_reported))
+            }
+            Record::Start(_) => None,
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [(30, 6, true), (5, 3, true), (7, 3, true), (4, 3, true)]
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 fn folder(name: &str) -> std::path::PathBuf {
     let folder = std::env::temp_dir().join(format!("router-{}-{name}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);

@@ -32,6 +32,17 @@ struct Call {
     arguments: Document,
 }
 
+/// What a fragment says of the call that it belongs to.
+struct Head<'a> {
+    index: Option<u64>,
+    /// Empty for none.
+    id: &'a str,
+    name: Option<&'a str>,
+    custom: bool,
+    /// It holds a part of the arguments.
+    says: bool,
+}
+
 /// All calls of one stream.
 #[derive(Default)]
 pub(in crate::stream) struct Calls {
@@ -89,11 +100,10 @@ impl Calls {
             }
         }
         let (index, text) = (index?, text?);
-        let call = self.all.iter().rposition(|call| {
-            call.choice == choice && call.index == Some(index) && call.number == index
-        })?;
+        let at_index = |call: &Call| call.choice == choice && call.index == Some(index);
+        let call = self.all.iter().rposition(at_index)?;
         let known = &self.all[call];
-        (known.told && !known.custom).then(|| Continued {
+        (known.number == index && known.told && !known.custom).then(|| Continued {
             call,
             text: text.into_owned(),
         })
@@ -159,7 +169,14 @@ impl Calls {
         };
         let id = fragment.text("id").unwrap_or_default();
         let index = fragment.number("index");
-        let at = self.find(choice, index, &id, name.is_some(), custom.is_some())?;
+        let head = Head {
+            index,
+            id: &id,
+            name: name.as_deref(),
+            custom: custom.is_some(),
+            says: !text.trim().is_empty(),
+        };
+        let at = self.find(choice, &head)?;
         let announced = self.announced(choice);
         let call = &mut self.all[at];
         if call.id.is_empty() && id.len() <= MAX_TEXT {
@@ -279,15 +296,11 @@ impl Calls {
     }
 
     /// The call that a fragment belongs to. The same id, or none, goes on with the call at its index;
-    /// another id there with a name begins a new one, whatever index it claims.
-    fn find(
-        &mut self,
-        choice: u64,
-        index: Option<u64>,
-        id: &str,
-        named: bool,
-        custom: bool,
-    ) -> Result<usize, TooMuch> {
+    /// another id there with a name begins a new one, whatever index it claims, and so does a name
+    /// without an id after arguments that are all there.
+    fn find(&mut self, choice: u64, head: &Head<'_>) -> Result<usize, TooMuch> {
+        let Head { index, id, .. } = *head;
+        let named = head.name.is_some();
         let last = |test: &dyn Fn(&Call) -> bool| {
             self.all
                 .iter()
@@ -301,9 +314,12 @@ impl Calls {
             None => last(&|_| true),
         };
         if let Some(at) = known {
-            let held = &self.all[at].id;
-            if named && !id.is_empty() && !held.is_empty() && held != id {
+            let held = &self.all[at];
+            let both = !id.is_empty() && !held.id.is_empty();
+            if named && both && held.id != id {
                 known = by_id();
+            } else if !both && held.is_over(head) {
+                known = None;
             }
         }
         if let Some(known) = known {
@@ -320,7 +336,7 @@ impl Calls {
             told: false,
             name: String::new(),
             waiting: String::new(),
-            custom,
+            custom: head.custom,
             arguments: Document::default(),
         });
         Ok(self.all.len() - 1)
@@ -328,6 +344,12 @@ impl Calls {
 }
 
 impl Call {
+    /// Whether all of it was said, and a fragment says what another call begins with.
+    fn is_over(&self, head: &Head<'_>) -> bool {
+        let begins = head.name.is_some_and(|name| head.says || name != self.name);
+        begins && self.told && !self.custom && self.arguments.is_whole()
+    }
+
     /// The first fragment.
     fn head(&self, seed: &str, text: &str, more: &[(&str, Raw<'_>)]) -> Vec<u8> {
         let mut out = Object::new(true);

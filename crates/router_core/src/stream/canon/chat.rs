@@ -47,6 +47,8 @@ pub(in crate::stream) struct Chat {
     pub(in crate::stream) calls: Calls,
     lists: Vec<List>,
     held: Option<Held>,
+    /// What events without a choice said, for the next event: names and values.
+    aside: Vec<(String, Vec<u8>)>,
 }
 
 /// A list that a delta of a choice began.
@@ -70,6 +72,21 @@ struct Told {
     finish: Option<std::ops::Range<usize>>,
 }
 
+/// Members that every event has or may have, whatever it says.
+const COMMON: &[&str] = &[
+    "choices",
+    "created",
+    "id",
+    "model",
+    "object",
+    "service_tier",
+    "system_fingerprint",
+    "usage",
+];
+
+/// Bytes of members that wait for an event to go with.
+const MOST_ASIDE: usize = 1 << 16;
+
 impl Chat {
     pub(super) fn new(shape: Shape, identity: Identity) -> Self {
         let is_chat = shape == Shape::Chat;
@@ -91,12 +108,32 @@ impl Chat {
             doubtful: 0,
             lists: Vec::new(),
             held: None,
+            aside: Vec::new(),
+        }
+    }
+
+    /// Keeps what an event without a choice says in words of its provider's own (Azure: of the prompt).
+    fn put_aside(&mut self, top: &Members<'_>) {
+        let mut size: usize = self
+            .aside
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum();
+        for (key, value) in &top.all {
+            if COMMON.contains(&&**key) || value.is_null() {
+                continue;
+            }
+            size += key.len() + value.bytes().len();
+            if size <= MOST_ASIDE {
+                self.aside.retain(|(other, _)| **other != **key);
+                self.aside.push((key.to_string(), value.bytes().to_vec()));
+            }
         }
     }
 
     /// Whether an event can be plain at all.
     pub(in crate::stream) fn ready(&self) -> bool {
-        self.known && self.held.is_none()
+        self.known && self.held.is_none() && self.aside.is_empty()
     }
 
     /// Whether a member that is the same in all events is what it was.
@@ -145,7 +182,10 @@ impl Chat {
             }
         }
         if is_empty && usage.is_none() {
-            // A sign of life: clients read `choices[0]`.
+            // A sign of life: clients read `choices[0]`. What it says besides goes with the next event.
+            if choices.is_some() {
+                self.put_aside(&top);
+            }
             return Said::Events(Vec::new());
         }
         self.identify(&top);
@@ -229,6 +269,11 @@ impl Chat {
         }
         if top.get("choices").is_none() {
             out.set("choices", None, b"[]");
+        }
+        for (key, value) in self.aside.drain(..) {
+            if top.get(&key).is_none() {
+                out.set(&key, None, &value);
+            }
         }
         let (data, changed) = out.end();
         let same = !changed && given.framed;

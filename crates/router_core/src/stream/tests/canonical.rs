@@ -48,9 +48,38 @@ fn a_role_goes_out_once_and_first() {
 }
 
 #[test]
+fn what_a_provider_says_beside_choices_goes_with_the_next_event() {
+    let said = r#"{"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0, "x":1.0}]}"#;
+    let early = format!("data: {said}\n\n");
+    let with = |event: &str| {
+        let end = event.strip_suffix("}\n\n").unwrap();
+        format!("{end},\"prompt_filter_results\":[{{\"prompt_index\":0, \"x\":1.0}}]}}\n\n")
+    };
+    let (out, end, _) = relay(plain(), &[&early[..], &first(), FINISH, DONE].concat());
+    assert_eq!(end, End::Done);
+    assert_eq!(out, [&with(&first())[..], FINISH, DONE].concat());
+    // Amid an answer, too.
+    let (out, _, _) = relay(plain(), &[&first(), &early[..], FINISH, DONE].concat());
+    assert_eq!(out, [&first(), &with(FINISH)[..], DONE].concat());
+    // What says nothing is a sign of life, and what is endless is not kept.
+    let long = format!(r#"{{"choices":[],"pad":"{}"}}"#, "x".repeat(1 << 17));
+    for nothing in [
+        r#"{"choices":[]}"#,
+        r#"{"choices":[],"usage":null,"id":"a","object":"chat.completion.chunk","created":1,"model":"m","system_fingerprint":"f"}"#,
+        r#"{"choices":[],"error":null,"prompt_filter_results":null}"#,
+        r#"{"prompt_filter_results":[1]}"#,
+        &long,
+    ] {
+        let event = format!("data: {nothing}\n\n");
+        let (out, _, _) = relay(plain(), &[&first(), &event[..], FINISH, DONE].concat());
+        assert_eq!(out, [&first(), FINISH, DONE].concat(), "{nothing}");
+    }
+}
+
+#[test]
 fn calls_are_numbered_and_named_once() {
     let head = r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":""}}]"#;
-    let cases: [(&[&str], &[&str]); 8] = [
+    let cases: [(&[&str], &[&str]); 12] = [
         // As it should be.
         (
             &[head, r#"[{"index":0,"function":{"arguments":"{}"}}]"#],
@@ -97,6 +126,50 @@ fn calls_are_numbered_and_named_once() {
             &[
                 r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]"#,
                 r#"[{"index":1,"id":"b","type":"function","function":{"name":"g","arguments":"{}"}}]"#,
+            ],
+        ),
+        // Two under one index, without ids; the second is not whole at once.
+        (
+            &[
+                r#"[{"index":0,"type":"function","function":{"name":"f","arguments":"{}"}}]"#,
+                r#"[{"index":0,"type":"function","function":{"name":"g","arguments":"{\"a\""}}]"#,
+                r#"[{"index":0,"function":{"arguments":":1}"}}]"#,
+            ],
+            &[
+                r#"[{"index":0,"id":"call_0000","type":"function","function":{"name":"f","arguments":"{}"}}]"#,
+                r#"[{"index":1,"id":"call_0001","type":"function","function":{"name":"g","arguments":"{\"a\""}}]"#,
+                r#"[{"index":1,"function":{"arguments":":1}"}}]"#,
+            ],
+        ),
+        // The same of one name, in one delta.
+        (
+            &[
+                r#"[{"index":0,"function":{"name":"f","arguments":"{\"a\":1}"}},{"index":0,"function":{"name":"f","arguments":"{\"a\":2}"}}]"#,
+            ],
+            &[
+                r#"[{"index":0,"id":"call_0000","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},{"index":1,"id":"call_0001","type":"function","function":{"name":"f","arguments":"{\"a\":2}"}}]"#,
+            ],
+        ),
+        // A name given anew goes on with a call that is not whole.
+        (
+            &[
+                r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{"}}]"#,
+                r#"[{"index":0,"function":{"name":"f","arguments":"}"}}]"#,
+            ],
+            &[
+                r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{"}}]"#,
+                r#"[{"index":0,"function":{"arguments":"}"}}]"#,
+            ],
+        ),
+        // And with a whole one, where it says nothing.
+        (
+            &[
+                r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]"#,
+                r#"[{"index":0,"function":{"name":"f","arguments":""}}]"#,
+            ],
+            &[
+                r#"[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]"#,
+                r#"[{"index":0,"function":{"arguments":""}}]"#,
             ],
         ),
         // The arguments begin before the name.
