@@ -31,7 +31,7 @@ class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "chat_only", "draining", "draw", "images", "lines", "loop", "most_inputs", "plan",
+        "active", "draining", "draw", "images", "lines", "loop", "plan",
         "responses", "room", "router", "slot", "state", "transport",
     )  # fmt: skip
 
@@ -55,14 +55,9 @@ class Worker:
         self.responses: ResponseStore | None = None
         """Where responses are stored that clients may refer to; None where none are."""
         self.loop = asyncio.get_running_loop()
-        self.most_inputs: dict[str, int] = {}
-        """Inputs that a backend takes at once, by its deployment's id: learnt from refusals."""
         self.active: set[Call] = set()
         self.draining = False
         self.lines = Lines()
-        self.chat_only: set[str] = set()
-        """Deployments (by id, which outlives a reload) whose server turned out to have no Responses. Each
-        worker learns it by itself, at the price of one request."""
         # Spreads load; guards nothing, so the fast generator is the right one.
         self.draw: Callable[[int], int] = random.Random().getrandbits
 

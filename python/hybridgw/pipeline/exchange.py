@@ -8,13 +8,13 @@ import msgspec
 
 from hybridgw.core import Boundary, Outcome, Route, Shape
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
-from hybridgw.native import Decision, Permit
+from hybridgw.native import NESTED, Decision, Permit
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.decoded import decoded
 from hybridgw.pipeline.divided import joined, most_of, pieces
 from hybridgw.pipeline.images import inlined_body
 from hybridgw.pipeline.translation import Translation, asked, translation_of, unsupported
-from hybridgw.providers import Exchange, failures, provider_named
+from hybridgw.providers import Exchange, failures, nested, provider_named
 from hybridgw.providers.openai_models import thinks
 from hybridgw.providers.refusals import Without, about_a_value, refused
 from hybridgw.providers.templated import edited
@@ -51,7 +51,7 @@ async def opened(
         response.close()
     translation = translation_of(call, upstream, chat)
     answer = await _ask(call, decision, permit, upstream, chat, translation)
-    call.worker.chat_only.add(upstream.deployment.id)
+    permit.learn_limits(time.monotonic_ns(), lacks_responses=True)
     return chat, translation, answer
 
 
@@ -83,9 +83,9 @@ def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
     if upstream.thinking is not None and call.route in FOREIGN and thinks(permit.model):
         return upstream.thinking
-    if upstream.may_lack_responses and _known_without(call, upstream):
+    if upstream.may_lack_responses and call.route is Route.RESPONSES and _known_without(permit):
         return _apart(upstream) or exchange
-    if exchange.outbound is None and (call.astray or _begun(call) or _converted(call)):
+    if exchange.outbound is None and (call.astray or _begun(call) or _converted(call, upstream)):
         apart = _apart(upstream)
         if apart is not None:
             return apart
@@ -95,13 +95,16 @@ def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
     return exchange
 
 
-def _converted(call: Call) -> bool:
+def _converted(call: Call, upstream: Upstream) -> bool:
     """Whether the request says something that this backend understands in other words only."""
-    return call.permit is not None and call.permit.converted
+    if call.permit is None:
+        return False
+    nested = call.decision.nested if call.decision is not None and call.route is Route.CHAT else 0
+    return call.permit.converted or bool(nested & upstream.nested.translate)
 
 
-def _known_without(call: Call, upstream: Upstream) -> bool:
-    return call.route is Route.RESPONSES and upstream.deployment.id in call.worker.chat_only
+def _known_without(permit: Permit) -> bool:
+    return permit.lacks_responses(time.monotonic_ns())
 
 
 def _begun(call: Call) -> bool:
@@ -112,6 +115,7 @@ def _begun(call: Call) -> bool:
 
 _CUTS = b'"truncate":true'
 """In a body of Ollama's, as it is written here: rather cut than refused, said the client."""
+_DEVELOPER = 1 << NESTED.index("role")
 _MESSAGES = frozenset({Route.CHAT, Route.OLLAMA_CHAT})
 """Routes with the `messages` of Chat, whose bytes may pass to an engine."""
 _BEGUN_BY_HEARTBEATS = frozenset({Route.RESPONSES, Route.MESSAGES})
@@ -141,9 +145,10 @@ async def _ask(
     may_leave = upstream.drop_refused if said is None else said
     known = permit.refused(time.monotonic_ns())
     learnt = once = 0
-    request = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
-    if exchange.shape is Shape.EMBEDDINGS:
-        request = _first_piece(call, upstream, request)
+    whole = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
+    embeds = exchange.shape is Shape.EMBEDDINGS
+    limit = (permit.most_inputs(time.monotonic_ns()) or upstream.max_inputs) if embeds else 0
+    request = _first_piece(call, whole, limit)
     call.asked_ns = time.monotonic_ns()
     while True:
         response = await _send(call, decision, upstream, request)
@@ -161,9 +166,10 @@ async def _ask(
                 learnt |= bit
             less = known | learnt | once
             again = await _request(call, decision, permit, upstream, exchange, translation, less, may_leave)
-            if again.body != request.body:
+            if again.body != whole.body:
                 response.close()
-                request = again
+                whole = again
+                request = _first_piece(call, whole, limit)
                 continue
         error = _refusal(decision, upstream, response, answer)
         wait = call.patience() if error.outcome == Outcome.LOADING else 0.0
@@ -171,20 +177,24 @@ async def _ask(
             # Nobody else may answer, and the engine says that it only takes time.
             await asyncio.sleep(min(wait, _LOADING))
             continue
-        most = most_of(error) if exchange.shape is Shape.EMBEDDINGS else 0
-        if not most or upstream.deployment.id in call.worker.most_inputs:
+        most = most_of(error) if embeds else 0
+        if not most or 0 < limit <= most:
             raise error.anew()
-        call.worker.most_inputs[upstream.deployment.id] = most
-        request = _first_piece(call, upstream, request)
+        permit.learn_limits(time.monotonic_ns(), most_inputs=most)
+        limit = most
+        request = _first_piece(call, whole, limit)
         if not call.rest:
             raise error.anew()
         response.close()
 
 
-def _first_piece(call: Call, upstream: Upstream, request: UpstreamRequest) -> UpstreamRequest:
-    """What is to be sent first of a request for embeddings; `call.rest` is the rest of it."""
-    most = call.worker.most_inputs.get(upstream.deployment.id) or upstream.max_inputs
-    first, *rest = [_with(request, body) for body in pieces(request.body, most)]
+def _first_piece(call: Call, whole: UpstreamRequest, limit: int) -> UpstreamRequest:
+    """What is to be sent first of a request for embeddings of at most `limit` inputs (0: any number);
+    `call.rest` is the rest of it."""
+    if not limit:
+        call.rest = ()
+        return whole
+    first, *rest = [_with(whole, body) for body in pieces(whole.body, limit)]
     call.rest = tuple(rest)
     return first
 
@@ -239,8 +249,14 @@ async def _request(
     if limit is not None:
         # A body is an object, and never empty: it names a model.
         body = body.rstrip()[:-1] + b',"max_tokens":%d}' % limit(upstream.backend, permit.model)
-    if decision.late_system and exchange.outbound is None and _needs_one_system(call, upstream):
-        body = asked(edited, body)
+    if exchange.outbound is None and call.route in _MESSAGES:
+        if upstream.backend.templated and (decision.late_system or decision.nested & _DEVELOPER):
+            body = asked(edited, body)
+        if call.route is Route.CHAT and decision.nested:
+            row = upstream.nested
+            untold += row.names_of(decision.nested & row.told)
+            if row.edits(decision.nested):
+                body = asked(lambda data: nested.edited(data, row), body)
     headers: Headers
     if translation is not None:
         if less is not None:
@@ -318,10 +334,6 @@ def _with_window(error: UpstreamError, decision: Decision, upstream: Upstream) -
     )
     error.args = (error.message,)
     return error
-
-
-def _needs_one_system(call: Call, upstream: Upstream) -> bool:
-    return upstream.backend.templated and call.route in _MESSAGES
 
 
 def _check_name(upstream: Upstream, name: str) -> None:

@@ -103,6 +103,10 @@ class _Through:
             # The body asks for usage because the journal wants it, whether the client did or not.
             ask.include_usage = call.decision.include_usage
             ask.prompt_tokens = call.decision.prompt_tokens
+            if call.decision.nested:
+                ask.drop(*self._upstream.nested.left_unsaid(call.decision.nested))
+        if not self._upstream.nested.names and any(message.name for message in ask.messages):
+            ask.drop("name")
         direct_results(ask.messages)
         if self._upstream.inline_images:
             await inline_images(call, ask, self._upstream.own_media)

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from hybridgw.errors import RequestError
 from hybridgw.providers.base import Backend
 from hybridgw.providers.capabilities import Capabilities
 from hybridgw.providers.chat_turns import Json, Turns
@@ -97,6 +98,12 @@ def _tools(ask: Ask, can: Capabilities, out: Json) -> None:
             told = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": named}}
         else:
             tools = choice.among(tools)
+    elif choice is not None and mode == "named" and not can.names_tool:
+        tools = [tool for tool in tools if tool.name == choice.name]
+        if not tools:
+            message = f"`tool_choice` names a tool that is not offered: {(choice.name or '')[:64]!r}"
+            raise RequestError("invalid_value", message, field="tool_choice")
+        told = "required"
     elif choice is not None and mode == "named":
         custom = can.custom_tools and any(tool.custom and tool.name == choice.name for tool in tools)
         kind = "custom" if custom else "function"

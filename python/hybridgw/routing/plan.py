@@ -24,6 +24,7 @@ from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal
 from hybridgw.providers import CONVERSATIONS, Backend, Exchange, Provider, provider_named
+from hybridgw.providers.nested import Nested, nested
 from hybridgw.routing.owned import owned_keys, unheeded_keys
 from hybridgw.routing.protocols import exchanges_of, may_lack_responses
 from hybridgw.routing.wildcards import ChosenNames
@@ -74,6 +75,8 @@ class Upstream(msgspec.Struct, frozen=True):
     """Inputs of one request for embeddings that it takes; 0: any number, as far as is known."""
     drop_refused: bool
     """Whether parameters of the client's are left out once the backend has refused them by name."""
+    nested: Nested = Nested()
+    """What becomes of members inside of others that it may not take."""
     thinking: Exchange | None = None
     """For models that clients choose by name: how one that thinks is asked by other dialects."""
     may_lack_responses: bool = False
@@ -189,6 +192,9 @@ def _upstream(
         own_media=provider.own_media if provider else (),
         max_inputs=entry.max_inputs or (provider.max_inputs if provider else 0),
         drop_refused=settings.translation.drop_refused if entry.drop_refused is None else entry.drop_refused,
+        nested=nested(
+            entry.provider, _holds(provider.templated if provider else False, boundary), entry.thoughts
+        ),
         thinking=thinking,
         may_lack_responses=may_lack_responses(provider, entry, target),
     )

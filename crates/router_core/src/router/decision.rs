@@ -301,6 +301,12 @@ impl Decision {
         self.request.facts.late_system
     }
 
+    /// Members inside of others that only some backends take: a bit each, by its place in
+    /// [`crate::types::segment::NESTED`].
+    pub fn nested(&self) -> u32 {
+        self.request.facts.nested
+    }
+
     /// Tokens of the prompt, counted or sampled before anything was sent.
     pub fn prompt_tokens(&self) -> u64 {
         self.request.facts.length.tokens

@@ -33,6 +33,8 @@ pub(super) struct Facts {
     pub(super) remote_media: bool,
     /// Whether a system message stands behind the first message.
     pub(super) late_system: bool,
+    /// Members that only some backends take; see [`crate::types::segment::NESTED`].
+    pub(super) nested: u32,
     /// How long it is.
     pub(super) length: Length,
     /// How hard it looks, where that decides where it starts.
@@ -237,6 +239,7 @@ pub(super) fn prepare_with(
                 .iter()
                 .skip(1)
                 .any(|role| *role == Role::System),
+            nested: text.nested(),
             length: Length::of(&body, text, first_upstream(core, resolved.model)),
             placed: None,
             lineup,
