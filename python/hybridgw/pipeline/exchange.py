@@ -251,7 +251,8 @@ async def _request(
         body = body.rstrip()[:-1] + b',"max_tokens":%d}' % limit(upstream.backend, permit.model)
     if exchange.outbound is None and call.route in _MESSAGES:
         if upstream.backend.templated and (decision.late_system or decision.nested & _DEVELOPER):
-            body = asked(edited, body)
+            body, lost = asked(edited, body)
+            untold += lost
         if call.route is Route.CHAT and decision.nested:
             row = upstream.nested
             untold += row.names_of(decision.nested & row.told)

@@ -68,7 +68,12 @@ def members(ask: Ask, backend: Backend, can: Capabilities) -> Json:
 
 
 def _conversation(ask: Ask, backend: Backend) -> list[Message]:
-    return one_system(ask.messages) if backend.templated else ask.messages
+    if not backend.templated:
+        return ask.messages
+    told = one_system(ask.messages)
+    if told is not ask.messages and any(it.name for it in ask.messages if it.role == "system"):
+        ask.drop("name")
+    return told
 
 
 def _configure(ask: Ask, backend: Backend, can: Capabilities, out: Json) -> None:
@@ -138,7 +143,7 @@ def _tool(tool: Tool, can: Capabilities) -> Json:
             function["format"] = _nested(tool.format)
         return {"type": "custom", "custom": function}
     if tool.custom:
-        function["description"] = _described(tool)
+        function["description"] = described(tool)
         function["parameters"] = _INPUT
     else:
         function["parameters"] = tool.parameters if tool.parameters is not None else _NO_PARAMETERS
@@ -161,7 +166,7 @@ def _nested(said: Raw) -> Any:
     }
 
 
-def _described(tool: Tool) -> str:
+def described(tool: Tool) -> str:
     """What a function must say for itself when it stands for a custom tool: its grammar binds nobody
     there, but models follow what they can read."""
     lines = [tool.description or "", "Put the whole text of the call into `input`."]

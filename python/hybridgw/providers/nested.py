@@ -38,6 +38,8 @@ _HINTS = frozenset(
     {"cache_control", "prompt_cache_breakpoint", "strict", "detail", "description", "include_obfuscation"}
 )
 """What may be left out without another meaning."""
+_LOST = _HINTS | {"audio"}
+"""What the hub carries only where a row says so. (Of speech it carries what was said, if that is there.)"""
 _THOUGHTS = frozenset({"reasoning_content", "reasoning", "reasoning_details", "thinking"})
 """Thoughts of earlier turns, by the names that makers have for them."""
 _KINDS = {"custom": "custom_tools", "allowed_tools": "custom_tools", "file": "files", "input_audio": "audio"}
@@ -101,7 +103,7 @@ def nested(provider: str, templated: bool, thoughts: str | None = None) -> Neste
     the configured name of what it takes thoughts back in."""
     if provider in _OWN_WIRES:
         return Nested(
-            unheard=_bits((_HINTS | _THOUGHTS) - _OWN_WIRES[provider]), names=provider not in _NAMELESS
+            unheard=_bits((_LOST | _THOUGHTS) - _OWN_WIRES[provider]), names=provider not in _NAMELESS
         )
     can = CAPABILITIES.get(provider)
     if can is None:
@@ -110,7 +112,7 @@ def nested(provider: str, templated: bool, thoughts: str | None = None) -> Neste
     carried = (
         can.nested | (_CACHE if can.cache_marks else frozenset()) | (_THOUGHTS if keeps else frozenset())
     )
-    unheard = _bits((_HINTS | _THOUGHTS) - carried)
+    unheard = _bits((_LOST | _THOUGHTS) - carried)
     if provider in ANYBODYS:
         # What stands behind such an address is not known: it is sent what the client wrote, but for tools
         # of which an engine knows one kind.
@@ -169,13 +171,13 @@ def edited(body: bytes, row: Nested) -> bytes:
 
 
 def _each(raw: Raw, row: Nested, inside: tuple[str, ...]) -> Raw:
-    if bytes(raw[:1]) != b"[":
+    if memoryview(raw)[:1] != b"[":
         return raw
     return Raw(_encode([_one(item, row, inside) for item in _objects.decode(raw)]))
 
 
 def _one(raw: Raw, row: Nested, inside: tuple[str, ...]) -> Raw:
-    if bytes(raw[:1]) != b"{":
+    if memoryview(raw)[:1] != b"{":
         return raw
     said = _members.decode(raw)
     kept = {name: value for name, value in said.items() if name not in row.strip}
