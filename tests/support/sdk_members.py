@@ -8,6 +8,7 @@ leaf has a mark of its own, by which it is found again in what a backend is sent
 """
 
 import itertools
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import UnionType
@@ -111,6 +112,33 @@ class Maker:
     def _mark(self) -> str:
         # Four letters or a multiple are base64, too.
         return f"mk{next(self._number):06d}"
+
+
+def names_in(value: Any) -> set[str]:
+    """The names of all members, however deep."""
+    if isinstance(value, dict):
+        return set(value) | {name for each in value.values() for name in names_in(each)}
+    return {name for each in value for name in names_in(each)} if isinstance(value, list) else set()
+
+
+def lost(
+    variant: Variant, sent: bytes, told: set[str], moot: frozenset[str], words: Mapping[str, tuple[str, ...]]
+) -> set[str]:
+    """Leaves of which nothing is left in what was `sent` and nothing was told. `moot`: names, or ends of
+    paths, that mean nothing there; `words`: the members that say the same in another protocol."""
+    keys, text = names_in(json.loads(sent)), sent.decode()
+    said = {each.rpartition(".")[2] for each in told}
+    gone = set()
+    for path, mark in variant.leaves.items():
+        ends = {".".join(path[at:]) for at in range(len(path))}
+        # Those at the top are another test's.
+        if len(path) == 1 or said & set(path) or moot & ends:
+            continue
+        word = mark.startswith('"') or mark == "true"
+        found = path[-1] in keys if word else mark in text
+        if not found and not any(other in keys for name in path for other in words.get(name, ())):
+            gone.add(".".join(path))
+    return gone
 
 
 def _bare(kind: Any) -> Any:

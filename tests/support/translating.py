@@ -52,7 +52,9 @@ class Talk:
             secrets=("sk-secret-key",),
             nested=nested(provider, bool(backend.get("templated"))),
         )
-        exchange: Any = SimpleNamespace(target="", outbound=PROVIDERS[provider].outbound)
+        exchange: Any = SimpleNamespace(
+            target="", outbound=PROVIDERS[provider].outbound, shape=PROVIDERS[provider].shape
+        )
         made = translation_of(cast(Call, self.call), cast(Upstream, upstream), cast(Exchange, exchange))
         assert made is not None
         _, _, self.sent = asyncio.run(cast(Any, made.request(self._body)))

@@ -14,7 +14,7 @@ from hybridgw.providers.base import Backend
 from hybridgw.providers.capabilities import Capabilities
 from hybridgw.providers.chat_turns import Json, Turns
 from hybridgw.providers.templated import one_system
-from hybridgw.wire import Ask, Message, Tool
+from hybridgw.wire import Ask, Message, Part, Tool, ToolCall
 
 Raw = msgspec.Raw
 
@@ -48,6 +48,8 @@ def body(ask: Ask, backend: Backend, can: Capabilities) -> bytes:
 def members(ask: Ask, backend: Backend, can: Capabilities) -> Json:
     """The body's members, ready to be encoded."""
     out: Json = {"model": ask.model, "messages": Turns(backend, can).write(_conversation(ask, backend))}
+    if can.cache_marks and any(_marked_call(part) for it in ask.messages for part in it.parts):
+        ask.drop("cache_control")
     _tools(ask, can, out)
     if ask.max_tokens is not None:
         out[can.limit] = ask.max_tokens
@@ -65,6 +67,11 @@ def members(ask: Ask, backend: Backend, can: Capabilities) -> Json:
             out["stream_options"] = {"include_usage": True}
     _configure(ask, backend, can, out)
     return out
+
+
+def _marked_call(part: Part) -> bool:
+    """A mark for which Chat has no place."""
+    return isinstance(part, ToolCall) and part.cache is not None
 
 
 def _conversation(ask: Ask, backend: Backend) -> list[Message]:

@@ -294,9 +294,8 @@ def _response(number: int, result: ToolResult) -> tuple[dict[str, Any], _Parts]:
     texts: list[str] = []
     media: _Parts = []
     for at, part in enumerate(result.parts):
-        text = None if isinstance(part, Image) else part.text
-        if text is not None:
-            texts.append(text)
+        if not isinstance(part, Image) and part.text is not None:
+            texts.append(part.text if isinstance(part, Text) else _file(part, "")["text"])
         else:
             media.extend(_part(part, number, at))
     name = "error" if result.error else "output"

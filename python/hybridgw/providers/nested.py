@@ -38,7 +38,10 @@ _HINTS = frozenset(
     {"cache_control", "prompt_cache_breakpoint", "strict", "detail", "description", "include_obfuscation"}
 )
 """What may be left out without another meaning."""
-_LOST = _HINTS | {"audio"}
+_LOST = _HINTS | {
+    "audio", "citations", "transformations", "caller", "toolset_name", "allowed_callers", "defer_loading",
+    "eager_input_streaming", "input_examples", "redacted_thinking",
+}  # fmt: skip
 """What the hub carries only where a row says so. (Of speech it carries what was said, if that is there.)"""
 _THOUGHTS = frozenset({"reasoning_content", "reasoning", "reasoning_details", "thinking"})
 """Thoughts of earlier turns, by the names that makers have for them."""
@@ -48,7 +51,7 @@ _KINDS = {"custom": "custom_tools", "allowed_tools": "custom_tools", "file": "fi
 _CACHE = frozenset({"cache_control", "prompt_cache_breakpoint"})
 _OWN_WIRES = {
     # Only thoughts that it signed itself.
-    "anthropic": _CACHE | {"strict", "thinking", "reasoning_details"},
+    "anthropic": _CACHE | {"strict", "thinking", "reasoning_details", "redacted_thinking"},
     # Notes `strict` where a tool is written.
     "gemini": frozenset({"strict"}),
     "ollama": _THOUGHTS,
@@ -90,10 +93,11 @@ class Nested(msgspec.Struct, frozen=True):
         """What the client calls these, or what is clear to it; empty for none."""
         return [_TOLD_AS.get(name, name) for name, bit in _BITS.items() if bits & bit] if bits else []
 
-    def left_unsaid(self, nested: int) -> list[str]:
-        """What the hub does not carry of these."""
+    def left_unsaid(self, nested: int, *, by_responses: bool = False) -> list[str]:
+        """What the hub does not carry of these. `by_responses`: its outbound speaks Responses, and notes
+        thoughts itself, of which it carries those that it sealed."""
         bits = nested & self.unheard
-        if bits and nested & ~self.unheard & _bits(_THOUGHTS):
+        if bits and (by_responses or nested & ~self.unheard & _bits(_THOUGHTS)):
             bits &= ~_bits(_THOUGHTS)  # they are told, in one of the forms
         return self.names_of(bits)
 
@@ -126,8 +130,7 @@ def nested(provider: str, templated: bool, thoughts: str | None = None) -> Neste
             translate=_bits({"thinking"}),
             edit=_bits(strip),
             told=_bits(strip),
-            # By Responses it takes sealed thoughts of its own, and what they are is not to be seen here.
-            unheard=unheard & ~_bits(_THOUGHTS),
+            unheard=unheard,
             strip=strip,
         )
     if provider == "openrouter":
@@ -171,13 +174,13 @@ def edited(body: bytes, row: Nested) -> bytes:
 
 
 def _each(raw: Raw, row: Nested, inside: tuple[str, ...]) -> Raw:
-    if memoryview(raw)[:1] != b"[":
+    if memoryview(raw)[0] != ord("["):
         return raw
     return Raw(_encode([_one(item, row, inside) for item in _objects.decode(raw)]))
 
 
 def _one(raw: Raw, row: Nested, inside: tuple[str, ...]) -> Raw:
-    if memoryview(raw)[:1] != b"{":
+    if memoryview(raw)[0] != ord("{"):
         return raw
     said = _members.decode(raw)
     kept = {name: value for name, value in said.items() if name not in row.strip}

@@ -8,14 +8,13 @@ requests are made from the types (`tests.support.sdk_members`): a member that a 
 import json
 from typing import Any, get_type_hints
 
-import orjson
 import pytest
 from openai.types.chat import completion_create_params as chat_types
 
 from hybridgw.core import Route
 from hybridgw.errors import RequestError
 from hybridgw.providers.registry import PROVIDERS
-from tests.support.sdk_members import Maker, Path, Variant
+from tests.support.sdk_members import Maker, Path, Variant, lost
 from tests.support.sending import sent_to
 
 USER = {"role": "user", "content": "hello"}
@@ -115,12 +114,11 @@ SERVED = [provider for provider, row in PROVIDERS.items() if row.exchange(Route.
 @pytest.mark.parametrize("name", NESTED)
 @pytest.mark.parametrize("provider", SERVED)
 def test_every_leaf_of_a_chat_request(provider: str, name: str, boundary: str) -> None:
-    lost = {}
+    silent = {}
     for body, variant in requests(name):
-        gone = _lost(provider, body, variant, boundary)
-        if gone:
-            lost[json.dumps(variant.value)] = gone
-    assert not lost
+        if gone := _lost(provider, body, variant, boundary):
+            silent[json.dumps(variant.value)] = gone
+    assert not silent
 
 
 def _lost(provider: str, body: dict[str, Any], variant: Variant, boundary: str) -> set[str]:
@@ -132,25 +130,5 @@ def _lost(provider: str, body: dict[str, Any], variant: Variant, boundary: str) 
         places = {word for path in variant.leaves for word in path}
         assert named and named <= places, refused
         return set()
-    keys, text = _names(orjson.loads(sent)), sent.decode()
-    said = {each.rpartition(".")[2] for each in told}
-    gone = set()
-    for path, mark in variant.leaves.items():
-        # Those at the top are another test's.
-        if len(path) == 1 or path[-1] in MOOT or said & set(path):
-            continue
-        if ".".join(path) in BINDS and provider in OTHER_WIRES:
-            continue
-        if mark.startswith('"') or mark == "true":
-            found = path[-1] in keys or any(other in keys for word in path for other in WORDS.get(word, ()))
-        else:
-            found = mark in text or any(other in keys for other in WORDS.get(path[0], ()))
-        if not found:
-            gone.add(".".join(path))
-    return gone
-
-
-def _names(value: Any) -> set[str]:
-    if isinstance(value, dict):
-        return set(value) | {name for each in value.values() for name in _names(each)}
-    return {name for each in value for name in _names(each)} if isinstance(value, list) else set()
+    moot = MOOT | (BINDS if provider in OTHER_WIRES else frozenset())
+    return lost(variant, sent, told, moot, WORDS)

@@ -227,8 +227,22 @@ fn members_that_only_some_backends_take_are_told() {
             format!(r#""messages":[{user}],"fallbacks":[{{"model":"m","messages":[{message}]}}]"#);
         assert_eq!(nested(&fallback), [name], "{fallback}");
     }
+    for (message, name) in [
+        (
+            r#"{"role":"user","content":[{"type":"document","citations":{"enabled":true}}]}"#,
+            "citations",
+        ),
+        (
+            r#"{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"citations":null},"caller":{"type":"code_execution_20250825","tool_id":"s"}}]}"#,
+            "caller",
+        ),
+    ] {
+        assert_eq!(said(message), [name], "{message}");
+    }
     for plain in [
         user,
+        r#"{"role":"user","content":[{"type":"document","citations":{ "enabled": false }},{"type":"text","text":"x","citations":[ ]}]}"#,
+        r#"{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{},"caller":{"type": "direct"}}]}"#,
         r#"{"role":"assistant","content":null,"refusal":null,"audio":null,"reasoning_content":"","tool_calls":[{"id":"c","type":"function","function":{"name":"strict","arguments":"{}"}}]}"#,
         r#"{"role":"assistant","content":"x","annotations":[{"type":"file"}]}"#,
         r#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a","detail":"auto"}}]}"#,
@@ -267,6 +281,10 @@ fn members_that_only_some_backends_take_are_told() {
             "description",
         ),
         (
+            r#""tools":[{"name":"f","input_schema":{},"defer_loading":true}]"#,
+            "defer_loading",
+        ),
+        (
             r#""stream_options":{"include_obfuscation":true}"#,
             "include_obfuscation",
         ),
@@ -275,6 +293,7 @@ fn members_that_only_some_backends_take_are_told() {
     }
     for plain in [
         r#""tools":[{"type":"function","function":{"name":"f","strict":false,"description":"custom","parameters":{"type":"object","properties":{"strict":{"type":"boolean"},"detail":{"type":"string"}}}}}]"#,
+        r#""tools":[{"name":"f","input_schema":{},"defer_loading":false,"allowed_callers":["direct"]}]"#,
         r#""tool_choice":"required","stream_options":{"include_obfuscation":false,"include_usage":true}"#,
         r#""response_format":{"type":"json_schema","json_schema":{"name":"o","schema":{"description":"d"}}}"#,
         r#""metadata":{"refusal":"x"}"#,

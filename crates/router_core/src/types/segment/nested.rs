@@ -7,7 +7,7 @@
 //! another dialect calls the same, so whoever acts on a bit acts on nothing where it finds nothing.
 
 /// The members, by the number of their bit, under the names by which clients are told of them.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 27] = [
     "role",
     "custom",
     "allowed_tools",
@@ -26,6 +26,15 @@ pub const NAMES: [&str; 18] = [
     "detail",
     "description",
     "include_obfuscation",
+    "citations",
+    "transformations",
+    "caller",
+    "toolset_name",
+    "allowed_callers",
+    "defer_loading",
+    "eager_input_streaming",
+    "input_examples",
+    "redacted_thinking",
 ];
 
 const DEVELOPER: u32 = 1;
@@ -46,6 +55,15 @@ const DETAILS: u32 = 1 << 14;
 const DETAIL: u32 = 1 << 15;
 const DESCRIPTION: u32 = 1 << 16;
 const OBFUSCATION: u32 = 1 << 17;
+const CITATIONS: u32 = 1 << 18;
+const TRANSFORMATIONS: u32 = 1 << 19;
+const CALLER: u32 = 1 << 20;
+const TOOLSET: u32 = 1 << 21;
+const CALLERS: u32 = 1 << 22;
+const DEFERRED: u32 = 1 << 23;
+const EAGER: u32 = 1 << 24;
+const EXAMPLES: u32 = 1 << 25;
+const REDACTED: u32 = 1 << 26;
 
 /// The top-level member that something stands in, where that matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -102,15 +120,27 @@ pub(super) fn of_key(name: &[u8], top: Top, depth: u32, behind: &[u8]) -> u32 {
         (Top::Format, 3, b"description") => DESCRIPTION,
         (Top::StreamOptions, 2, b"include_obfuscation") => OBFUSCATION,
         (Top::ToolChoice, 2, b"function") => NAMED,
+        (Top::Said | Top::System, _, b"citations") => CITATIONS,
+        (Top::Said, _, b"transformations") => TRANSFORMATIONS,
+        (Top::Said, 5, b"caller") => CALLER,
+        (Top::Said, 5, b"toolset_name") => TOOLSET,
+        (Top::Tools, 3, b"allowed_callers") => CALLERS,
+        (Top::Tools, 3, b"defer_loading") => DEFERRED,
+        (Top::Tools, 3, b"eager_input_streaming") => EAGER,
+        (Top::Tools, 3, b"input_examples") => EXAMPLES,
         _ => return 0,
     };
     let value = value_of(behind);
     let said = match bit {
-        STRICT | OBFUSCATION => value.starts_with(b"true"),
+        STRICT | OBFUSCATION | DEFERRED | EAGER => value.starts_with(b"true"),
         DETAIL => !value.starts_with(b"null") && !value.starts_with(b"\"auto\""),
         REFUSAL | REASONING_CONTENT | REASONING | THINKING | DESCRIPTION => {
             !value.starts_with(b"null") && !value.starts_with(b"\"\"")
         }
+        // What holds anyway, as answers say it and clients give it back.
+        CALLER => !holds(value, &[br#"null"#, br#"{"type":"direct"}"#]),
+        CALLERS => !holds(value, &[br#"null"#, br#"["direct"]"#]),
+        CITATIONS => !holds(value, &[br#"null"#, br#"[]"#, br#"{"enabled":false}"#]),
         _ => !value.starts_with(b"null"),
     };
     if said {
@@ -133,8 +163,9 @@ pub(super) fn of_type(value: &[u8], top: Top, depth: u32, under: Option<bool>) -
         (Top::Said, 5, Some(true), b"file") => FILE,
         (Top::Said, 5, Some(true), b"input_audio") => HEARD,
         (Top::Said, 5, Some(true), b"refusal") => REFUSAL,
-        (Top::Said, 5, Some(true), b"thinking" | b"redacted_thinking" | b"reasoning")
+        (Top::Said, 5, Some(true), b"thinking" | b"reasoning")
         | (Top::Said, 3, _, b"reasoning") => THINKING,
+        (Top::Said, 5, Some(true), b"redacted_thinking") => REDACTED,
         _ => 0,
     }
 }
@@ -146,6 +177,12 @@ pub(super) fn of_role(value: &[u8]) -> u32 {
     } else {
         0
     }
+}
+
+/// Whether a value is one of these; white space inside of it does not count.
+fn holds(value: &[u8], known: &[&[u8]]) -> bool {
+    let solid = || value.iter().filter(|byte| !byte.is_ascii_whitespace());
+    known.iter().any(|it| solid().take(it.len()).eq(it.iter()))
 }
 
 /// The bytes of a value, from those behind the closing quote of its key.
