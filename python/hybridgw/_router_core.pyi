@@ -508,6 +508,9 @@ class StateFile:
     def sweep(self, dead: list[tuple[int, int, int]]) -> int:
         """Frees slots of dead processes, as (slot, pid, start_ticks); returns how many it freed."""
 
+    def active_requests(self) -> int:
+        """Requests that all workers of the host are serving, those that are being refused included."""
+
     def request_started(self, slot: int) -> None:
         """A client's request begins; the retry budget is a share of these."""
 

@@ -308,6 +308,7 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
                     settings.deployments[index].lacking for group in model.groups for index in group
                 ),
                 "retries": model.retries,
+                "retries_by": {"throttled": model.retries_throttled, "failed": model.retries_failed},
                 "hidden": model.hidden or name in model.hidden_aliases,
             }
             for model in settings.models
@@ -324,6 +325,7 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
         "breaker": {
             "enabled": breaker.enabled,
             "consecutive": breaker.consecutive,
+            "consecutive_timeouts": breaker.consecutive_timeouts,
             "window_ms": _ms(breaker.window),
             "window_min": breaker.window_min,
             "window_percent": breaker.window_percent,

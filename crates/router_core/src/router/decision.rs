@@ -367,9 +367,10 @@ impl Request {
         }
     }
 
-    /// How often the same deployment may be tried again.
-    pub(super) fn retries(&self) -> u32 {
-        let planned = || self.core.plan.models[self.facts.resolved as usize].retries;
+    /// How often the same deployment may be tried again after an attempt that ended so.
+    pub(super) fn retries(&self, outcome: Outcome) -> u32 {
+        let model = &self.core.plan.models[self.facts.resolved as usize];
+        let planned = || model.retries_after(outcome);
         self.facts.hints.retries.unwrap_or_else(planned)
     }
 
