@@ -13,6 +13,7 @@ import os
 from typing import Any, final
 
 __all__ = [
+    "NESTED",
     "SCAN_RULES",
     "ComplexityScorer",
     "DecideError",
@@ -185,6 +186,11 @@ class Decision:
         """Whether a system message stands behind the first message, where many templates refuse it."""
 
     @property
+    def nested(self) -> int:
+        """Members inside of others (of messages, tools, options) that only some backends take: a bit each,
+        by its place in `NESTED`. 0 for most requests."""
+
+    @property
     def unheeded(self) -> list[str]:
         """Members of the gateway's own that it takes no notice of, or honours in part only."""
 
@@ -273,6 +279,16 @@ class Permit:
 
     def refuse(self, members: int, mono_ns: int) -> None:
         """Tell all workers, for an hour, that this upstream refuses these (40 bits)."""
+
+    def most_inputs(self, mono_ns: int) -> int:
+        """Inputs of one request for embeddings that this upstream takes, as any worker learnt within the
+        last hour; 0 when none did."""
+
+    def lacks_responses(self, mono_ns: int) -> bool:
+        """Whether any worker learnt within the last hour that this upstream has no Responses."""
+
+    def learn_limits(self, mono_ns: int, most_inputs: int = 0, lacks_responses: bool = False) -> None:
+        """Tell all workers, for an hour, what this upstream's answer told; the defaults tell nothing."""
 
     def says(self, name: str) -> bool:
         """Whether the client's body has a member of this name that is not null."""
@@ -423,6 +439,8 @@ class Scanner:
     def costs(self) -> list[tuple[str, int, int]]:
         """What each pattern costs, as (name, bytes of memory, steps per byte of text)."""
 
+NESTED: tuple[str, ...]
+"""Members inside of others that only some backends take, by their bits in `Decision.nested`."""
 SCAN_RULES: int
 """Version of the scanner's rules: raised whenever a text may come out at another level than before."""
 
@@ -493,6 +511,9 @@ class StateFile:
 
     def sweep(self, dead: list[tuple[int, int, int]]) -> int:
         """Frees slots of dead processes, as (slot, pid, start_ticks); returns how many it freed."""
+
+    def active_requests(self) -> int:
+        """Requests that all workers of the host are serving, those that are being refused included."""
 
     def request_started(self, slot: int) -> None:
         """A client's request begins; the retry budget is a share of these."""

@@ -6,6 +6,7 @@ languages is one file, and a missing or stale build says so once and plainly.
 
 try:
     from hybridgw._router_core import (
+        NESTED,
         SCAN_RULES,
         ComplexityScorer,
         DecideError,
@@ -29,6 +30,7 @@ except ImportError as error:  # pragma: no cover - only without a build
     raise ImportError(f"the native part of hybridgw is not built ({error}); run: make build") from error
 
 __all__ = [
+    "NESTED",
     "SCAN_RULES",
     "ComplexityScorer",
     "DecideError",

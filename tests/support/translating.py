@@ -16,14 +16,16 @@ from hybridgw.dialects import DIALECTS
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.translation import Translation, translation_of
 from hybridgw.providers.base import Backend, Exchange
+from hybridgw.providers.nested import nested
 from hybridgw.providers.registry import PROVIDERS
 from hybridgw.routing.plan import Upstream
 
 
 class Talk:
-    """One call. A `body` that is not bytes lacks the model; it asks for a stream unless it says otherwise."""
+    """One call. A `body` that is not bytes lacks the model; it asks for a stream unless it says otherwise.
+    `nested` is what the native side saw in it."""
 
-    def __init__(self, route: Route, body: dict[str, Any] | bytes) -> None:
+    def __init__(self, route: Route, body: dict[str, Any] | bytes, nested: int = 0) -> None:
         said = (
             body if isinstance(body, bytes) else json.dumps({"model": "m", "stream": True, **body}).encode()
         )
@@ -31,7 +33,7 @@ class Talk:
         settings = SimpleNamespace(translation=SimpleNamespace(unsupported="drop"))
         self.call: Any = SimpleNamespace(
             dialect=DIALECTS[route],
-            decision=SimpleNamespace(include_usage=True, prompt_tokens=7),
+            decision=SimpleNamespace(include_usage=True, prompt_tokens=7, nested=nested),
             plan=SimpleNamespace(settings=settings),
             writer=None,
             memory=None,
@@ -45,9 +47,14 @@ class Talk:
     def through(self, provider: str, **backend: Any) -> Translation:
         """An attempt at a backend, asked and not yet answered."""
         upstream: Any = SimpleNamespace(
-            backend=Backend(**backend), inline_images=False, secrets=("sk-secret-key",)
+            backend=Backend(**backend),
+            inline_images=False,
+            secrets=("sk-secret-key",),
+            nested=nested(provider, bool(backend.get("templated"))),
         )
-        exchange: Any = SimpleNamespace(target="", outbound=PROVIDERS[provider].outbound)
+        exchange: Any = SimpleNamespace(
+            target="", outbound=PROVIDERS[provider].outbound, shape=PROVIDERS[provider].shape
+        )
         made = translation_of(cast(Call, self.call), cast(Upstream, upstream), cast(Exchange, exchange))
         assert made is not None
         _, _, self.sent = asyncio.run(cast(Any, made.request(self._body)))

@@ -3,7 +3,10 @@
 //! The test binary starts itself again with a role in its environment; each role is one of the
 //! `child_*` tests below, which do nothing when the variable is absent.
 
-#![allow(clippy::disallowed_methods, reason = "a test of processes waits, and starts itself anew")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test of processes waits, and starts itself anew"
+)]
 
 use std::borrow::Cow;
 use std::fs;

@@ -23,6 +23,7 @@ from hybridgw.config.schema import (
     BreakerSettings,
     ComplexitySettings,
     HealthSettings,
+    LogSettings,
     NetworkSettings,
     Notice,
     PrivacySettings,
@@ -60,6 +61,7 @@ class Common(Section, frozen=True, kw_only=True):
     health: HealthSettings = HealthSettings()
     translation: TranslationSettings = TranslationSettings()
     responses: ResponseSettings = ResponseSettings()
+    log: LogSettings = LogSettings()
     accept_ignored: Annotated[
         tuple[str, ...],
         Meta(description="Keys of security functions of somebody else's file that may be ignored."),

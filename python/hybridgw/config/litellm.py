@@ -17,13 +17,11 @@ import msgspec
 from hybridgw.config.assemble import Assembler
 from hybridgw.config.common import Embedded, auth_unavailable, embedded, missing_problems
 from hybridgw.config.errors import ConfigError
-from hybridgw.config.litellm_groups import Groups, read_groups, read_policy
+from hybridgw.config.litellm_groups import Groups, read_allowed_fails, read_groups, read_retries
 from hybridgw.config.litellm_keys import (
-    ALLOWED_FAILS,
     GENERAL_SETTINGS,
     GUARDS,
     LITELLM_SETTINGS,
-    RETRIED,
     ROUTER_SETTINGS,
     TOP_LEVEL,
 )
@@ -33,6 +31,7 @@ from hybridgw.config.schema import (
     AuthSettings,
     BreakerSettings,
     HealthSettings,
+    LogSettings,
     ModelSettings,
     Problem,
     RetrySettings,
@@ -109,6 +108,7 @@ def load_litellm(
             "retry", _retry(sections.router, reader, _attempts(models, len(default_fallbacks)))
         ),
         "translation": own.over("translation", _translation(sections.litellm)),
+        "log": own.over("log", _log(sections.litellm, reader)),
         "health": own.over("health", _health(sections.general, reader)),
         "auth": auth,
     }
@@ -122,7 +122,6 @@ def load_litellm(
         deployments=tuple(assembler.deployments),
         models=models,
         default_fallbacks=default_fallbacks,
-        log_level="debug" if sections.litellm.get("set_verbose") is True else "info",
         notices=(*own.notices, *reader.notices, *assembler.notices),
         problems=tuple(problems),
         **derived,
@@ -159,9 +158,9 @@ def _models(
     retries = reader.integer(sections.router, "num_retries", 0, 15)
     if retries is None:
         retries = reader.integer(sections.litellm, "num_retries", 0, 15)
-    policy = read_policy(sections.router, "retry_policy", RETRIED, reader)
-    if policy is not None:
-        retries = policy
+    policy = read_retries(sections.router, reader)
+    if policy.count is not None:
+        retries = policy.count
     if retries is None:
         retries = _DEFAULT_RETRIES
     aliases = groups.aliases_of(members, reader)
@@ -173,12 +172,15 @@ def _models(
             levels.setdefault(deployments[index].order, []).append(index)
         own = [r for i in indexes if (r := deployments[i].retries) is not None]
         shown, hidden = aliases.get(name, ((), ()))
+        by_kind = groups.policies.get(name, policy)
         models.append(
             ModelSettings(
                 name=name,
                 groups=tuple(tuple(levels[order]) for order in sorted(levels)),
                 strategy=groups.strategy,
                 retries=groups.retries.get(name, max(own) if own else retries),
+                retries_throttled=by_kind.throttled,
+                retries_failed=by_kind.failed,
                 fallbacks=groups.fallbacks.get(name, ()),
                 context_fallbacks=groups.context_fallbacks.get(name, ()),
                 aliases=shown,
@@ -202,7 +204,12 @@ def _models(
 def _attempts(models: tuple[ModelSettings, ...], defaults: int) -> int:
     """Attempts that the longest chain of retries and fallbacks of the file needs, 3 to 16."""
     longest = max(
-        ((1 + m.retries) * (len(m.groups) + max(len(m.fallbacks), defaults)) for m in models), default=3
+        (
+            (1 + max(m.retries, m.retries_throttled or 0, m.retries_failed or 0))
+            * (len(m.groups) + max(len(m.fallbacks), defaults))
+            for m in models
+        ),
+        default=3,
     )
     return min(16, max(3, longest))
 
@@ -214,7 +221,21 @@ def _server(sections: Sections, reader: Reader) -> ServerSettings:
         server = msgspec.structs.replace(server, max_body=int(megabytes * 1024 * 1024))
     if sections.litellm.get("require_auth_for_metrics_endpoint") is False:
         server = msgspec.structs.replace(server, metrics_open=True)
-    return server
+    limits = [
+        count
+        for name in ("global_max_parallel_requests", "max_parallel_requests")
+        if (count := reader.integer(sections.general, name, 1, 1_000_000)) is not None
+    ]
+    return msgspec.structs.replace(server, max_parallel=min(limits, default=0))
+
+
+def _log(litellm: Values, reader: Reader) -> LogSettings:
+    """`LITELLM_LOG` says how much there, and `set_verbose` said it before."""
+    said = reader.environ.get("LITELLM_LOG", "").lower()
+    level: Any = said if said in ("debug", "info", "warning", "error") else "info"
+    if litellm.get("set_verbose") is True:
+        level = "debug"
+    return LogSettings(level=level, json=litellm.get("json_logs") is True)
 
 
 def _retry(router: Values, reader: Reader, attempts: int) -> RetrySettings:
@@ -239,13 +260,15 @@ def _breaker(sections: Sections, reader: Reader) -> BreakerSettings:
     fails = reader.integer(router, "allowed_fails", 0, 1000)
     if fails is None:
         fails = reader.integer(sections.litellm, "allowed_fails", 0, 1000)
-    policy = read_policy(router, "allowed_fails_policy", ALLOWED_FAILS, reader)
-    fails = fails if policy is None else policy
+    policy = read_allowed_fails(router, reader)
+    fails = policy.failed if policy.failed is not None else fails
     cooldown = reader.number(router, "cooldown_time", 0, 86400)
     breaker = BreakerSettings(enabled=router.get("disable_cooldowns") is not True and cooldown != 0)
     if fails is not None:
         breaker = msgspec.structs.replace(breaker, consecutive=fails + 1)
         reader.say(router.where("allowed_fails"), "allowed_fails", "read as failures in a row")
+    if policy.timed_out is not None:
+        breaker = msgspec.structs.replace(breaker, consecutive_timeouts=policy.timed_out + 1)
     if cooldown:
         breaker = msgspec.structs.replace(
             breaker, open=max(0.001, cooldown), open_max=max(breaker.open_max, cooldown)

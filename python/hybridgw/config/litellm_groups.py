@@ -10,12 +10,22 @@ from typing import Any, cast
 
 import msgspec
 
-from hybridgw.config.litellm_keys import RETRY_POLICY, STRATEGIES
+from hybridgw.config.litellm_keys import (
+    ALLOWED_FAILS,
+    NEVER_COUNTED,
+    NEVER_RETRIED,
+    RETRIED,
+    RETRY_POLICY,
+    STRATEGIES,
+)
 from hybridgw.config.litellm_read import Reader, Values
 from hybridgw.config.schema import ModelSettings, StrategyName
 from hybridgw.config.tree import Mapping as MappingNode
 
 Names = tuple[str, ...]
+
+
+_MOST_RETRIES = 15
 
 
 class Groups(msgspec.Struct):
@@ -27,6 +37,8 @@ class Groups(msgspec.Struct):
     default_fallbacks: Names = ()
     timeouts: dict[str, float] = {}
     retries: dict[str, int] = {}
+    policies: dict[str, "RetryPolicy"] = {}
+    """The same by kind of failure."""
     aliases: dict[str, tuple[str, bool]] = {}
     """alias -> (group, hidden)"""
 
@@ -107,19 +119,64 @@ def _strategy(router: Values, reader: Reader) -> StrategyName:
     return cast(StrategyName, strategy)
 
 
-def read_policy(router: Values, name: str, counted: tuple[str, ...], reader: Reader) -> int | None:
-    """The one count that stands for a policy by kind of failure: the largest of those that count here."""
+class RetryPolicy(msgspec.Struct, frozen=True):
+    """How often an attempt is repeated, by how it ended; None: nothing said."""
+
+    count: int | None = None
+    throttled: int | None = None
+    failed: int | None = None
+
+
+class FailPolicy(msgspec.Struct, frozen=True):
+    """How many failures in a row are borne, by how the last of them ended; None: nothing said."""
+
+    failed: int | None = None
+    timed_out: int | None = None
+
+
+def read_retries(router: Values, reader: Reader) -> RetryPolicy:
+    """`retry_policy`: a count for each kind of failure that is repeated here at all."""
+    policy = _policy(router, "retry_policy")
+    return RetryPolicy() if policy is None else _retries(policy, reader)
+
+
+def _retries(policy: Values, reader: Reader) -> RetryPolicy:
+    for kind, why in NEVER_RETRIED.items():
+        if policy.get(kind):
+            reader.say(policy.where(kind), f"{policy.key}.{kind}", f"ignored: {why}")
+    return RetryPolicy(
+        count=reader.integer(policy, "DefaultRetries", 0, _MOST_RETRIES),
+        throttled=reader.integer(policy, "RateLimitErrorRetries", 0, _MOST_RETRIES),
+        failed=_most(policy, RETRIED, reader, _MOST_RETRIES),
+    )
+
+
+def read_allowed_fails(router: Values, reader: Reader) -> FailPolicy:
+    """`allowed_fails_policy`: the same for failures that say something about a deployment."""
+    policy = _policy(router, "allowed_fails_policy")
+    if policy is None:
+        return FailPolicy()
+    for kind, why in NEVER_COUNTED.items():
+        if policy.get(kind) is not None:
+            reader.say(policy.where(kind), f"{policy.key}.{kind}", f"ignored: {why}")
+    return FailPolicy(
+        failed=_most(policy, ALLOWED_FAILS, reader, 1000),
+        timed_out=reader.integer(policy, "TimeoutErrorAllowedFails", 0, 1000),
+    )
+
+
+def _policy(router: Values, name: str) -> Values | None:
     value = router.get(name)
     if not isinstance(value, Mapping):
         return None
     node = router.node.items[name] if isinstance(router.node, MappingNode) else None
-    policy = Values(node, f"router_settings.{name}", dict(value))
-    found = [n for kind in counted if (n := reader.integer(policy, kind, 0, 1000)) is not None]
-    if not found:
-        return None
-    count = max(found)
-    reader.say(router.where(name), f"router_settings.{name}", f"read as {count} for every kind of failure")
-    return min(count, 15) if name == "retry_policy" else count
+    return Values(node, f"router_settings.{name}", dict(value))
+
+
+def _most(policy: Values, kinds: tuple[str, ...], reader: Reader, high: int) -> int | None:
+    """The largest count of several names for what is one kind here."""
+    found = [count for kind in kinds if (count := reader.integer(policy, kind, 0, high)) is not None]
+    return max(found, default=None)
 
 
 def _read_policy(router: Values, reader: Reader, groups: Groups) -> None:
@@ -138,11 +195,13 @@ def _read_policy(router: Values, reader: Reader, groups: Groups) -> None:
         timeout = reader.seconds(policy, "timeout_seconds")
         if timeout is not None:
             groups.timeouts[group] = timeout
-        retries = reader.integer(policy, "num_retries", 0, 15)
+        by_kind = _retries(policy, reader)
+        retries = reader.integer(policy, "num_retries", 0, _MOST_RETRIES)
         if retries is None:
-            retries = reader.integer(policy, "DefaultRetries", 0, 15)
+            retries = by_kind.count
         if retries is not None:
             groups.retries[group] = retries
+        groups.policies[group] = by_kind
         if policy.get("fallbacks") is not None:
             names = reader.names(policy.get("fallbacks"), policy.where("fallbacks"), f"{key}.fallbacks")
             groups.fallbacks[group] = _joined(names, groups.fallbacks.get(group, ()))

@@ -86,10 +86,10 @@ MODEL_INFO = _table(
 )
 
 LITELLM_SETTINGS = _table(
-    "drop_params turn_off_message_logging redact_user_api_key_info request_timeout num_retries "
+    "drop_params json_logs set_verbose redact_user_api_key_info request_timeout num_retries "
     "fallbacks default_fallbacks context_window_fallbacks allowed_fails "
     "model_alias_map ssl_verify require_auth_for_metrics_endpoint",
-    "content_policy_fallbacks json_logs set_verbose modify_params max_budget budget_duration "
+    "content_policy_fallbacks modify_params max_budget budget_duration "
     "budget_exceeded_status_code budget_reset_time timezone block_requests_for_models_without_pricing "
     "cache cache_params callbacks success_callback failure_callback service_callback "
     "default_team_settings default_internal_user_params default_team_params "
@@ -99,7 +99,10 @@ LITELLM_SETTINGS = _table(
     "max_internal_user_budget "
     "store_audit_logs custom_provider_map guardrails priority_reservation "
     "network_mock",
-    needless="telemetry max_ui_session_budget internal_user_budget_duration enable_preview_features",
+    needless=(
+        "turn_off_message_logging telemetry max_ui_session_budget internal_user_budget_duration "
+        "enable_preview_features"
+    ),
 )
 
 ROUTER_SETTINGS = _table(
@@ -122,12 +125,12 @@ ROUTER_SETTINGS = _table(
 
 GENERAL_SETTINGS = _table(
     "master_key litellm_key_header_name max_request_size_mb background_health_checks "
-    "health_check_interval cancel_on_disconnect dangerously_permit_weak_or_unset_master_key",
+    "health_check_interval cancel_on_disconnect max_parallel_requests "
+    "global_max_parallel_requests dangerously_permit_weak_or_unset_master_key",
     "disable_reset_budget "
     "disable_budget_reservation fail_closed_budget_enforcement fail_closed_rate_limit_enforcement "
     "allow_requests_on_db_unavailable health_check_concurrency health_check_details "
-    "enable_health_check_routing max_parallel_requests "
-    "global_max_parallel_requests max_in_flight_requests_per_worker max_queued_requests_per_worker "
+    "enable_health_check_routing max_in_flight_requests_per_worker max_queued_requests_per_worker "
     "admission_queue_timeout_seconds max_response_size_mb "
     "completion_model alerting alert_types alerting_threshold custom_auth enable_oauth2_auth "
     "custom_ui_sso_sign_in_handler use_x_forwarded_for "
@@ -150,30 +153,39 @@ GENERAL_SETTINGS = _table(
     ),
 )
 
-RETRIED = (
-    "DefaultRetries",
-    "TimeoutErrorRetries",
-    "RateLimitErrorRetries",
-    "InternalServerErrorRetries",
-    "ServiceUnavailableErrorRetries",
-)
-"""Counts of a retry policy for failures that are tried again at all; here one count holds for all."""
-NEVER_RETRIED = (
-    "BadRequestErrorRetries",
-    "AuthenticationErrorRetries",
-    "ContentPolicyViolationErrorRetries",
-    "NotFoundErrorRetries",
-)
+RETRIED = ("InternalServerErrorRetries", "ServiceUnavailableErrorRetries")
+"""Counts of a retry policy for what is one kind here: the upstream failed."""
+NEVER_RETRIED = {
+    "TimeoutErrorRetries": "an engine that had no answer in time still works on it; others are asked instead",
+    "BadRequestErrorRetries": "what was refused as it stands would be refused again",
+    "AuthenticationErrorRetries": "a key that was refused would be refused again; others are asked instead",
+    "ContentPolicyViolationErrorRetries": "what a filter refused would be refused again",
+    "NotFoundErrorRetries": "what is not there would not be there again; others are asked instead",
+}
+"""Counts for failures that are not repeated at the same deployment, and why."""
 ALLOWED_FAILS = (
-    "TimeoutErrorAllowedFails",
     "InternalServerErrorAllowedFails",
     "ServiceUnavailableErrorAllowedFails",
     "BadGatewayErrorAllowedFails",
 )
-"""Counts of failures that say something about a deployment; the others never close one here."""
+"""Counts of failures that are one kind here: the upstream failed."""
+NEVER_COUNTED = {
+    "RateLimitErrorAllowedFails": "a deployment that asks for a pause gets it at once, and is not broken",
+    "BadRequestErrorAllowedFails": "a refused request says nothing about a deployment",
+    "AuthenticationErrorAllowedFails": "a key rests after two requests were refused, whatever else works",
+    "ContentPolicyViolationErrorAllowedFails": "a refused request says nothing about a deployment",
+    "NotFoundErrorAllowedFails": "a deployment without its model is passed over and shown as degraded",
+}
+"""Counts that never close a deployment here, and what is done instead."""
 
 RETRY_POLICY = _table(
-    " ".join(("timeout_seconds num_retries fallbacks", *RETRIED)), skipped=" ".join(NEVER_RETRIED)
+    " ".join(
+        (
+            "timeout_seconds num_retries fallbacks DefaultRetries RateLimitErrorRetries",
+            *RETRIED,
+            *NEVER_RETRIED,
+        )
+    )
 )
 
 Topic = Literal["security", "money"]
@@ -242,8 +254,7 @@ GUARDS = frozenset(
 """Callbacks that guard rather than observe."""
 
 REMARKS = {
-    "json_logs": "accepted, not acted on yet; there is no log of requests",
-    "set_verbose": "accepted, not acted on yet; there is no log of requests",
+    "turn_off_message_logging": "needs no switch here: no text of a request or an answer is ever logged",
     "stream": "ignored: the client alone decides whether its answer is a stream",
     "enable_pre_call_checks": "accepted, not acted on yet; context fallbacks act on the upstream's refusal",
     "database_url": "not needed here; nothing is kept in a database",

@@ -48,6 +48,12 @@ class ServerSettings(Section, frozen=True, kw_only=True):
         Size,
         Meta(description="Bytes of request bodies per worker; 0 = an eighth of the memory over all workers."),
     ] = 0
+    max_parallel: Annotated[
+        int,
+        Meta(
+            ge=0, description="Requests served at once, over all workers; beyond it 429. 0 = no such limit."
+        ),
+    ] = 0
     drain: Annotated[Seconds, Meta(description="Time for running requests after SIGTERM.")] = 30.0
     header_timeout: Annotated[Interval, Meta(description="Time for a client to send its headers.")] = 30.0
     body_timeout: Annotated[Interval, Meta(description="Time for a client to send its whole body.")] = 60.0
@@ -67,6 +73,16 @@ class ServerSettings(Section, frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="Browser origins that may call; none by default.")
     ] = ()
     metrics_open: Annotated[bool, Meta(description="Serve /metrics without a key.")] = False
+
+
+class LogSettings(Section, frozen=True, kw_only=True):
+    """Lines on standard error. None of them ever holds text of a request or of an answer."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="Least weight of a line. debug also names failed attempts and refused requests."),
+    ] = "info"
+    json: Annotated[bool, Meta(description="Whether each line is a JSON object.")] = False
 
 
 class AuthSettings(Section, frozen=True, kw_only=True):
@@ -190,6 +206,9 @@ class BreakerSettings(Section, frozen=True, kw_only=True):
 
     enabled: Annotated[bool, Meta(description="Whether failing deployments are left alone.")] = True
     consecutive: Annotated[int, Meta(ge=1, description="Hard failures in a row that open.")] = 5
+    consecutive_timeouts: Annotated[
+        int, Meta(ge=0, description="The same where the last was a limit of time; 0 = as many.")
+    ] = 0
     window: Annotated[Interval, Meta(description="Window of the success rate.")] = 60.0
     window_min: Annotated[int, Meta(ge=1, description="Samples before the rate counts.")] = 10
     window_percent: Annotated[Percent, Meta(description="Success rate below which it opens.")] = 50
@@ -402,6 +421,10 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
     strategy: StrategyName = "weighted"
     retries: int = 1
     """Attempts beside the first on one deployment's group, before failing over further."""
+    retries_throttled: int | None = None
+    """The same where the last attempt was asked to wait; None: as many."""
+    retries_failed: int | None = None
+    """The same where the last attempt failed; None: as many."""
     fallbacks: tuple[str, ...] = ()
     """Other models, tried in this order after every group."""
     context_fallbacks: tuple[str, ...] = ()
@@ -466,6 +489,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     health: HealthSettings = HealthSettings()
     translation: TranslationSettings = TranslationSettings()
     responses: ResponseSettings = ResponseSettings()
+    log: LogSettings = LogSettings()
     error_catalogue: Literal["native", "litellm"] = "native"
     tiers: tuple[TierSettings, ...] = (
         TierSettings(name="local", boundary="device", order=0),
@@ -477,7 +501,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What was learnt from engines, by identity of the deployment. What the file says counts more."""
     models: tuple[ModelSettings, ...] = ()
     default_fallbacks: tuple[str, ...] = ()
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
     accept_ignored: tuple[str, ...] = ()
     """Security functions of the file that are known to be ignored, by their keys."""
     notices: tuple[Notice, ...] = ()

@@ -27,6 +27,7 @@ class _Declared(msgspec.Struct):
     parameters: Raw = Raw()
     strict: bool | None = None
     format: Raw = Raw()
+    cache_control: Raw = Raw()
 
 
 class _Tool(msgspec.Struct):
@@ -209,7 +210,7 @@ def _tool(tool: _Tool, at: int) -> Tool:
     if declared is None:
         raise RequestError("missing_field", f"`{field}` is missing", field=field)
     built = _declared(declared, field, tool.type == "custom")
-    built.cache = given(tool.cache_control)
+    built.cache = given(tool.cache_control) or given(declared.cache_control)
     return built
 
 

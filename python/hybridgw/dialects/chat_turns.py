@@ -25,9 +25,15 @@ from hybridgw.wire import (
 from hybridgw.wire.ask import named_results
 
 
-class _TextPart(msgspec.Struct, tag="text", tag_field="type"):
-    text: str
+class _Marked(msgspec.Struct):
+    """Says where a prompt may be cached: in Anthropic's words, which others took over, or in OpenAI's."""
+
     cache_control: Raw = Raw()
+    prompt_cache_breakpoint: Raw = Raw()
+
+
+class _TextPart(_Marked, tag="text", tag_field="type", kw_only=True):
+    text: str
 
 
 class _RefusalPart(msgspec.Struct, tag="refusal", tag_field="type"):
@@ -39,9 +45,8 @@ class _ImageUrl(msgspec.Struct):
     detail: str | None = None
 
 
-class _ImagePart(msgspec.Struct, tag="image_url", tag_field="type"):
+class _ImagePart(_Marked, tag="image_url", tag_field="type", kw_only=True):
     image_url: _ImageUrl
-    cache_control: Raw = Raw()
 
 
 class _Sound(msgspec.Struct):
@@ -59,12 +64,25 @@ class _Document(msgspec.Struct):
     file_id: str | None = None
 
 
-class _FilePart(msgspec.Struct, tag="file", tag_field="type"):
+class _FilePart(_Marked, tag="file", tag_field="type", kw_only=True):
     file: _Document
-    cache_control: Raw = Raw()
 
 
-_AnyPart = _TextPart | _RefusalPart | _ImagePart | _AudioPart | _FilePart
+class _ThinkingPart(msgspec.Struct, tag="thinking", tag_field="type"):
+    """A thought of an earlier turn, as Messages and some engines have it."""
+
+    thinking: str | list[_TextPart] = ""
+    signature: str | None = None
+
+
+class _ReasoningPart(msgspec.Struct, tag="reasoning", tag_field="type"):
+    """The same, as some clients write it."""
+
+    text: str | None = None
+    reasoning: str | None = None
+
+
+_AnyPart = _TextPart | _RefusalPart | _ImagePart | _AudioPart | _FilePart | _ThinkingPart | _ReasoningPart
 
 
 class _Function(msgspec.Struct):
@@ -94,7 +112,13 @@ class _Detail(msgspec.Struct):
     data: str | None = None
 
 
-class ChatMessage(msgspec.Struct):
+class _Spoken(msgspec.Struct):
+    """What the assistant said aloud: its maker's name for it, and perhaps the words."""
+
+    transcript: str | None = None
+
+
+class ChatMessage(_Marked, kw_only=True):
     """One message as it was written."""
 
     role: Literal["developer", "system", "user", "assistant", "tool", "function"]
@@ -104,6 +128,7 @@ class ChatMessage(msgspec.Struct):
     tool_call_id: str | None = None
     function_call: _Function | None = None
     refusal: str | None = None
+    audio: _Spoken | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     reasoning_details: list[_Detail] | None = None
@@ -126,6 +151,14 @@ class Conversation:
         return messages
 
     def _message(self, said: ChatMessage, field: str) -> Message:
+        message = self._read(said, field)
+        cache = _cache(said)
+        if cache is not None and isinstance(last := message.parts[-1], Text | Image | File | ToolResult):
+            # A mark at a message is one at its end.
+            last.cache = last.cache or cache
+        return message
+
+    def _read(self, said: ChatMessage, field: str) -> Message:
         role = said.role
         if role == "assistant":
             return Message("assistant", self._assistant(said, field), said.name)
@@ -153,7 +186,19 @@ class Conversation:
         elif said.content is not None:
             spoken = list(_parts(said.content, field))
             _only_text(spoken, "assistant", field)
+            if any(isinstance(part, Thinking) for part in spoken):
+                # Another form of the same thoughts.
+                parts = []
             parts += spoken
+        if said.audio is not None and not said.content:
+            if not said.audio.transcript:
+                raise RequestError(
+                    "unsupported_content",
+                    "speech of an earlier turn is known to its maker only, and cannot be told to the backend "
+                    "of this model; send its `transcript`",
+                    field=f"{field}.audio",
+                )
+            parts.append(Text(said.audio.transcript))
         if said.refusal:
             parts.append(Text(said.refusal))
         for at, call in enumerate(said.tool_calls or ()):
@@ -211,7 +256,7 @@ class Conversation:
 
 def _only_text(parts: list[Part], role: str, field: str) -> None:
     for at, part in enumerate(parts):
-        if not isinstance(part, Text):
+        if not isinstance(part, Text) and not (role == "assistant" and isinstance(part, Thinking)):
             where = f"{field}.content[{at}]"
             raise RequestError("unsupported_content", f"a message of role {role} holds text", field=where)
 
@@ -234,20 +279,35 @@ def _thoughts(said: ChatMessage) -> Iterable[Part]:
 def _parts(said: list[_AnyPart], field: str) -> Iterable[Part]:
     for at, part in enumerate(said):
         if isinstance(part, _TextPart):
-            yield Text(part.text, given(part.cache_control))
+            yield Text(part.text, _cache(part))
         elif isinstance(part, _ImagePart):
             yield _image(part, f"{field}.content[{at}].image_url.url")
         elif isinstance(part, _AudioPart):
             yield Audio(part.input_audio.data, part.input_audio.format)
         elif isinstance(part, _FilePart):
             yield _file(part, f"{field}.content[{at}].file")
+        elif isinstance(part, _ThinkingPart):
+            thought = part.thinking
+            text = thought if isinstance(thought, str) else "".join(piece.text for piece in thought)
+            yield Thinking(text, part.signature)
+        elif isinstance(part, _ReasoningPart):
+            yield Thinking(part.text or part.reasoning or "")
         else:
             yield Text(part.refusal)
 
 
+_EPHEMERAL = Raw(b'{"type":"ephemeral"}')
+
+
+def _cache(said: _Marked) -> Raw | None:
+    """The mark, in the words that the hub has for it."""
+    mark = given(said.cache_control)
+    return _EPHEMERAL if mark is None and given(said.prompt_cache_breakpoint) is not None else mark
+
+
 def _image(part: _ImagePart, field: str) -> Image:
     """An image behind a data or http(s) URL. Anything else might be a file of whoever opens it."""
-    url, detail, cache = part.image_url.url, part.image_url.detail, given(part.cache_control)
+    url, detail, cache = part.image_url.url, part.image_url.detail, _cache(part)
     if url[:5].lower() == "data:":
         media_type, data = data_url(url, field)
         return Image(media_type or None, data, detail=detail, cache=cache)
@@ -267,7 +327,7 @@ def data_url(url: str, field: str) -> tuple[str, str]:
 
 def _file(part: _FilePart, field: str) -> File:
     said = part.file
-    cache = given(part.cache_control)
+    cache = _cache(part)
     if said.file_data:
         if said.file_data[:5].lower() == "data:":
             media_type, data = data_url(said.file_data, f"{field}.file_data")

@@ -39,8 +39,11 @@ _SHOWN = 8
 
 def announce(settings: Settings, info: RuntimeInfo) -> None:
     """Say it on standard error."""
-    show(screen(settings, info))
-    for text, level in lines(settings, info, colour=os.isatty(2), advice=_advice(settings)):
+    if not info.log_json:
+        # A table for people, who have pages for it as well.
+        show(screen(settings, info))
+    colour = os.isatty(2) and not info.log_json
+    for text, level in lines(settings, info, colour=colour, advice=_advice(settings)):
         say("serve", text, level)
 
 

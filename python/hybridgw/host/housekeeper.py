@@ -27,7 +27,7 @@ from pathlib import Path
 
 from hybridgw.host import publication
 from hybridgw.host.configure import again
-from hybridgw.host.console import say
+from hybridgw.host.console import configure, say
 from hybridgw.host.journal_care import Syncer, Trimmer, prune
 from hybridgw.host.learning import Learner
 from hybridgw.host.life import LOOK, LifeWatch
@@ -133,6 +133,7 @@ def main(info_path: str) -> None:
     # Usually inherited blocked from the supervisor; a signal that came before waits for `run`.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     info = read_info(Path(info_path))
+    configure(info.log_level, info.log_json)
     die_with_parent(info.supervisor_pid)
     Housekeeper(info).run()
     if not alive(info.supervisor_pid, info.supervisor_ticks):

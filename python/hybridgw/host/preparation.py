@@ -20,7 +20,7 @@ from hybridgw.config.schema import Settings
 from hybridgw.host import listener, publication, runtime
 from hybridgw.host.admission import admit, slots_for
 from hybridgw.host.configure import check_exposure, check_ignored, discovered, resolve, state_folder
-from hybridgw.host.console import say
+from hybridgw.host.console import configure, say
 from hybridgw.host.demo import DemoUpstreams, demo_settings
 from hybridgw.host.limits import raise_descriptor_limit
 from hybridgw.host.lock import Held, Holder, InstanceLock, abandoned_runs
@@ -150,6 +150,7 @@ def _furnish(
     application: str,
 ) -> Prepared:
     """Make the run folder, the state file and the first publication."""
+    configure(settings.log.level, settings.log.json)
     raise_descriptor_limit()
     instance = runtime.new_instance()
     journal = folder / "journal"
@@ -175,6 +176,8 @@ def _furnish(
             config_path=config_path,
             allow_cloud=allow_cloud,
             application=application,
+            log_level=settings.log.level,
+            log_json=settings.log.json,
         )
         lock.claim(
             Holder(

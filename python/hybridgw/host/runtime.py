@@ -24,6 +24,7 @@ import shutil
 import stat
 import time
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -65,6 +66,9 @@ class RuntimeInfo(msgspec.Struct, frozen=True, kw_only=True):
     allow_cloud: bool
     application: str
     """The ASGI application, as `module:name`."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_json: bool = False
+    """How every process of this run writes its lines."""
 
 
 def new_instance() -> int:

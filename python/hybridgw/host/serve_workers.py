@@ -38,7 +38,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from hybridgw.host import worker
-from hybridgw.host.console import say
+from hybridgw.host.console import configure, say
 from hybridgw.host.limits import connection_limit
 from hybridgw.host.listener import BACKLOG
 from hybridgw.host.process import die_with_parent
@@ -56,10 +56,7 @@ _ASK_AGAIN = 0.5
 
 _LOGGING = {
     # The server's own lines go where ours go: standard output belongs to whoever started us.
-    "formatters": {"generic": {"format": "hybridgw server: %(levelname)s: %(message)s"}},
-    "handlers": {
-        "console": {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
-    },
+    "handlers": {"console": {"class": "hybridgw.host.console.LineHandler"}},
     "loggers": {"_granian": {"handlers": ["console"], "level": "ERROR", "propagate": False}},
 }
 
@@ -236,6 +233,7 @@ def _no_thread() -> None:
 def main(info_path: str) -> None:
     """Serve until told to stop. Exits 0 after an orderly drain, 3 when no worker can start."""
     info = read_info(Path(info_path))
+    configure(info.log_level, info.log_json)
     die_with_parent(info.supervisor_pid)
     multiprocessing.set_start_method(info.start_method)
     server = Server(info)

@@ -26,7 +26,7 @@ from typing import Any
 from granian import _signals
 from granian._granian import WorkerSignal
 
-from hybridgw.host.console import say
+from hybridgw.host.console import configure, say, take_loggers
 from hybridgw.host.process import die_with_parent
 from hybridgw.host.runtime import RuntimeInfo, adopt, mark_ready, read_info
 
@@ -57,6 +57,8 @@ def load(info_path: str, parent: int) -> Application:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     info = read_info(Path(info_path))
     adopt(info)
+    configure(info.log_level, info.log_json)
+    take_loggers()
     die_with_parent(parent)
     stop = asyncio.Event()
     _signals.set_loop_signals = partial(_loop_signals, stop)

@@ -17,7 +17,7 @@ from hybridgw.dialects.base import Fault, Writer
 from hybridgw.ledger.response_store import ResponseStore
 from hybridgw.native import Decision, Permit, Principal, Relay, Router, StateFile
 from hybridgw.pipeline.divided import Parts
-from hybridgw.pipeline.lessons import Lessons
+from hybridgw.pipeline.lessons import Learnt
 from hybridgw.pipeline.line import Lines
 from hybridgw.pipeline.memory import Memory
 from hybridgw.pipeline.room import Room
@@ -33,8 +33,8 @@ class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "chat_only", "draining", "draw", "images", "lines", "loop", "most_inputs", "plan",
-        "refused", "responses", "room", "router", "slot", "state", "transport",
+        "active", "draining", "draw", "images", "learnt", "lines", "loop", "plan",
+        "responses", "room", "router", "slot", "state", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -57,17 +57,11 @@ class Worker:
         self.responses: ResponseStore | None = None
         """Where responses are stored that clients may refer to; None where none are."""
         self.loop = asyncio.get_running_loop()
-        self.most_inputs: Lessons[int] = Lessons()
-        """Inputs that a backend takes at once: learnt from refusals."""
         self.active: set[Call] = set()
         self.draining = False
         self.lines = Lines()
-        self.chat_only: Lessons[bool] = Lessons()
-        """Whose server turned out to have no Responses. Each worker learns it by itself, at the price of one
-        request."""
-        self.refused: Lessons[int] = Lessons()
-        """Members that models behind `*` refuse, as bits (`providers.refusals`). Those of a deployment with
-        one model stand in the state file, for all workers."""
+        self.learnt = Learnt()
+        """What backends refused or lacked until now."""
         # Spreads load; guards nothing, so the fast generator is the right one.
         self.draw: Callable[[int], int] = random.Random().getrandbits
 

@@ -8,13 +8,14 @@ import msgspec
 
 from hybridgw.core import Boundary, Outcome, Route, Shape
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
-from hybridgw.native import Decision, Permit, Relay
+from hybridgw.native import NESTED, Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.decoded import decoded
 from hybridgw.pipeline.divided import Parts, joined, most_of, pieces, question_of
 from hybridgw.pipeline.images import inlined_body
+from hybridgw.pipeline.lessons import takes_any
 from hybridgw.pipeline.translation import Translation, asked, translation_of, unsupported
-from hybridgw.providers import Exchange, failures, provider_named
+from hybridgw.providers import Exchange, failures, nested, provider_named
 from hybridgw.providers.openai_models import thinks
 from hybridgw.providers.refusals import Without, about_a_value, refused
 from hybridgw.providers.templated import edited
@@ -51,7 +52,7 @@ async def opened(
         response.close()
     translation = translation_of(call, upstream, chat)
     answer = await _ask(call, decision, permit, upstream, chat, translation)
-    call.worker.chat_only.learn(upstream.deployment.id, permit.model, True, time.monotonic_ns())
+    call.worker.learnt.learn(upstream.deployment, permit, time.monotonic_ns(), lacks_responses=True)
     return chat, translation, answer
 
 
@@ -85,7 +86,7 @@ def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
         return upstream.thinking
     if upstream.may_lack_responses and _known_without(call, upstream, permit):
         return _apart(upstream) or exchange
-    if exchange.outbound is None and (call.astray or _begun(call) or _converted(call)):
+    if exchange.outbound is None and (call.astray or _begun(call) or _converted(call, upstream)):
         apart = _apart(upstream)
         if apart is not None:
             return apart
@@ -95,16 +96,18 @@ def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
     return exchange
 
 
-def _converted(call: Call) -> bool:
+def _converted(call: Call, upstream: Upstream) -> bool:
     """Whether the request says something that this backend understands in other words only."""
-    return call.permit is not None and call.permit.converted
+    if call.permit is None:
+        return False
+    nested = call.decision.nested if call.decision is not None and call.route is Route.CHAT else 0
+    return call.permit.converted or bool(nested & upstream.nested.translate)
 
 
 def _known_without(call: Call, upstream: Upstream, permit: Permit) -> bool:
     if call.route is not Route.RESPONSES:
         return False
-    known = call.worker.chat_only.of(upstream.deployment.id, permit.model, time.monotonic_ns())
-    return known is not None
+    return call.worker.learnt.lacks_responses(upstream.deployment, permit, time.monotonic_ns())
 
 
 def _begun(call: Call) -> bool:
@@ -115,6 +118,7 @@ def _begun(call: Call) -> bool:
 
 _CUTS = b'"truncate":true'
 """In a body of Ollama's, as it is written here: rather cut than refused, said the client."""
+_DEVELOPER = 1 << NESTED.index("role")
 _MESSAGES = frozenset({Route.CHAT, Route.OLLAMA_CHAT})
 """Routes with the `messages` of Chat, whose bytes may pass to an engine."""
 _BEGUN_BY_HEARTBEATS = frozenset({Route.RESPONSES, Route.MESSAGES})
@@ -142,17 +146,19 @@ async def _ask(
         _check_name(upstream, permit.model)
     said = decision.drop_refused
     may_leave = upstream.drop_refused if said is None else said
-    known = _refused_before(call, upstream, permit)
+    known = call.worker.learnt.refused(upstream.deployment, permit, time.monotonic_ns())
     learnt = once = most = 0
     whole = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
     protocol = exchange.shape, translation is None, upstream.deployment.provider, permit.model
-    at_once = _most_inputs(call, upstream, permit) or upstream.max_inputs
+    embeds = exchange.shape is Shape.EMBEDDINGS
+    at_once = _most_inputs(call, upstream, permit) or upstream.max_inputs if embeds else 0
     request = _first_piece(call, whole, at_once, protocol)
     call.asked_ns = time.monotonic_ns()
     while True:
         response = await _send(call, decision, upstream, request)
         if response.status == 200:
-            _learn(call, upstream, permit, learnt, most)
+            now = time.monotonic_ns()
+            call.worker.learnt.learn(upstream.deployment, permit, now, refused=learnt, most_inputs=most)
             return response
         answer = await response.read_all(_ERROR_BODY_LIMIT)
         bit = refused(response.status, answer) & ~(known | learnt | once)
@@ -175,44 +181,20 @@ async def _ask(
             # Nobody else may answer, and the engine says that it only takes time.
             await asyncio.sleep(min(wait, _LOADING))
             continue
-        if most or exchange.shape is not Shape.EMBEDDINGS or _most_inputs(call, upstream, permit):
+        if most or not embeds:
             raise error.anew()
         most = most_of(error)
+        if not most or 0 < at_once <= most:
+            raise error.anew()
         request = _first_piece(call, whole, most, protocol)
         if call.parts is None or len(call.parts.rest) < 2:
             raise error.anew()
         response.close()
 
 
-def _refused_before(call: Call, upstream: Upstream, permit: Permit) -> int:
-    """The members that this model is known to refuse, as bits."""
-    now = time.monotonic_ns()
-    if not _takes_any(upstream):
-        return permit.refused(now)
-    return call.worker.refused.of(upstream.deployment.id, permit.model, now) or 0
-
-
-def _learn(call: Call, upstream: Upstream, permit: Permit, refused: int, most: int) -> None:
-    """Remember with what the model answered: without the members `refused`, with `most` inputs at once. No
-    bit and 0 teach nothing."""
-    now, worker, deployment = time.monotonic_ns(), call.worker, upstream.deployment.id
-    if most:
-        worker.most_inputs.learn(deployment, permit.model, most, now)
-    if refused and not _takes_any(upstream):
-        permit.refuse(refused, now)
-    elif refused:
-        known = worker.refused.of(deployment, permit.model, now) or 0
-        worker.refused.learn(deployment, permit.model, known | refused, now)
-
-
-def _takes_any(upstream: Upstream) -> bool:
-    """Whether the client chooses the model: what one refuses says nothing of the others."""
-    return "*" in upstream.deployment.model
-
-
 def _most_inputs(call: Call, upstream: Upstream, permit: Permit) -> int:
     """How many inputs at once the model is known to take; 0 where nothing was learnt."""
-    return call.worker.most_inputs.of(upstream.deployment.id, permit.model, time.monotonic_ns()) or 0
+    return call.worker.learnt.most_inputs(upstream.deployment, permit, time.monotonic_ns())
 
 
 def _first_piece(
@@ -308,8 +290,15 @@ async def _request(
     if limit is not None:
         # A body is an object, and never empty: it names a model.
         body = body.rstrip()[:-1] + b',"max_tokens":%d}' % limit(upstream.backend, permit.model)
-    if decision.late_system and exchange.outbound is None and _needs_one_system(call, upstream):
-        body = asked(edited, body)
+    if exchange.outbound is None and call.route in _MESSAGES:
+        if upstream.backend.templated and (decision.late_system or decision.nested & _DEVELOPER):
+            body, lost = asked(edited, body)
+            untold += lost
+        if call.route is Route.CHAT and decision.nested:
+            row = upstream.nested
+            untold += row.names_of(decision.nested & row.told)
+            if row.edits(decision.nested):
+                body = asked(lambda data: nested.edited(data, row), body)
     headers: Headers
     if translation is not None:
         if less is not None:
@@ -370,7 +359,7 @@ def _refusal(
 ) -> UpstreamError:
     """The failure that an answer other than 200 is."""
     error = failures.failure(response.status, response.headers, answer, secrets=upstream.secrets)
-    if _takes_any(upstream):
+    if takes_any(upstream.deployment):
         error = failures.by_name(error)
     return _with_window(error, decision, upstream)
 
@@ -387,10 +376,6 @@ def _with_window(error: UpstreamError, decision: Decision, upstream: Upstream) -
     )
     error.args = (error.message,)
     return error
-
-
-def _needs_one_system(call: Call, upstream: Upstream) -> bool:
-    return upstream.backend.templated and call.route in _MESSAGES
 
 
 def _check_name(upstream: Upstream, name: str) -> None:
@@ -416,4 +401,4 @@ def _forwarded(call: Call, upstream: Upstream) -> Headers:
 def failure_inside(upstream: Upstream, error: tuple[str, str, str]) -> UpstreamError:
     """The failure that an error object inside a 200 answer stands for."""
     found = failures.failure_inside(*error, secrets=upstream.secrets)
-    return failures.by_name(found) if _takes_any(upstream) else found
+    return failures.by_name(found) if takes_any(upstream.deployment) else found

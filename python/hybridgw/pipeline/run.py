@@ -86,6 +86,12 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
                 return
             except UpstreamError as error:
                 call.back(time.monotonic_ns())
+                if _log.isEnabledFor(logging.DEBUG):
+                    _log.debug(
+                        "attempt %d at %s failed: %s, status %d",
+                        permit.attempt, call.plan.upstreams[permit.deployment].deployment.name,
+                        Outcome(error.outcome).name, error.status,
+                    )  # fmt: skip
                 if call.deadline_ns and error.outcome in _TIMES and _over(call):
                     _settle(call, Outcome.CLIENT_TIMEOUT)
                     raise (first or _out_of_time(call)) from None

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from hybridgw.core import Outcome, Route
+from hybridgw.core import Outcome, Route, Shape
 from hybridgw.dialects.base import Writer
 from hybridgw.dialects.openai import completion_as_events
 from hybridgw.errors import RequestError, UpstreamError
@@ -99,10 +99,16 @@ class _Through:
     async def request(self, body: bytes) -> tuple[str, Headers, bytes]:
         call = self._call
         ask: Ask = asked(call.dialect.read, body)
+        by_responses = self._exchange.shape is Shape.RESPONSES
         if call.decision is not None:
             # The body asks for usage because the journal wants it, whether the client did or not.
             ask.include_usage = call.decision.include_usage
             ask.prompt_tokens = call.decision.prompt_tokens
+            if call.decision.nested:
+                unsaid = self._upstream.nested.left_unsaid(call.decision.nested, by_responses=by_responses)
+                ask.drop(*unsaid)
+        if (by_responses or not self._upstream.nested.names) and any(it.name for it in ask.messages):
+            ask.drop("name")
         direct_results(ask.messages)
         if self._upstream.inline_images:
             await inline_images(call, ask, self._upstream.own_media)

@@ -28,11 +28,17 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     file_urls: bool = False
     cache_marks: bool = False
     """Understands `cache_control` on parts and tools."""
+    nested: frozenset[str] = frozenset()
+    """Hints inside of parts, tools and formats of which it takes notice, by the names of `native.NESTED`."""
+    reads_thoughts: bool = False
+    """Takes a part of type `thinking`."""
     silence: Literal["", None] = None
     """The content of a message that only calls tools."""
     # Tools.
     tool_choice: bool = True
     """A certain call, or any, can be demanded."""
+    names_tool: bool = True
+    """A certain call can be demanded by the name of its tool."""
     custom_tools: bool = False
     parallel: bool = True
     """Takes `parallel_tool_calls`."""
@@ -64,7 +70,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _SAMPLERS = frozenset({"min_p", "logit_bias", "repetition_penalty", "repeat_penalty", "chat_template_kwargs"})
+_HINTS = frozenset({"strict", "detail", "description"})
 _OPENAI = Capabilities(
+    nested=_HINTS,
     audio=True,
     files=True,
     old_functions=True,
@@ -84,7 +92,9 @@ _OPENAI = Capabilities(
         }
     ),
 )  # fmt: skip
+# Reads of `tool_choice` the three words only, and takes anything else for `auto`.
 _LLAMA = Capabilities(
+    names_tool=False,
     remote_images=False,
     audio=True,
     top_k=True,
@@ -106,6 +116,7 @@ CAPABILITIES: dict[str, Capabilities] = {
         files=True,
         file_urls=True,
         cache_marks=True,
+        nested=_HINTS,
         n=False,
         top_k=True,
         verbosity=True,
@@ -123,6 +134,7 @@ CAPABILITIES: dict[str, Capabilities] = {
     # It refuses null, and its templates look for a content.
     "llama_cpp_python": msgspec.structs.replace(
         _LLAMA,
+        names_tool=True,
         audio=False,
         keeps="",
         efforts=(),
@@ -131,6 +143,7 @@ CAPABILITIES: dict[str, Capabilities] = {
         old_functions=True,
     ),
     "vllm": Capabilities(
+        reads_thoughts=True,
         remote_images=False,
         audio=True,
         top_k=True,
@@ -162,19 +175,19 @@ CAPABILITIES: dict[str, Capabilities] = {
         efforts=_EFFORTS[:-1],
         limit="max_completion_tokens",
     ),
-    "openai_compatible": Capabilities(user="user", extras=frozenset({"logit_bias"})),
-    "demo": Capabilities(limit="max_completion_tokens", user="user"),
+    "openai_compatible": Capabilities(nested=_HINTS, user="user", extras=frozenset({"logit_bias"})),
+    "demo": Capabilities(nested=_HINTS, limit="max_completion_tokens", user="user"),
 }  # fmt: skip
 """By provider."""
 
 _OPENAI_ONLY = _OPENAI.extras | {"moderation"}
-_ANYBODYS = frozenset({"openai_compatible", "demo"})
+ANYBODYS = frozenset({"openai_compatible", "demo"})
 """Nobody knows what stands behind such an address: it is sent what the client wrote."""
 
 
 def unknown_members(provider: str) -> tuple[str, ...]:
     """Members of OpenAI's Chat request that this kind of backend takes no notice of."""
-    if provider in _ANYBODYS:
+    if provider in ANYBODYS:
         return ()
     can = CAPABILITIES[provider]
     names = set(_OPENAI_ONLY - can.extras) | {"user", "safety_identifier"} - {can.user}
@@ -195,5 +208,5 @@ def unknown_members(provider: str) -> tuple[str, ...]:
 
 def old_functions(provider: str) -> tuple[str, ...]:
     """Members by which the first functions of Chat are told, where only a translation understands them."""
-    untranslated = provider in _ANYBODYS or CAPABILITIES[provider].old_functions
+    untranslated = provider in ANYBODYS or CAPABILITIES[provider].old_functions
     return () if untranslated else ("functions", "function_call")

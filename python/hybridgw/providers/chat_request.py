@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
+from hybridgw.errors import RequestError
 from hybridgw.providers.base import Backend
 from hybridgw.providers.capabilities import Capabilities
 from hybridgw.providers.chat_turns import Json, Turns
 from hybridgw.providers.templated import one_system
-from hybridgw.wire import Ask, Message, Tool
+from hybridgw.wire import Ask, Message, Part, Tool, ToolCall
 
 Raw = msgspec.Raw
 
@@ -47,6 +48,8 @@ def body(ask: Ask, backend: Backend, can: Capabilities) -> bytes:
 def members(ask: Ask, backend: Backend, can: Capabilities) -> Json:
     """The body's members, ready to be encoded."""
     out: Json = {"model": ask.model, "messages": Turns(backend, can).write(_conversation(ask, backend))}
+    if can.cache_marks and any(_marked_call(part) for it in ask.messages for part in it.parts):
+        ask.drop("cache_control")
     _tools(ask, can, out)
     if ask.max_tokens is not None:
         out[can.limit] = ask.max_tokens
@@ -66,8 +69,18 @@ def members(ask: Ask, backend: Backend, can: Capabilities) -> Json:
     return out
 
 
+def _marked_call(part: Part) -> bool:
+    """A mark for which Chat has no place."""
+    return isinstance(part, ToolCall) and part.cache is not None
+
+
 def _conversation(ask: Ask, backend: Backend) -> list[Message]:
-    return one_system(ask.messages) if backend.templated else ask.messages
+    if not backend.templated:
+        return ask.messages
+    told = one_system(ask.messages)
+    if told is not ask.messages and any(it.name for it in ask.messages if it.role == "system"):
+        ask.drop("name")
+    return told
 
 
 def _configure(ask: Ask, backend: Backend, can: Capabilities, out: Json) -> None:
@@ -97,6 +110,12 @@ def _tools(ask: Ask, can: Capabilities, out: Json) -> None:
             told = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": named}}
         else:
             tools = choice.among(tools)
+    elif choice is not None and mode == "named" and not can.names_tool:
+        tools = [tool for tool in tools if tool.name == choice.name]
+        if not tools:
+            message = f"`tool_choice` names a tool that is not offered: {(choice.name or '')[:64]!r}"
+            raise RequestError("invalid_value", message, field="tool_choice")
+        told = "required"
     elif choice is not None and mode == "named":
         custom = can.custom_tools and any(tool.custom and tool.name == choice.name for tool in tools)
         kind = "custom" if custom else "function"
@@ -131,7 +150,7 @@ def _tool(tool: Tool, can: Capabilities) -> Json:
             function["format"] = _nested(tool.format)
         return {"type": "custom", "custom": function}
     if tool.custom:
-        function["description"] = _described(tool)
+        function["description"] = described(tool)
         function["parameters"] = _INPUT
     else:
         function["parameters"] = tool.parameters if tool.parameters is not None else _NO_PARAMETERS
@@ -154,7 +173,7 @@ def _nested(said: Raw) -> Any:
     }
 
 
-def _described(tool: Tool) -> str:
+def described(tool: Tool) -> str:
     """What a function must say for itself when it stands for a custom tool: its grammar binds nobody
     there, but models follow what they can read."""
     lines = [tool.description or "", "Put the whole text of the call into `input`."]

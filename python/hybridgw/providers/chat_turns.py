@@ -184,20 +184,21 @@ class Turns:
             if not isinstance(result, ToolResult):
                 raise _unsupported("a tool's message holds results", f"messages[{at}].content[{place}]")
             texts = []
+            mark = result.cache
             for part in result.parts:
                 built = self._part(part, at, place)
                 if built["type"] == "text":
                     texts.append(built["text"])
+                    mark = mark or part.cache
                 else:
                     self._after.append(built)
             text = "\n".join(texts)
-            out.append(
-                {
-                    "role": "tool",
-                    "tool_call_id": result.call_id,
-                    "content": f"[tool error] {text}" if result.error else text,
-                }
-            )
+            said: Any = f"[tool error] {text}" if result.error else text
+            if mark is not None and self._can.cache_marks and not text and self._after:
+                self._after[-1].setdefault("cache_control", mark)
+            elif mark is not None and self._can.cache_marks:
+                said = [{"type": "text", "text": said, "cache_control": mark}]
+            out.append({"role": "tool", "tool_call_id": result.call_id, "content": said})
 
 
 def _detail(thought: Thinking, index: int) -> Json:

@@ -89,6 +89,8 @@ class _Conversation:
             role = message.role
             if message.name:
                 self._ask.drop("name")
+            if _names_file(message.parts):
+                self._ask.drop("filename")
             if role == "tool":
                 leading = False
                 self._tool(number, message)
@@ -233,7 +235,7 @@ def _image(image: Image, field: str) -> dict[str, Any]:
 
 def _file(file: File, field: str) -> dict[str, Any]:
     if file.text is not None:
-        return {"text": file.text}
+        return {"text": f"{file.filename}\n\n{file.text}" if file.filename else file.text}
     if file.data is not None:
         return {"inlineData": {"mimeType": file.media_type or "application/pdf", "data": file.data}}
     if file.url is not None and file.url.startswith(HOSTED):
@@ -245,6 +247,16 @@ def _file(file: File, field: str) -> dict[str, Any]:
             return _hosted(file.file_id, file.media_type)
     raise RequestError(
         "unsupported_content", "the backend of this model takes documents as data only", field=field
+    )
+
+
+def _names_file(parts: Sequence[Part]) -> bool:
+    """Whether a document has a name that is not told: only of text it is, as its first line."""
+    return any(
+        _names_file(part.parts)
+        if isinstance(part, ToolResult)
+        else isinstance(part, File) and part.text is None and bool(part.filename)
+        for part in parts
     )
 
 
@@ -282,9 +294,8 @@ def _response(number: int, result: ToolResult) -> tuple[dict[str, Any], _Parts]:
     texts: list[str] = []
     media: _Parts = []
     for at, part in enumerate(result.parts):
-        text = None if isinstance(part, Image) else part.text
-        if text is not None:
-            texts.append(text)
+        if not isinstance(part, Image) and part.text is not None:
+            texts.append(part.text if isinstance(part, Text) else _file(part, "")["text"])
         else:
             media.extend(_part(part, number, at))
     name = "error" if result.error else "output"

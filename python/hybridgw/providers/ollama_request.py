@@ -16,6 +16,7 @@ import msgspec
 from hybridgw.errors import RequestError
 from hybridgw.providers import configured
 from hybridgw.providers.base import Backend
+from hybridgw.providers.chat_request import described
 from hybridgw.providers.templated import one_system
 from hybridgw.wire import (
     Ask,
@@ -165,8 +166,9 @@ def _tools(ask: Ask) -> list[dict[str, Any]]:
 def _function(tool: Tool) -> dict[str, Any]:
     parameters = _TEXT_PARAMETERS if tool.custom else tool.parameters or _NO_PARAMETERS
     function: dict[str, Any] = {"name": tool.name, "parameters": parameters}
-    if tool.description is not None:
-        function["description"] = tool.description
+    description = described(tool) if tool.custom else tool.description
+    if description is not None:
+        function["description"] = description
     return function
 
 

@@ -56,7 +56,9 @@ def _engine(name: str, **differs: Any) -> Provider:
     return Provider(name=name, **{**row, **differs})
 
 
-# Of the oldest protocol; which are known was read in the sources of each.
+# Of the oldest protocol. In public copies of their sources, llama-server throws for `best_of`, `suffix` and a
+# true `echo`, and llama-cpp-python calls `n`, `best_of` and `user` ignored. The rest (`user` at llama-server,
+# the rows of vLLM and TGI) is general knowledge that was not checked against any source.
 _UNKNOWN_OF_TEXT = {
     "llama_server": ("best_of", "echo", "suffix", "user"),
     "llama_cpp_python": ("best_of", "n", "user"),

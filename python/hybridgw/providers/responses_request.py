@@ -12,8 +12,9 @@ import msgspec
 from hybridgw.providers import configured
 from hybridgw.providers.base import Backend
 from hybridgw.providers.openai_models import thinks
+from hybridgw.providers.responses_seal import unsealed
 from hybridgw.providers.responses_turns import Json, encode, items
-from hybridgw.wire import Ask, Tool
+from hybridgw.wire import Ask, Part, Thinking, Tool
 
 Raw = msgspec.Raw
 
@@ -53,6 +54,8 @@ def body(ask: Ask, backend: Backend) -> bytes:
         "input": items(ask.messages, sees=backend.vision is not False),
         "store": False,
     }
+    if any(_unreadable(part) for message in ask.messages for part in message.parts):
+        ask.drop("thinking")
     _tools(ask, out)
     if ask.max_tokens is not None:
         out["max_output_tokens"] = max(_LEAST, ask.max_tokens)
@@ -69,6 +72,11 @@ def body(ask: Ask, backend: Backend) -> bytes:
     if ask.stream:
         out["stream"] = True
     return encode(out)
+
+
+def _unreadable(part: Part) -> bool:
+    """A thought that another maker gave out."""
+    return isinstance(part, Thinking) and unsealed(part.signature) is None
 
 
 def _tools(ask: Ask, out: Json) -> None:

@@ -10,8 +10,6 @@ turns.
 The native side says whether a body needs it (`Decision.late_system`), so that others cost nothing.
 """
 
-from typing import Any
-
 import msgspec
 
 from hybridgw.wire import Message, Part, Text
@@ -28,12 +26,7 @@ _SYSTEM = frozenset({"system", "developer"})
 _ANSWERS = frozenset({"tool", "function"})
 
 
-class _Piece(msgspec.Struct):
-    type: str
-    text: str
-
-
-_content = msgspec.json.Decoder(str | list[_Piece] | None)
+_content = msgspec.json.Decoder(str | list[dict[str, Raw]] | None)
 
 
 def one_system(messages: list[Message]) -> list[Message]:
@@ -86,27 +79,34 @@ def _joined(before: list[Part], behind: list[Part]) -> list[Part]:
     return [*before, *behind]
 
 
-def edited(body: bytes) -> bytes:
-    """The same for a body with `messages` in the words of Chat or of Ollama. A body of which the rest
-    cannot be read so (a system message that holds more than text) stays as it is: the engine judges it."""
+def edited(body: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """The same for a body with `messages` in the words of Chat or of Ollama; and the names of what cannot be
+    said of an instruction that is joined or moved (who says it, where to cache it). A message of role
+    `developer` is one of role `system`. A body of which the rest cannot be read so (a system message that
+    holds more than text) stays as it is: the engine judges it."""
     members = _members.decode(body)
+    lost: dict[str, None] = {}
     try:
-        turns = _rearranged(_turns.decode(members["messages"]))
+        turns = _rearranged(_turns.decode(members["messages"]), lost)
     except (msgspec.ValidationError, KeyError):
-        return body
-    return _encode({**members, "messages": turns})
+        return body, ()
+    return _encode({**members, "messages": turns}), tuple(lost)
 
 
-def _rearranged(turns: list[_Turn]) -> list[_Turn]:
+def _rearranged(turns: list[_Turn], lost: dict[str, None]) -> list[_Turn]:
     begun = next((at for at, turn in enumerate(turns) if not _is(turn, _SYSTEM)), len(turns))
     told: list[_Turn] = []
-    if begun:
-        preamble = _GAP.join(filter(None, map(_said, turns[:begun])))
-        told.append({**turns[0], "role": Raw(b'"system"'), "content": _raw(preamble)})
+    if begun == 1:
+        # Many templates take no list.
+        text = _instruction({"content": turns[0].get("content", Raw(b"null"))}, lost)
+        told.append({**turns[0], "role": _ROLE, "content": _raw(text)})
+    elif begun:
+        preamble = _GAP.join(filter(None, [_instruction(turn, lost) for turn in turns[:begun]]))
+        told.append({"role": _ROLE, "content": _raw(preamble)})
     late: list[str] = []
     for turn in turns[begun:]:
         if _is(turn, _SYSTEM):
-            late.append(_said(turn))
+            late.append(_instruction(turn, lost))
             continue
         # Nothing may part a call from its answers.
         text = "" if _is(turn, _ANSWERS) else _taken(late)
@@ -118,6 +118,18 @@ def _rearranged(turns: list[_Turn]) -> list[_Turn]:
     if text := _taken(late):
         _put(told, text)
     return told
+
+
+_ROLE = Raw(b'"system"')
+
+
+def _instruction(turn: _Turn, lost: dict[str, None]) -> str:
+    """Its text; adds to `lost` what else it says."""
+    lost.update(dict.fromkeys(name for name in turn if name not in ("role", "content")))
+    content = _content.decode(turn.get("content", Raw(b"null")))
+    for piece in content if isinstance(content, list) else ():
+        lost.update(dict.fromkeys(name for name in piece if name not in ("type", "text")))
+    return _said(turn)
 
 
 def _put(told: list[_Turn], text: str) -> None:
@@ -137,10 +149,10 @@ def _speaks(turn: _Turn) -> bool:
 
 
 def _said(turn: _Turn) -> str:
-    content: Any = _content.decode(turn.get("content", Raw(b"null")))
+    content = _content.decode(turn.get("content", Raw(b"null")))
     if content is None or isinstance(content, str):
         return content or ""
-    return _GAP.join(piece.text for piece in content if piece.text)
+    return _GAP.join(filter(None, [_string.decode(piece["text"]) for piece in content]))
 
 
 def _raw(text: str) -> Raw:

@@ -24,6 +24,7 @@ from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal
 from hybridgw.providers import CONVERSATIONS, Backend, Exchange, Provider, provider_named
+from hybridgw.providers.nested import Nested, nested
 from hybridgw.routing.owned import owned_keys, unheeded_keys
 from hybridgw.routing.protocols import exchanges_of, may_lack_responses
 from hybridgw.routing.wildcards import ChosenNames
@@ -74,6 +75,8 @@ class Upstream(msgspec.Struct, frozen=True):
     """Inputs of one request for embeddings that it takes; 0: any number, as far as is known."""
     drop_refused: bool
     """Whether parameters of the client's are left out once the backend has refused them by name."""
+    nested: Nested = Nested()
+    """What becomes of members inside of others that it may not take."""
     thinking: Exchange | None = None
     """For models that clients choose by name: how one that thinks is asked by other dialects."""
     may_lack_responses: bool = False
@@ -189,6 +192,9 @@ def _upstream(
         own_media=provider.own_media if provider else (),
         max_inputs=entry.max_inputs or (provider.max_inputs if provider else 0),
         drop_refused=settings.translation.drop_refused if entry.drop_refused is None else entry.drop_refused,
+        nested=nested(
+            entry.provider, _holds(provider.templated if provider else False, boundary), entry.thoughts
+        ),
         thinking=thinking,
         may_lack_responses=may_lack_responses(provider, entry, target),
     )
@@ -302,6 +308,7 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
                     settings.deployments[index].lacking for group in model.groups for index in group
                 ),
                 "retries": model.retries,
+                "retries_by": {"throttled": model.retries_throttled, "failed": model.retries_failed},
                 "hidden": model.hidden or name in model.hidden_aliases,
             }
             for model in settings.models
@@ -318,6 +325,7 @@ def _native(settings: Settings, upstreams: tuple[Upstream, ...], generation: int
         "breaker": {
             "enabled": breaker.enabled,
             "consecutive": breaker.consecutive,
+            "consecutive_timeouts": breaker.consecutive_timeouts,
             "window_ms": _ms(breaker.window),
             "window_min": breaker.window_min,
             "window_percent": breaker.window_percent,

@@ -86,6 +86,10 @@ CATALOGUE: dict[str, Row] = {
         "Every allowed deployment is shedding load.",
         "upstream", 429, "rate_limit_error", 429, "throttling_error",
     ),
+    "too_many_requests": Row(
+        "As many requests run as `server.max_parallel` allows.",
+        "gateway", 429, "rate_limit_error", 429, "throttling_error", code="rate_limit_exceeded",
+    ),
     "upstream_quota": Row(
         "Our account with the upstream is out of credit, or its spend limit is reached.",
         "gateway", 429, "insufficient_quota", 429, "insufficient_quota",

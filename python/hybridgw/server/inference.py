@@ -5,6 +5,7 @@ its own dialect (or is known to be gone), the permit is settled, the request is 
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 
@@ -21,6 +22,8 @@ from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
 from hybridgw.server.respond import send_fault
 from hybridgw.server.stored_responses import recall_and_answer
+
+_log = logging.getLogger(__name__)
 
 Responder = Callable[[Call, bytes, dict[str, str] | None], Awaitable[None]]
 
@@ -52,6 +55,7 @@ async def infer(
         principal = admit(plan, facts)
         if worker.draining:
             raise GatewayError("draining", "the gateway is stopping", retry_after=1.0)
+        _check_room(worker)
     except GatewayError as error:
         fault = rescue(error, plan.settings.error_catalogue)
         worker.state.request_finished(worker.slot, route, fault.status, 0)
@@ -80,6 +84,14 @@ async def infer(
         worker.state.request_finished(worker.slot, route, call.status, call.overhead_ns // 1000)
 
 
+def _check_room(worker: Worker) -> None:
+    """Refuse where the host serves as many requests as it may; this one is counted already."""
+    most = worker.plan.settings.server.max_parallel
+    if most and worker.state.active_requests() > most:
+        message = f"{most} requests run already, as many as `server.max_parallel` allows"
+        raise GatewayError("too_many_requests", message, retry_after=1.0)
+
+
 async def _tell(call: Call, error: Exception) -> None:
     """Tell the client how its request failed, unless it leaves or stalls meanwhile."""
     try:
@@ -97,6 +109,8 @@ async def _end_with(call: Call, error: Exception) -> None:
     event, without the mark that clients take for success."""
     decision = call.decision
     fault = rescue(error, call.plan.settings.error_catalogue, decision.id if decision is not None else None)
+    if _log.isEnabledFor(logging.DEBUG):
+        _log.debug("%s is answered with %d %s", call.route.name, fault.status, fault.reason)
     if call.ended:
         call.status = fault.status
         return

@@ -6,7 +6,7 @@ import pytest
 
 from hybridgw.config import litellm_keys as keys
 from hybridgw.config.load import load
-from hybridgw.config.schema import Settings
+from hybridgw.config.schema import LogSettings, Settings
 
 from .conftest import Read, Refused
 
@@ -416,16 +416,48 @@ def test_what_an_entry_says_of_its_model_does_not_go_upstream(read: Read) -> Non
     assert (deployment.defaults, deployment.vision, deployment.thinking) == ({}, True, False)
 
 
-def test_policies_by_kind_of_failure_become_one_count(read: Read) -> None:
+def test_policies_count_by_kind_of_failure(read: Read) -> None:
     settings = read(
         BASE
         + "router_settings: {retry_after: 3, num_retries: 1, "
-        + "retry_policy: {TimeoutErrorRetries: 4, BadRequestErrorRetries: 9}, "
-        + "allowed_fails_policy: {InternalServerErrorAllowedFails: 6, RateLimitErrorAllowedFails: 99}}\n"
+        + "retry_policy: {RateLimitErrorRetries: 4, InternalServerErrorRetries: 0, "
+        + "BadRequestErrorRetries: 9}, "
+        + "allowed_fails_policy: {InternalServerErrorAllowedFails: 6, TimeoutErrorAllowedFails: 0, "
+        + "RateLimitErrorAllowedFails: 99}}\n"
     )
-    assert settings.models[0].retries == 4
-    assert settings.breaker.consecutive == 7
+    model = settings.models[0]
+    assert (model.retries, model.retries_throttled, model.retries_failed) == (1, 4, 0)
+    assert settings.retry.max_attempts >= 5
+    assert (settings.breaker.consecutive, settings.breaker.consecutive_timeouts) == (7, 1)
     assert settings.retry.backoff == settings.retry.backoff_max == 3.0
+    said = {notice.key: notice.message for notice in settings.notices}
+    assert "refused again" in said["router_settings.retry_policy.BadRequestErrorRetries"]
+    assert "pause" in said["router_settings.allowed_fails_policy.RateLimitErrorAllowedFails"]
+
+
+def test_a_policy_of_a_group_counts_for_it_alone(read: Read) -> None:
+    policy = "model_group_retry_policy: {m: {RateLimitErrorRetries: 5, DefaultRetries: 2}}"
+    settings = read(BASE + f"router_settings: {{retry_policy: {{RateLimitErrorRetries: 1}}, {policy}}}\n")
+    (model,) = settings.models
+    assert (model.retries, model.retries_throttled, model.retries_failed) == (2, 5, None)
+
+
+def test_limits_of_all_requests(read: Read) -> None:
+    both = "general_settings: {max_parallel_requests: 7, global_max_parallel_requests: 3}\n"
+    assert read(BASE + both).server.max_parallel == 3
+    assert read(BASE + "general_settings: {max_parallel_requests: 7}\n").server.max_parallel == 7
+    assert read(BASE).server.max_parallel == 0
+
+
+def test_how_lines_are_written(read: Read) -> None:
+    assert read(BASE).log == LogSettings(level="info", json=False)
+    asked = read(BASE + "litellm_settings: {json_logs: true, set_verbose: true}\n")
+    assert asked.log == LogSettings(level="debug", json=True)
+    assert not [notice for notice in asked.notices if "json_logs" in notice.key]
+    by_file = read(BASE + "environment_variables: {LITELLM_LOG: DEBUG}\n")
+    assert by_file.log.level == "debug"
+    (notice,) = read(BASE + "litellm_settings: {turn_off_message_logging: true}\n").notices
+    assert notice.level == "info" and "ever logged" in notice.message
 
 
 def test_a_mock_needs_neither_key_nor_provider(read: Read) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hybridgw.config.discover import Ports, discover
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.load import load
-from hybridgw.config.schema import EngineFacts, Settings
+from hybridgw.config.schema import EngineFacts, LogSettings, Settings
 from hybridgw.host import learning, publication
 from hybridgw.host.learning import Learner, asked_again
 from hybridgw.host.reload import Reloader
@@ -159,7 +159,7 @@ def test_a_round_that_a_reload_overtook_is_forgotten(tmp_path: Path, engine: Oll
     scene.learner.look()
     assert scene.learner.thread is not None
     scene.learner.thread.join()
-    other = msgspec.structs.replace(scene.reloader.settings, log_level="debug")
+    other = msgspec.structs.replace(scene.reloader.settings, log=LogSettings(level="debug"))
     scene.reloader.settings = other
     scene.learner.look()
     assert scene.state.generation() == 1

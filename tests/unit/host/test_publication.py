@@ -1,5 +1,6 @@
 import stat
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from hybridgw.config.schema import (
     AuthSettings,
     DeploymentSettings,
+    LogSettings,
     ModelSettings,
     ServerSettings,
     Settings,
@@ -36,8 +38,8 @@ SETTINGS = Settings(
 )
 
 
-def changed(level: str) -> Settings:
-    return msgspec.structs.replace(SETTINGS, log_level=level)
+def changed(level: Literal["debug", "info"]) -> Settings:
+    return msgspec.structs.replace(SETTINGS, log=LogSettings(level=level))
 
 
 def test_what_is_published_is_what_is_read(tmp_path: Path) -> None:

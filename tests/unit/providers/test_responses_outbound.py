@@ -91,7 +91,7 @@ def test_a_request_of_an_agent() -> None:
             {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "go on"}]},
         ],
     }  # fmt: skip
-    assert dropped == ["temperature", "stop"]
+    assert dropped == ["thinking", "temperature", "stop"]
 
 
 def test_a_limit_below_the_apis_least_is_raised() -> None:

@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use crate::types::Outcome;
+
 /// The breaker's part of a configuration. All durations are milliseconds, down to 1.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -11,6 +13,8 @@ pub struct BreakerConfig {
     pub enabled: bool,
     /// Hard failures in a row that open the breaker; 1 to 63, values outside are brought inside.
     pub consecutive: u32,
+    /// The same where the last of them was a limit of time; 0: as many.
+    pub consecutive_timeouts: u32,
     /// Length of the sliding window.
     pub window_ms: u64,
     /// Samples in the window below which it says nothing.
@@ -35,11 +39,26 @@ pub struct BreakerConfig {
     pub retry_after_max_ms: u64,
 }
 
+impl BreakerConfig {
+    /// Hard failures in a row that open the breaker, the last of which ended so.
+    pub(super) fn patience(&self, outcome: Outcome) -> u32 {
+        let timed_out = matches!(
+            outcome,
+            Outcome::FirstTokenTimeout | Outcome::Stalled | Outcome::TotalTimeout
+        );
+        match self.consecutive_timeouts {
+            count if timed_out && count > 0 => count,
+            _ => self.consecutive,
+        }
+    }
+}
+
 impl Default for BreakerConfig {
     fn default() -> Self {
         Self {
             enabled: true,
             consecutive: 5,
+            consecutive_timeouts: 0,
             window_ms: 60_000,
             window_min: 10,
             window_percent: 50,

@@ -53,6 +53,8 @@ pub(super) enum Verdict {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) config: &'a BreakerConfig,
+    /// Hard failures in a row that are borne, by how this attempt ended.
+    pub(super) patience: u32,
     pub(super) now_ms: u64,
     pub(super) draw: u64,
     /// The window says that the deployment fails.
@@ -133,7 +135,7 @@ pub(super) fn settle(word: Word, event: Event, ticket: Ticket, context: &Context
                 consecutive: (word.consecutive + 1).min(MAX_CONSECUTIVE),
                 ..word
             };
-            let trips = counted.consecutive >= tolerance(word.phase, context.config);
+            let trips = counted.consecutive >= tolerance(word.phase, context.patience);
             if trips || context.failing {
                 open(counted, context)
             } else {
@@ -145,8 +147,8 @@ pub(super) fn settle(word: Word, event: Event, ticket: Ticket, context: &Context
 
 /// Hard failures in a row that a phase bears. A deployment that has just come back gets half the
 /// patience, but not none: a rate of failures that is normal for it must not keep it out for ever.
-fn tolerance(phase: Phase, config: &BreakerConfig) -> u32 {
-    let full = config.consecutive.clamp(1, MAX_CONSECUTIVE);
+fn tolerance(phase: Phase, patience: u32) -> u32 {
+    let full = patience.clamp(1, MAX_CONSECUTIVE);
     if phase == Phase::Ramp {
         full.div_ceil(2)
     } else {

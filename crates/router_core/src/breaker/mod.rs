@@ -284,7 +284,15 @@ pub fn record(
         }
         Signal::Neutral => Event::Neutral,
     };
-    apply(words, config, ticket, event, quiet_ms, now_ms, mix(draw))
+    let context = Context {
+        config,
+        patience: config.patience(outcome),
+        now_ms,
+        draw: mix(draw),
+        failing: false,
+        quiet_ms,
+    };
+    apply(words, ticket, event, context)
 }
 
 /// Reports the first content of an attempt: a probe need not answer to its end to prove life. The
@@ -304,6 +312,7 @@ pub fn first_content(
             Event::Success,
             &Context {
                 config,
+                patience: config.consecutive,
                 now_ms,
                 draw: 0,
                 failing: false,
@@ -338,13 +347,11 @@ pub fn hint_alive(words: &DeploymentWords, now: Now) -> bool {
 
 fn apply(
     words: &DeploymentWords,
-    config: &BreakerConfig,
     ticket: Ticket,
     event: Event,
-    quiet_ms: u64,
-    now_ms: u64,
-    draw: u64,
+    context: Context<'_>,
 ) -> Transition {
+    let Context { config, now_ms, .. } = context;
     let state = machine::present(Word::unpack(words.breaker.load(Ordering::Acquire)), now_ms);
     let mut failing = false;
     if event != Event::Neutral && machine::current(state, ticket) {
@@ -360,18 +367,8 @@ fn apply(
             )
             .failing(config.window_min, config.window_percent);
     }
-    move_on(
-        words,
-        ticket,
-        event,
-        &Context {
-            config,
-            now_ms,
-            draw,
-            failing,
-            quiet_ms,
-        },
-    )
+    let context = Context { failing, ..context };
+    move_on(words, ticket, event, &context)
 }
 
 fn move_on(

@@ -295,6 +295,7 @@ fn every_state_and_event_has_its_row() {
     for (rule, before, event, ticket, failing, (phase, opens, consecutive)) in rows {
         let context = Context {
             config: &config,
+            patience: config.consecutive,
             now_ms: NOW,
             draw: 0,
             failing,
@@ -972,4 +973,22 @@ fn a_sign_of_life_ends_the_wait_of_an_open_breaker_and_nothing_else() {
         admit(&words, &config, at(NOW + 5), 0),
         Admission::Refused(_)
     ));
+}
+
+#[test]
+fn limits_of_time_have_a_count_of_their_own() {
+    let config = BreakerConfig {
+        consecutive: 3,
+        consecutive_timeouts: 1,
+        ..BreakerConfig::default()
+    };
+    for outcome in [
+        Outcome::FirstTokenTimeout,
+        Outcome::Stalled,
+        Outcome::TotalTimeout,
+    ] {
+        assert_eq!(config.patience(outcome), 1);
+    }
+    assert_eq!(config.patience(Outcome::ServerError), 3);
+    assert_eq!(BreakerConfig::default().patience(Outcome::Stalled), 5);
 }

@@ -83,6 +83,7 @@ fn split(model: wire::Model) -> (Model, Links) {
         name: model.name,
         hidden: model.hidden,
         retries: model.retries,
+        retries_by: model.retries_by,
         lineup: Arc::default(),
         context: Arc::default(),
         groups: model.groups,

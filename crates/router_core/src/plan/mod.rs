@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::types::{Boundary, Route};
+use crate::types::{Boundary, Outcome, Route, Signal};
 
 pub use lineup::{Lineup, Step, Target};
 pub use names::Resolved;
@@ -133,12 +133,37 @@ pub struct Model {
     pub hidden: bool,
     /// How often the same deployment may be tried again after all others.
     pub retries: u32,
+    /// The same by how the last attempt ended, where that differs.
+    pub retries_by: RetriesBy,
     /// Its own groups, then those of its fallbacks.
     pub lineup: Arc<Lineup>,
     /// What may be tried when the prompt did not fit.
     pub context: Arc<Lineup>,
     groups: Vec<Vec<u32>>,
     strategy: Strategy,
+}
+
+/// How often the same deployment may be tried again, by how the last attempt ended. What ends in any other
+/// way is either not tried again at the same deployment, or counts as a failure.
+#[derive(Debug, Clone, Copy, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetriesBy {
+    /// It asked to wait.
+    pub throttled: Option<u32>,
+    /// It broke.
+    pub failed: Option<u32>,
+}
+
+impl Model {
+    /// How often the same deployment may be tried again after an attempt that ended so.
+    pub fn retries_after(&self, outcome: Outcome) -> u32 {
+        let own = match outcome.signal() {
+            Signal::Throttle => self.retries_by.throttled,
+            Signal::Hard => self.retries_by.failed,
+            _ => None,
+        };
+        own.unwrap_or(self.retries)
+    }
 }
 
 /// Bounds of retries, failovers and fallbacks.

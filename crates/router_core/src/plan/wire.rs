@@ -101,6 +101,8 @@ pub(super) struct Model {
     #[serde(default)]
     pub(super) retries: u32,
     #[serde(default)]
+    pub(super) retries_by: super::RetriesBy,
+    #[serde(default)]
     pub(super) hidden: bool,
 }
 

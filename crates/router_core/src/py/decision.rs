@@ -7,16 +7,18 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use super::relay::Relay;
 use super::router::DETACH_ABOVE;
 use crate::body::Less;
 use crate::router::{self, Failure, Settlement};
+use crate::text::NESTED;
 use crate::types::{Now, Outcome};
 
 /// Adds what this file defines to the extension module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("NESTED", PyTuple::new(module.py(), NESTED)?)?;
     module.add_class::<Decision>()?;
     module.add_class::<Permit>()
 }
@@ -102,6 +104,11 @@ impl Decision {
     #[getter]
     fn late_system(&self) -> bool {
         self.decision.late_system()
+    }
+
+    #[getter]
+    fn nested(&self) -> u32 {
+        self.decision.nested()
     }
 
     #[getter]
@@ -230,6 +237,29 @@ impl Permit {
             wall_ns: 0,
         };
         self.permit.refuse(members, now);
+    }
+
+    fn most_inputs(&self, mono_ns: u64) -> u64 {
+        self.permit.most_inputs(Now {
+            mono_ns,
+            wall_ns: 0,
+        })
+    }
+
+    fn lacks_responses(&self, mono_ns: u64) -> bool {
+        self.permit.lacks_responses(Now {
+            mono_ns,
+            wall_ns: 0,
+        })
+    }
+
+    #[pyo3(signature = (mono_ns, most_inputs = 0, lacks_responses = false))]
+    fn learn_limits(&self, mono_ns: u64, most_inputs: u64, lacks_responses: bool) {
+        let now = Now {
+            mono_ns,
+            wall_ns: 0,
+        };
+        self.permit.learn_limits(most_inputs, lacks_responses, now);
     }
 
     fn says(&self, python: Python<'_>, name: &str) -> bool {

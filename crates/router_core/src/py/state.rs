@@ -185,6 +185,10 @@ impl PyStateFile {
         })
     }
 
+    fn active_requests(&self) -> u64 {
+        self.inner.active_requests()
+    }
+
     fn request_started(&self, slot: usize) -> PyResult<()> {
         self.worker(slot)?.request_started();
         Ok(())

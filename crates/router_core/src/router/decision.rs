@@ -302,6 +302,12 @@ impl Decision {
         self.request.facts.late_system
     }
 
+    /// Members inside of others that only some backends take: a bit each, by its place in
+    /// [`crate::text::NESTED`].
+    pub fn nested(&self) -> u32 {
+        self.request.facts.nested
+    }
+
     /// Tokens of the prompt, counted or sampled before anything was sent.
     pub fn prompt_tokens(&self) -> u64 {
         self.request.facts.length.tokens
@@ -362,9 +368,10 @@ impl Request {
         }
     }
 
-    /// How often the same deployment may be tried again.
-    pub(super) fn retries(&self) -> u32 {
-        let planned = || self.core.plan.models[self.facts.resolved as usize].retries;
+    /// How often the same deployment may be tried again after an attempt that ended so.
+    pub(super) fn retries(&self, outcome: Outcome) -> u32 {
+        let model = &self.core.plan.models[self.facts.resolved as usize];
+        let planned = || model.retries_after(outcome);
         self.facts.hints.retries.unwrap_or_else(planned)
     }
 

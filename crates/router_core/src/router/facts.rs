@@ -29,6 +29,8 @@ pub(super) struct Facts {
     pub(super) remote_media: bool,
     /// Whether a system message stands behind the first message.
     pub(super) late_system: bool,
+    /// Members that only some backends take; see [`crate::text::NESTED`].
+    pub(super) nested: u32,
     /// How long it is.
     pub(super) length: Length,
     /// How hard it looks, where that decides where it starts.

@@ -37,7 +37,7 @@ impl Decision {
             walk.keep(|step| !closed.holds(&plan.deployments[step.deployment as usize]));
         }
         let stayed = if self.stays(progress, failure) {
-            self.again(progress, failure.now, &mut draws).ok()
+            self.again(progress, failure, &mut draws).ok()
         } else {
             None
         };
@@ -45,7 +45,7 @@ impl Decision {
         let grant = match elsewhere {
             Some(grant) => grant,
             None if misfit => return Err(Reason::ContextExceeded),
-            None => self.again(progress, failure.now, &mut draws)?,
+            None => self.again(progress, failure, &mut draws)?,
         };
         let tried = Tried {
             step: grant.step,
@@ -123,10 +123,16 @@ impl Decision {
 
     /// A step that was tried, once more, after a back-off with full jitter: everybody who failed at
     /// the same moment comes back at a different one.
-    fn again(&self, progress: &mut Progress, now: Now, draws: &mut Draws) -> Result<Grant, Reason> {
-        if progress.retries >= self.request.retries() {
+    fn again(
+        &self,
+        progress: &mut Progress,
+        failure: &Failure,
+        draws: &mut Draws,
+    ) -> Result<Grant, Reason> {
+        if progress.retries >= self.request.retries(failure.outcome) {
             return Err(Reason::NoneLeft);
         }
+        let now = failure.now;
         let core = &self.request.core;
         let limits = &core.plan.retry;
         let bound = limits

@@ -207,6 +207,26 @@ impl Permit {
         core.state.deployment(self.slot()).refuse(refused, now);
     }
 
+    /// Inputs of one request for embeddings that this upstream takes, as learnt; 0 when it was not.
+    pub fn most_inputs(&self, now: Now) -> u64 {
+        let core = &self.request.core;
+        core.state.deployment(self.slot()).most_inputs(now)
+    }
+
+    /// Whether this upstream turned out to have no Responses.
+    pub fn lacks_responses(&self, now: Now) -> bool {
+        let core = &self.request.core;
+        core.state.deployment(self.slot()).lacks_responses(now)
+    }
+
+    /// What this upstream's answer told of its limits; see
+    /// [`crate::shared::DeploymentWords::learn_limits`].
+    pub fn learn_limits(&self, most_inputs: u64, lacks_responses: bool, now: Now) {
+        let core = &self.request.core;
+        let words = core.state.deployment(self.slot());
+        words.learn_limits(most_inputs, lacks_responses, now);
+    }
+
     /// The first content arrived; only the first call counts.
     pub fn first_token(&self, now: Now) {
         let first = self.first_token_ns.compare_exchange(

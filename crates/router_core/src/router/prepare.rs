@@ -80,6 +80,7 @@ fn facts(
             .iter()
             .skip(1)
             .any(|role| *role == Role::System),
+        nested: text.nested(),
         length: Length::of(body, text, first_upstream(core, resolved)),
         placed: None,
         lineup,

@@ -29,7 +29,10 @@ const STAMP_SHIFT: u32 = 4;
 /// How many members can be noted as refused.
 pub const REFUSED_BITS: u32 = 40;
 const REFUSED_MASK: u64 = (1 << REFUSED_BITS) - 1;
-const REFUSED_MINUTES: u64 = 60;
+const LEARNT_MINUTES: u64 = 60;
+/// In the word of limits: no Responses.
+const LACKS_RESPONSES: u64 = 1 << (REFUSED_BITS - 1);
+const INPUTS_MASK: u64 = LACKS_RESPONSES - 1;
 
 const NANOSECONDS_PER_MINUTE: u64 = 60_000_000_000;
 
@@ -65,6 +68,9 @@ pub struct DeploymentWords {
     pub calibration: [[AtomicU64; 2]; SCRIPTS],
     /// {minute until which it holds, members that the upstream refused}; 0 is none.
     refused: AtomicU64,
+    /// {minute until which it holds, whether the upstream lacks Responses, inputs that it takes at once};
+    /// 0 is nothing learnt.
+    limits: AtomicU64,
 }
 
 impl DeploymentWords {
@@ -143,18 +149,41 @@ impl DeploymentWords {
     /// It holds for an hour: engines are updated, and one refused request more in an hour costs little.
     pub fn refused(&self, now: Now) -> u64 {
         let word = self.refused.load(Ordering::Relaxed);
-        match u64::from(refused_until(now, 0)) <= word >> REFUSED_BITS {
-            true => word & REFUSED_MASK,
-            false => 0,
-        }
+        holding(word, now)
     }
 
     /// Adds members to those that the upstream refuses. Bits beyond [`REFUSED_BITS`] are ignored.
     pub fn refuse(&self, members: u64, now: Now) {
         let known = self.refused(now);
-        let until = u64::from(refused_until(now, REFUSED_MINUTES));
+        let until = learnt_until(now);
         let _ = update(&self.refused, |_| {
-            Some(until << REFUSED_BITS | known | (members & REFUSED_MASK))
+            Some(until | known | (members & REFUSED_MASK))
+        });
+    }
+
+    /// How many inputs of one request for embeddings the upstream takes; 0 when that was not learnt. It
+    /// holds as long as what is refused.
+    pub fn most_inputs(&self, now: Now) -> u64 {
+        holding(self.limits.load(Ordering::Relaxed), now) & INPUTS_MASK
+    }
+
+    /// Whether the upstream turned out to have no Responses. It holds as long as what is refused.
+    pub fn lacks_responses(&self, now: Now) -> bool {
+        holding(self.limits.load(Ordering::Relaxed), now) & LACKS_RESPONSES != 0
+    }
+
+    /// The upstream takes no more inputs at once than this (0: nothing new), or has no Responses.
+    pub fn learn_limits(&self, most_inputs: u64, lacks_responses: bool, now: Now) {
+        let until = learnt_until(now);
+        let _ = update(&self.limits, |word| {
+            let mut known = holding(word, now);
+            if most_inputs > 0 {
+                known = known & LACKS_RESPONSES | most_inputs.min(INPUTS_MASK);
+            }
+            if lacks_responses {
+                known |= LACKS_RESPONSES;
+            }
+            Some(until | known)
         });
     }
 
@@ -181,6 +210,7 @@ impl DeploymentWords {
             &self.credential_mark,
             &self.misfit_ms,
             &self.refused,
+            &self.limits,
         ];
         words
             .into_iter()
@@ -190,9 +220,23 @@ impl DeploymentWords {
     }
 }
 
-/// A minute of the host's clock in the bits that are left beside the members; they last 30 years.
-fn refused_until(now: Now, minutes: u64) -> u32 {
-    (now.mono_ns / NANOSECONDS_PER_MINUTE + minutes) as u32 & 0xff_ffff
+/// What a word holds that was learnt, unless its time is over.
+fn holding(word: u64, now: Now) -> u64 {
+    if learnt_minute(now, 0) <= word >> REFUSED_BITS {
+        word & REFUSED_MASK
+    } else {
+        0
+    }
+}
+
+/// How long what is learnt now holds, at its place in a word.
+fn learnt_until(now: Now) -> u64 {
+    learnt_minute(now, LEARNT_MINUTES) << REFUSED_BITS
+}
+
+/// A minute of the host's clock in the bits that are left beside the rest; they last 30 years.
+fn learnt_minute(now: Now, later: u64) -> u64 {
+    (now.mono_ns / NANOSECONDS_PER_MINUTE + later) & 0xff_ffff
 }
 
 fn minute(now: Now) -> u64 {
@@ -268,6 +312,28 @@ mod tests {
         assert_eq!(words.refused(at(2 * hour)), 0);
         words.refuse(0b100, at(2 * hour));
         assert_eq!(words.refused(at(2 * hour)), 0b100);
+    }
+
+    #[test]
+    fn limits_are_known_for_an_hour_each_beside_the_other() {
+        let words = DeploymentWords::default();
+        let hour = 3_600_000;
+        assert_eq!(
+            (words.most_inputs(at(0)), words.lacks_responses(at(0))),
+            (0, false)
+        );
+        words.learn_limits(96, false, at(0));
+        words.learn_limits(0, true, at(hour / 2));
+        assert_eq!(words.most_inputs(at(hour)), 96);
+        assert!(words.lacks_responses(at(hour)));
+        words.learn_limits(u64::MAX, false, at(hour));
+        assert_eq!(words.most_inputs(at(hour)), INPUTS_MASK);
+        assert!(
+            words.lacks_responses(at(hour)),
+            "another fact does not end this one"
+        );
+        assert_eq!(words.most_inputs(at(3 * hour)), 0);
+        assert!(!words.lacks_responses(at(3 * hour)));
     }
 
     proptest! {

@@ -6,6 +6,7 @@ use super::names::{
     class_of, class_of_folded, is_media, is_protocol, is_sealed, is_structure, reference,
     without_seal, Block, Class, Folded, Reference,
 };
+use super::nested::{self, Top};
 use super::{Kind, LocalReference, Mark, Role, Text};
 use crate::json::{Span, Text as Literal, MAX_DEPTH};
 
@@ -83,6 +84,8 @@ pub struct Gatherer<'a> {
     blocks: [Open; MAX_DEPTH as usize + 1],
     /// How many messages stand in the members before.
     before: u32,
+    /// The top-level member that is open.
+    top: Top,
 }
 
 impl<'a> Gatherer<'a> {
@@ -99,6 +102,7 @@ impl<'a> Gatherer<'a> {
             message: Mark::NO_MESSAGE,
             blocks: [Open::default(); MAX_DEPTH as usize + 1],
             before: 0,
+            top: Top::Other,
         }
     }
 
@@ -139,6 +143,12 @@ impl<'a> Gatherer<'a> {
         } else {
             literal.span.of(self.body)
         };
+        if depth == 1 {
+            self.top = Top::named(name);
+        } else if self.top != Top::Other {
+            let behind = &self.body[literal.span.end + 1..];
+            self.text.nested |= nested::of_key(name, self.top, depth, behind);
+        }
         let mut folded = Folded::default();
         let (known, class) = match class_of(name) {
             Class::Text => class_of_folded(name, &mut folded).unwrap_or((name, Class::Text)),
@@ -217,6 +227,7 @@ impl<'a> Gatherer<'a> {
                 Class::Item => self.said(Block::of(value), depth),
                 _ => {}
             }
+            self.text.nested |= self.nested(value, class, depth);
             let place = self.place(value, class, depth);
             self.count(&place);
             if place.opaque {
@@ -232,6 +243,7 @@ impl<'a> Gatherer<'a> {
         // Most of what has escapes is content: it is decoded where content goes, and once.
         let (before, start) = self.text.open();
         literal.decode_onto(self.body, &mut self.text.bytes);
+        self.text.nested |= self.nested(&self.text.bytes[start..], class, depth);
         let place = self.place(&self.text.bytes[start..], class, depth);
         self.count(&place);
         if place.opaque {
@@ -303,6 +315,25 @@ impl<'a> Gatherer<'a> {
         if block != Block::Plain && here.waiting == block {
             here.waiting = Block::Plain;
             self.text.opaque -= 1;
+        }
+    }
+
+    /// What a value says of the members that only some backends take.
+    fn nested(&self, value: &[u8], class: Class, depth: u32) -> u32 {
+        match class {
+            Class::Role if matches!(self.part, Part::Messages | Part::Prompt) => {
+                nested::of_role(value)
+            }
+            Class::Item if self.top != Top::Other => {
+                let holder = self.open.len().checked_sub(2);
+                let under = match holder.and_then(|at| self.open.get(at)) {
+                    Some((_, Class::Content)) => Some(true),
+                    Some((_, Class::Carrier)) => Some(false),
+                    _ => None,
+                };
+                nested::of_type(value, self.top, depth, under)
+            }
+            _ => 0,
         }
     }
 

@@ -20,10 +20,12 @@
 
 mod gather;
 mod names;
+mod nested;
 
 pub use gather::{Gatherer, Part};
 pub(crate) use names::lower;
 pub use names::{NOT_CONTENT, STRUCTURE};
+pub use nested::NAMES as NESTED;
 
 /// The byte between two gathered strings: the ASCII unit separator. A client that sends one inside
 /// a string separates its own text; nothing depends on its absence.
@@ -103,6 +105,7 @@ pub struct Text {
     opaque: u32,
     stray: bool,
     remote: bool,
+    nested: u32,
     local: Option<LocalReference>,
     token_ids: bool,
     overflow: bool,
@@ -176,6 +179,11 @@ impl Text {
         self.remote
     }
 
+    /// Members that only some backends take, a bit each by its place in [`NESTED`].
+    pub fn nested(&self) -> u32 {
+        self.nested
+    }
+
     /// The first reference to media that is neither on the network nor the media themselves. A backend
     /// that follows it may open a file.
     pub fn local_reference(&self) -> Option<LocalReference> {
@@ -232,6 +240,7 @@ impl Text {
         self.opaque = 0;
         self.stray = false;
         self.remote = false;
+        self.nested = 0;
         self.local = None;
         self.token_ids = false;
         self.overflow = false;

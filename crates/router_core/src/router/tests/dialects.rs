@@ -163,3 +163,141 @@ fn instructions_items_and_limits_count() {
         assert!(worker().decide_as(&body, Route::OllamaChat, &[]).is_ok());
     }
 }
+
+#[test]
+fn members_that_only_some_backends_take_are_told() {
+    let nested = |members: &str| {
+        let body = format!(r#"{{"model":"m",{members}}}"#);
+        let bits = worker()
+            .decide_as(&body, Route::Chat, &[])
+            .unwrap()
+            .nested();
+        let names = crate::text::NESTED.iter().enumerate();
+        names
+            .filter(|(bit, _)| bits & (1 << bit) != 0)
+            .map(|(_, name)| *name)
+            .collect::<Vec<_>>()
+    };
+    let said = |message: &str| nested(&format!(r#""messages":[{message}]"#));
+    let user = r#"{"role":"user","content":"x"}"#;
+    for (message, name) in [
+        (r#"{"role":"developer","content":"x"}"#, "role"),
+        (r#"{"role":"devel\u006fper","content":"x"}"#, "role"),
+        (
+            r#"{"role":"user","content":[{"type":"text","text":"x","cache_control":{"type":"ephemeral"}}]}"#,
+            "cache_control",
+        ),
+        (
+            r#"{"role":"user","content":"x","cache\u005fcontrol" : {"type":"ephemeral"}}"#,
+            "cache_control",
+        ),
+        (
+            r#"{"role":"user","content":[{"type":"file","file":{"file_data":"aGk="}}]}"#,
+            "file",
+        ),
+        (
+            r#"{"role":"user","content":[{"input_audio":{"data":"aGk=","format":"wav"},"type":"input_audio"}]}"#,
+            "input_audio",
+        ),
+        (
+            r#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a","detail":"low"}}]}"#,
+            "detail",
+        ),
+        (
+            r#"{"role":"assistant","content":[{"type":"refusal","refusal":"no"}]}"#,
+            "refusal",
+        ),
+        (r#"{"role":"assistant","refusal":"no"}"#, "refusal"),
+        (
+            r#"{"role":"assistant","content":[{"type":"thinking","thinking":"t"}]}"#,
+            "thinking",
+        ),
+        (r#"{"role":"assistant","audio":{"id":"a"}}"#, "audio"),
+        (
+            r#"{"role":"assistant","content":"x","reasoning_content":"t"}"#,
+            "reasoning_content",
+        ),
+        (
+            r#"{"role":"assistant","tool_calls":[{"id":"c","type":"custom","custom":{"name":"f","input":"x"}}]}"#,
+            "custom",
+        ),
+    ] {
+        assert_eq!(said(message), [name], "{message}");
+        let fallback =
+            format!(r#""messages":[{user}],"fallbacks":[{{"model":"m","messages":[{message}]}}]"#);
+        assert_eq!(nested(&fallback), [name], "{fallback}");
+    }
+    for (message, name) in [
+        (
+            r#"{"role":"user","content":[{"type":"document","citations":{"enabled":true}}]}"#,
+            "citations",
+        ),
+        (
+            r#"{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"citations":null},"caller":{"type":"code_execution_20250825","tool_id":"s"}}]}"#,
+            "caller",
+        ),
+    ] {
+        assert_eq!(said(message), [name], "{message}");
+    }
+    for plain in [
+        user,
+        r#"{"role":"user","content":[{"type":"document","citations":{ "enabled": false }},{"type":"text","text":"x","citations":[ ]}]}"#,
+        r#"{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{},"caller":{"type": "direct"}}]}"#,
+        r#"{"role":"assistant","content":null,"refusal":null,"audio":null,"reasoning_content":"","tool_calls":[{"id":"c","type":"function","function":{"name":"strict","arguments":"{}"}}]}"#,
+        r#"{"role":"assistant","content":"x","annotations":[{"type":"file"}]}"#,
+        r#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a","detail":"auto"}}]}"#,
+        r#"{"role":"user","content":[{"type":"text","text":"developer cache_control","cache_control":null}]}"#,
+    ] {
+        assert_eq!(said(plain), <[&str; 0]>::default(), "{plain}");
+    }
+    let with = |members: &str| nested(&format!(r#""messages":[{user}],{members}"#));
+    for (members, name) in [
+        (
+            r#""tools":[{"type":"custom","custom":{"name":"f"}}]"#,
+            "custom",
+        ),
+        (
+            r#""tool_choice":{"type":"custom","custom":{"name":"f"}}"#,
+            "custom",
+        ),
+        (
+            r#""tool_choice":{"type":"function","function":{"name":"f"}}"#,
+            "tool_choice",
+        ),
+        (
+            r#""tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"f"}}]}}"#,
+            "allowed_tools",
+        ),
+        (
+            r#""tools":[{"type":"function","function":{"name":"f","strict":true}}]"#,
+            "strict",
+        ),
+        (
+            r#""tools":[{"type":"function","cache_control":{"type":"ephemeral"},"function":{"name":"f"}}]"#,
+            "cache_control",
+        ),
+        (
+            r#""response_format":{"type":"json_schema","json_schema":{"name":"o","description":"d","schema":{}}}"#,
+            "description",
+        ),
+        (
+            r#""tools":[{"name":"f","input_schema":{},"defer_loading":true}]"#,
+            "defer_loading",
+        ),
+        (
+            r#""stream_options":{"include_obfuscation":true}"#,
+            "include_obfuscation",
+        ),
+    ] {
+        assert_eq!(with(members), [name], "{members}");
+    }
+    for plain in [
+        r#""tools":[{"type":"function","function":{"name":"f","strict":false,"description":"custom","parameters":{"type":"object","properties":{"strict":{"type":"boolean"},"detail":{"type":"string"}}}}}]"#,
+        r#""tools":[{"name":"f","input_schema":{},"defer_loading":false,"allowed_callers":["direct"]}]"#,
+        r#""tool_choice":"required","stream_options":{"include_obfuscation":false,"include_usage":true}"#,
+        r#""response_format":{"type":"json_schema","json_schema":{"name":"o","schema":{"description":"d"}}}"#,
+        r#""metadata":{"refusal":"x"}"#,
+    ] {
+        assert_eq!(with(plain), <[&str; 0]>::default(), "{plain}");
+    }
+}

@@ -50,6 +50,26 @@ fn what_ends_a_request_at_once() {
 }
 
 #[test]
+fn retries_are_counted_by_how_the_attempt_ended() {
+    let attempts = |outcome| {
+        let models =
+            r#"{"name":"m","groups":[[0]],"retries":2,"retries_by":{"throttled":4,"failed":0}}"#;
+        let more = r#","retry":{"max_attempts":16,"budget_min":9},"breaker":{"consecutive":60,"throttle_ms":1}"#;
+        let worker = Worker::new(&plan(&[0], models, more));
+        let decision = worker.decide().unwrap();
+        while worker.next(&decision, outcome).is_ok() {}
+        decision.attempts()
+    };
+    assert_eq!(attempts(Outcome::Throttled), 5);
+    assert_eq!(attempts(Outcome::ServerError), 1);
+    assert_eq!(
+        attempts(Outcome::CredentialRejected),
+        1,
+        "the same key again is no help"
+    );
+}
+
+#[test]
 fn attempts_are_bounded() {
     let worker = Worker::new(&plan(
         &[0; 6],
