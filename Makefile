@@ -42,11 +42,11 @@ test: $(VENV)/.dev $(VENV)/.extension $(VENV)/.node ## all tests: Rust without P
 	cargo test --workspace --locked --quiet
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: doctor-lint $(VENV)/.dev $(VENV)/.extension ## formatting, lints, types, stub, absence of PyO3 in the default build
+lint: doctor-lint $(VENV)/.dev $(VENV)/.extension ## formatting, lints, types, stub, a core without PyO3 and learner
 	cargo fmt --all --check
 	cargo clippy --workspace --locked --all-targets --quiet -- -D warnings
 	cargo clippy --workspace --locked --all-targets --features router_core/python --quiet -- -D warnings
-	scripts/no_pyo3.sh
+	scripts/lean_core.sh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -14,7 +14,9 @@ from tests.support.uses import circles, nearest, python_names, rust_module, rust
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "hybridgw"
-CRATE = ROOT / "crates" / "router_core" / "src"
+CRATES = ROOT / "crates"
+CRATE = CRATES / "router_core" / "src"
+LEARNER = CRATES / "complexity_train" / "src"
 
 # Highest first. Rooms of one line may not import one another.
 LAYERS = [
@@ -56,6 +58,7 @@ MAY_MEASURE = {"py"}
 
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py"))
 RUST = sorted(CRATE.rglob("*.rs"))
+LEARNING = sorted(LEARNER.rglob("*.rs"))
 
 
 def room_of(path: Path) -> str:
@@ -139,16 +142,33 @@ def test_every_module_opens_by_arguing_for_itself(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text())), f"{path} has no module docstring"
 
 
-@pytest.mark.parametrize("path", RUST, ids=ids)
+def is_test(path: Path) -> bool:
+    return "tests" in path.parts or path.stem == "tests"
+
+
+@pytest.mark.parametrize("path", RUST + LEARNING, ids=ids)
 def test_every_rust_module_opens_with_a_header(path: Path) -> None:
-    if "tests" not in path.parts and path.stem != "tests":
+    if not is_test(path):
         assert path.read_text().startswith("//!"), f"{path} has no //! header"
 
 
 @pytest.mark.parametrize("path", RUST, ids=ids)
 def test_rust_knows_only_what_lies_below(path: Path) -> None:
-    if path.stem != "tests" and "tests" not in path.parts:
+    if not is_test(path):
         assert not rust_breaches(rust_module(path, CRATE), path.read_text())
+
+
+@pytest.mark.parametrize("path", LEARNING, ids=ids)
+def test_the_learner_knows_rows_only(path: Path) -> None:
+    paths = rust_paths(path.read_text(), rust_module(path, LEARNER))
+    assert not [it for it in paths if it.startswith(("router_core", "pyo3", "std::io", *OUTSIDE))]
+
+
+@pytest.mark.parametrize("path", RUST, ids=ids)
+def test_only_one_rust_file_knows_the_learner(path: Path) -> None:
+    if path != CRATE / "complexity" / "learn.rs" and not is_test(path):
+        paths = rust_paths(path.read_text(), rust_module(path, CRATE))
+        assert not [it for it in paths if it.startswith("complexity_train")]
 
 
 BREACHES: dict[str, tuple[str | tuple[str, ...], str]] = {
@@ -236,7 +256,7 @@ def edges_of(modules: dict[str, set[str]], mark: str, top: str) -> dict[str, set
 
 
 def test_rust_files_do_not_go_round_in_circles() -> None:
-    sources = [path for path in RUST if "tests" not in (*path.parts, path.stem)]
+    sources = [path for path in RUST if not is_test(path)]
     modules = {}
     for path in sources:
         module = rust_module(path, CRATE)

@@ -90,7 +90,7 @@ fn run<'b>(
     }
 }
 
-/// Reads the pieces into `tokens`; the same path for scoring and for training.
+/// Reads the pieces into `tokens`; the same path for scoring and for learning.
 pub(super) fn read<'b, T: Tokens>(
     pieces: impl Iterator<Item = &'b [u8]>,
     length: usize,

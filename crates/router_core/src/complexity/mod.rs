@@ -6,8 +6,9 @@
 //! the same numbers, trained on what was gained by asking the stronger model. Neither is a neural
 //! network on purpose: published routers with large encoders end within noise of such a model, and
 //! cost a thousand times more per request. What moves quality is labels from the same kind of
-//! traffic, so the module trains as well as scores ([`train`]), and a file that does not beat the
-//! length of the prompt on data it has not seen is refused ([`Scorer::load`]).
+//! traffic, so an operator can learn a file of their own (`learn`, by the crate `complexity_train`;
+//! the gateway without Python has neither), and a file that does not beat the length of the prompt
+//! on data it has not seen is refused ([`Scorer::load`]).
 //!
 //! A score means nothing by itself: scales differ between scorers and between kinds of traffic.
 //! So classes are shares of the traffic ("the hardest tenth"), held by [`Thresholds`] whatever the
@@ -19,11 +20,12 @@
 mod features;
 mod file;
 mod heuristic;
+#[cfg(any(test, feature = "python"))]
+pub mod learn;
 mod measure;
 mod quantile;
 mod reader;
 mod scorer;
-pub mod train;
 mod words;
 
 #[cfg(test)]

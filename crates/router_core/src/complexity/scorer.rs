@@ -49,6 +49,12 @@ impl Scorer {
         self.id
     }
 
+    /// What words add to the logit: their weights' sum over the root of how many there are.
+    #[inline(always)]
+    pub(super) fn words(&self, sum: i64, distinct: i64) -> f32 {
+        sum as f32 * self.scale / (distinct.max(1) as f32).sqrt()
+    }
+
     /// The score, 0 to 1, from the numbers and the words' total.
     pub(super) fn score(&self, features: &Features, words: f32) -> f32 {
         let sum: f32 = (0..NUMBERS).map(|at| self.adds(features, at)).sum();
@@ -120,8 +126,7 @@ impl<'s> Weighing<'s> {
 
     /// What the words add to the logit.
     pub(super) fn total(&self) -> f32 {
-        let distinct = self.distinct.max(1) as f32;
-        self.sum as f32 * self.scorer.scale / distinct.sqrt()
+        self.scorer.words(self.sum, self.distinct)
     }
 }
 

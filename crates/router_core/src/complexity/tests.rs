@@ -5,7 +5,7 @@ mod learning;
 mod reading;
 mod thresholds;
 
-use super::train::Sample;
+use super::learn::{Outcome, Sample};
 
 /// Prompts of two kinds, numbered so that no two are equal. The weak model fails the second kind.
 /// Both kinds have the same lengths: only words tell them apart.
@@ -30,8 +30,10 @@ pub(super) fn samples(prompts: &[(String, bool, bool)]) -> Vec<Sample<'_>> {
         .iter()
         .map(|(prompt, weak, strong)| Sample {
             prompt,
-            weak: *weak,
-            strong: *strong,
+            outcome: Outcome {
+                weak: *weak,
+                strong: *strong,
+            },
             group: if prompt.len() % 3 == 0 { "a" } else { "b" },
         })
         .collect()

@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::complexity::train::{train, Options, Sample, TrainError};
+use crate::complexity::learn::{train, Options, Outcome, Sample, TrainError};
 use crate::complexity::{
     measure_str, parts, Facts, FileError, Measured, Prior, Scorer, Shares, Thresholds, NAMES,
     THRESHOLD_WORDS,
@@ -17,7 +17,7 @@ use crate::complexity::{
 /// Adds what this file defines to the extension module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ComplexityScorer>()?;
-    module.add_function(wrap_pyfunction!(complexity_train, module)?)
+    module.add_function(wrap_pyfunction!(learned_file, module)?)
 }
 
 /// The heuristic, or a learned file.
@@ -104,10 +104,11 @@ impl ComplexityScorer {
     }
 }
 
-/// Learns from (prompt, weak right, strong right); returns the file.
+/// Learns from (prompt, weak right, strong right); returns the file. Named otherwise than for Python,
+/// because that name is the crate's here.
 #[pyfunction]
-#[pyo3(signature = (samples, seed=0, options="{}", groups=None))]
-fn complexity_train<'py>(
+#[pyo3(name = "complexity_train", signature = (samples, seed=0, options="{}", groups=None))]
+fn learned_file<'py>(
     python: Python<'py>,
     samples: Vec<(String, bool, bool)>,
     seed: u64,
@@ -126,8 +127,10 @@ fn complexity_train<'py>(
             .enumerate()
             .map(|(at, (prompt, weak, strong))| Sample {
                 prompt,
-                weak: *weak,
-                strong: *strong,
+                outcome: Outcome {
+                    weak: *weak,
+                    strong: *strong,
+                },
                 group: groups.get(at).map_or("", String::as_str),
             })
             .collect();

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{prompts, samples};
-use crate::complexity::train::{train, Options};
+use crate::complexity::learn::{train, Options};
 use crate::complexity::{measure_str, Facts, HeldOut, Scorer, FILE_MAX, MAGIC};
 
 fn scorer() -> Scorer {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{prompts, samples};
-use crate::complexity::train::{train, Options};
+use crate::complexity::learn::{train, Options};
 use crate::complexity::{
     heuristic, measure, measure_str, parts, Facts, Features, Scorer, NAMES, WEIGHTS, WINDOW,
 };

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::TrainError;
+use crate::{Outcome, TrainError};
 
 /// What the scorer is asked to predict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -16,10 +16,20 @@ pub enum Label {
 }
 
 impl Label {
-    pub(super) fn name(self) -> &'static str {
+    /// The word of the options.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Gap => "gap",
             Self::Gain => "gain",
+        }
+    }
+
+    /// What the score of such a row is pulled towards, 0 to 1.
+    pub(crate) fn of(self, outcome: Outcome) -> f64 {
+        match (self, outcome.strong, outcome.weak) {
+            (_, true, false) => 1.0,
+            (Self::Gap, false, true) | (Self::Gain, _, _) => 0.0,
+            (Self::Gap, _, _) => 0.5,
         }
     }
 }
@@ -38,7 +48,8 @@ pub enum Split {
 }
 
 impl Split {
-    pub(super) fn name(self) -> &'static str {
+    /// The word of the options.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Random => "random",
             Self::Groups => "groups",
@@ -74,13 +85,15 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Reads options from a JSON object.
+    /// Reads options from a JSON object; `bad_options` where it is none, or has other members. Whether
+    /// numbers are in their bounds is checked where learning begins.
     pub fn from_json(text: &str) -> Result<Self, TrainError> {
         serde_json::from_str(text)
             .map_err(|error| TrainError::new("bad_options", format!("options: {error}")))
     }
 
-    pub(super) fn check(&self) -> Result<(), TrainError> {
+    /// Whether numbers are in their bounds.
+    pub(crate) fn check(&self) -> Result<(), TrainError> {
         if !(0.05..=0.5).contains(&self.held_out) {
             let message = "held_out must be between 0.05 and 0.5";
             return Err(TrainError::new("bad_options", message));

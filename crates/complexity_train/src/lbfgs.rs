@@ -15,7 +15,7 @@ struct Pair {
 
 /// Minimizes `function`, which returns the value at a point and writes the gradient. Stops after 80
 /// rounds, when the relative gain is below `1e-7`, or when no step helps. Returns the best point.
-pub(super) fn minimize(
+pub(crate) fn minimize(
     start: Vec<f64>,
     mut function: impl FnMut(&[f64], &mut [f64]) -> f64,
 ) -> Vec<f64> {

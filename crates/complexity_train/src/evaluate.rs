@@ -1,6 +1,6 @@
 //! How good an order of prompts is: the figures that routers are compared by.
 
-use crate::types::Draws;
+use crate::Draw;
 
 /// Whether each model answered one prompt well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +32,13 @@ pub fn apgr(scores: &[f32], outcomes: &[Outcome]) -> Option<f64> {
 /// The standard error of APGR(first) - APGR(second): both areas are computed on the same resamples
 /// of whole `clusters` (one number per sample; equal numbers are drawn together) and divided by the
 /// gap of all samples: the gap of a few clusters can be next to nothing, and a ratio to it says
-/// nothing.
+/// nothing. A number larger than any margin where there are fewer than two clusters, or no gap.
 pub fn bootstrap_margin(
     first: &[f32],
     second: &[f32],
     outcomes: &[Outcome],
     clusters: &[u32],
-    draws: &mut Draws,
+    draw: &mut Draw<'_>,
 ) -> f64 {
     let (first, second) = (Ranking::of(first, outcomes), Ranking::of(second, outcomes));
     let mut names: Vec<u32> = clusters.to_vec();
@@ -51,7 +51,7 @@ pub fn bootstrap_margin(
     for _ in 0..RESAMPLES {
         times.fill(0);
         for _ in 0..names.len() {
-            times[draws.below(names.len())] += 1;
+            times[draw(names.len())] += 1;
         }
         let weights: Vec<u32> = cluster_of.iter().map(|cluster| times[*cluster]).collect();
         let (first, second) = (weighted(&first, &weights), weighted(&second, &weights));
@@ -65,7 +65,7 @@ pub fn bootstrap_margin(
 }
 
 /// `count` quantiles of the scores, from the lowest to the highest.
-pub(super) fn quantiles<'s>(scores: impl Iterator<Item = &'s f32>, count: usize) -> Vec<f32> {
+pub(crate) fn quantiles<'s>(scores: impl Iterator<Item = &'s f32>, count: usize) -> Vec<f32> {
     let mut sorted: Vec<f32> = scores.copied().collect();
     sorted.sort_unstable_by(f32::total_cmp);
     let last = sorted.len().saturating_sub(1);
@@ -134,6 +134,7 @@ fn deviation(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::draws;
 
     fn outcomes(text: &str) -> Vec<Outcome> {
         // S: only strong right, W: only weak right, anything else: both the same.
@@ -167,7 +168,7 @@ mod tests {
         let all = outcomes(&"S-W-S-SS".repeat(20));
         let scores: Vec<f32> = (0..all.len()).map(|at| (at * 7 % 31) as f32).collect();
         let clusters: Vec<u32> = (0..all.len() as u32).collect();
-        let error = bootstrap_margin(&scores, &scores, &all, &clusters, &mut Draws::new(1));
+        let error = bootstrap_margin(&scores, &scores, &all, &clusters, &mut draws(1));
         assert_eq!(error, 0.0);
         assert_eq!(deviation(&[1.0]), UNKNOWN);
     }
