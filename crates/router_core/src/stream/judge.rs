@@ -221,6 +221,8 @@ impl Judge {
         let said = chat.take(given, &mut self.facts);
         chat.hand_back(held);
         if last {
+            // The newest figures stand, as where the mark of the end comes in a later read.
+            self.late = Late::default();
             let mut out = self.close();
             return match said {
                 Said::Same if out.is_empty() => Verdict::Pass,

@@ -230,6 +230,16 @@ fn options() -> impl Strategy<Value = RelayOptions> {
         })
 }
 
+#[test]
+fn of_two_usage_events_the_newest_is_told_however_they_arrive() {
+    let first = r#"data: {"choices":[],"usage":{"prompt_tokens":1}}"#.to_owned() + "\n\n";
+    let input = [first.as_str(), USAGE, DONE].concat();
+    let (whole, _, _) = relayed(plain(), input.as_bytes(), input.len());
+    let (pieces, _, _) = relayed(plain(), input.as_bytes(), 1);
+    let text = String::from_utf8(whole).unwrap();
+    assert_eq!(text, String::from_utf8(pieces).unwrap());
+    assert_eq!(text.matches("\"usage\"").count(), 1, "{text}");
+}
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
