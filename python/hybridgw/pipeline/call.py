@@ -32,7 +32,7 @@ class Worker:
 
     __slots__ = (
         "active", "chat_only", "draining", "draw", "images", "lines", "loop", "most_inputs", "plan",
-        "responses", "room", "router", "slot", "state", "transport",
+        "responses", "resting", "room", "rouse", "router", "slot", "state", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +58,10 @@ class Worker:
         self.most_inputs: dict[str, int] = {}
         """Inputs that a backend takes at once, by its deployment's id: learnt from refusals."""
         self.active: set[Call] = set()
+        """Changed by `enter` and `leave`."""
+        self.resting = False
+        """No timer runs that is for requests only: the next one that enters has to rouse."""
+        self.rouse: Callable[[], None] = _nothing
         self.draining = False
         self.lines = Lines()
         self.chat_only: set[str] = set()
@@ -65,6 +69,21 @@ class Worker:
         worker learns it by itself, at the price of one request."""
         # Spreads load; guards nothing, so the fast generator is the right one.
         self.draw: Callable[[int], int] = random.Random().getrandbits
+
+    def enter(self, call: "Call") -> None:
+        """A request begins: from now on it is seen by those who watch requests."""
+        self.active.add(call)
+        if self.resting:
+            self.resting = False
+            self.rouse()
+
+    def leave(self, call: "Call") -> None:
+        """It is over. What watched it finds that out by itself."""
+        self.active.discard(call)
+
+
+def _nothing() -> None:
+    """Nothing rests here."""
 
 
 _LOOK = 1.0
