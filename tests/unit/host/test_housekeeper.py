@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -81,8 +81,11 @@ def test_an_idle_housekeeper_has_these_beats_and_no_others(scene: Scene) -> None
 
 
 def test_beats_of_a_second_and_more_wake_up_together() -> None:
+    def answering(pause: float) -> Callable[[], float]:
+        return lambda: pause
+
     for pause, due in ((1.0, 8.0), (5.0, 12.0), (10.0, 17.0), (0.25, 7.55), (math.inf, math.inf)):
-        duty = Duty("x", 99.0, lambda pause=pause: pause)
+        duty = Duty("x", 99.0, answering(pause))
         duty.run(7.3)
         assert duty.due == pytest.approx(due)
 

@@ -79,7 +79,7 @@ class Scene:
         self.worker.plan = SimpleNamespace(
             settings=Settings(source=Source(kind="native", path="x", files=()))
         )
-        self.watchdog = Watchdog(self.worker)
+        self.watchdog = cast(Any, Watchdog(self.worker))
 
     @property
     def timers(self) -> int:

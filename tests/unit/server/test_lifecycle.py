@@ -76,19 +76,19 @@ def run(scene: Scene, act: Callable[[], Awaitable[None]]) -> None:
 def test_an_idle_worker_has_one_timer_and_it_is_slow(scene: Scene) -> None:
     async def act() -> None:
         await scene.settle()
-        worker = scene.lifecycle.worker
+        worker, watchdog = scene.lifecycle.worker, cast(Any, scene.lifecycle._watchdog)
         assert (scene.timers(), scene.lifecycle._beat.slow, worker.resting) == (1, True, True)
-        assert not scene.lifecycle._watchdog.ticking
+        assert not watchdog.ticking
         extended = scene.lifecycle._extending
         scene.lifecycle._beat.now()
         assert scene.lifecycle._extending is extended, "an idle beat needs no thread"
         call = cast(Call, object())
         worker.enter(call)
         assert (scene.timers(), scene.lifecycle._beat.slow) == (2, False)
-        assert scene.lifecycle._watchdog.ticking
+        assert watchdog.ticking
         worker.leave(call)
-        scene.lifecycle._watchdog._handle.cancel()  # type: ignore[union-attr]
-        scene.lifecycle._watchdog._scan()
+        watchdog._handle.cancel()
+        watchdog._scan()
         await scene.settle()
         assert (scene.timers(), scene.lifecycle._beat.slow, worker.resting) == (1, True, True)
 
