@@ -491,6 +491,10 @@ class StateFile:
     def reserve(self, ids: list[int], generation: int) -> list[int]:
         """Slots for the deployments of a generation, before it is published. RuntimeError when full."""
 
+    def set_flushing(self, flushing: bool) -> None:
+        """The housekeeper flushes the journal at its interval, or rests until a record wakes it. Having
+        said that it rests it must look once more for what was written before."""
+
     def claim(self, pid: int, start_ticks: int, mono_ns: int) -> int:
         """Takes a worker slot for this process. RuntimeError when all are taken."""
 
@@ -555,8 +559,10 @@ class Journal:
         slot: int,
         epoch: int,
         segment_bytes: int,
+        bell: tuple[StateFile, str | os.PathLike[str]] | None = None,
     ) -> Journal:
-        """Creates the first segment in an existing folder. OSError."""
+        """Creates the first segment in an existing folder. With `bell`, a record that is written while
+        that state's housekeeper rests writes a byte into that named pipe. OSError."""
 
     def prepare(self) -> bool:
         """Gets the next segment ready, off the path of requests; whether it did anything. OSError."""

@@ -10,6 +10,7 @@ and takes the place of the demo. One that does not answer keeps its models: sile
 Never reads a file: that is the reloader's, and a file that is being edited must not be taken by accident.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from hybridgw.config.engines import learn
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.relays import without_relays
 from hybridgw.config.schema import Settings
+from hybridgw.host import bell
 from hybridgw.host.configure import discovered
 from hybridgw.host.console import say
 from hybridgw.host.reload import Reloader
@@ -25,6 +27,8 @@ from hybridgw.host.runtime import RuntimeInfo, was_asked
 
 _PATIENCE = 2.0
 """Seconds for each of the two questions of a round."""
+_ASKING = 1.0
+"""Seconds until the next look while a round goes on."""
 
 Round = Callable[[RuntimeInfo, Settings], Settings]
 """From the run and the settings in use to those after a round of questions. Runs in a thread."""
@@ -48,14 +52,16 @@ class Learner:
         self._due = 0.0
         self._found: tuple[Settings, Settings] | None = None
         """The settings that a round began with, and those it ended with."""
+        self._asking = False
         self.thread: threading.Thread | None = None
         """Asks, once there was something to ask."""
 
-    def look(self) -> None:
-        """Publish what the last round found, and begin the next one when it is due; returns at once."""
+    def look(self) -> float:
+        """Publish what the last round found, and begin the next one when it is due; returns at once.
+        Seconds until it is time to look again; the end of a round, and `ask_again`, ring before."""
         settings = self._reloader.settings
-        if self.thread is not None and self.thread.is_alive():
-            return
+        if self._asking:
+            return _ASKING
         found, self._found = self._found, None
         if found is not None and found[0] is settings and found[1] is not settings:
             self._reloader.adopt(found[1])
@@ -65,11 +71,16 @@ class Learner:
             self._due = now
         if settings.health.enabled and now >= self._due:
             self._due = now + settings.health.interval
+            self._asking = True
             self.thread = threading.Thread(target=self._round, args=(settings,), daemon=True)
             self.thread.start()
+        return self._due - now if settings.health.enabled else math.inf
 
     def _round(self, settings: Settings) -> None:
         try:
             self._found = settings, self._ask(self._info, settings)
         except ConfigError as error:
             say("housekeeper", f"engines were not asked: {error}", "error")
+        finally:
+            self._asking = False
+            bell.ring(self._info.run_dir)

@@ -1,4 +1,5 @@
-"""Whether the workers live: each shows it ten times a second in its slot of the state file.
+"""Whether the workers live: each shows it in its slot of the state file, ten times a second while it has
+requests and once a second while it has none.
 
 A process can exist and do nothing, for ever: stopped by a signal, caught in an uninterruptible read, in a
 loop that does not end. The kernel goes on giving it connections, and whoever holds one waits. Such a worker

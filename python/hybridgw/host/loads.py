@@ -11,6 +11,7 @@ in a thread of its own, because a duty of the housekeeper must not wait for an e
 """
 
 import asyncio
+import math
 import random
 import threading
 import time
@@ -26,6 +27,8 @@ _PAGE = 4 * 1024 * 1024
 """Most bytes of a page. With a dozen engines and all their histograms it has about one million."""
 _BELIEVED = 3
 """Intervals for which an answer holds: two may get lost."""
+_BUSY = 0.25
+"""Seconds until the next look while engines are being asked."""
 _OK = 200
 
 _Page = tuple[str, int, str]
@@ -41,25 +44,35 @@ class LoadWatch:
         self.thread: threading.Thread | None = None
         """Asks, once there was something to ask."""
 
-    def look(self, settings: Settings) -> None:
-        """Ask the engines whose turn it is; returns at once."""
-        if not settings.health.enabled or (self.thread is not None and self.thread.is_alive()):
-            return
+    def look(self, settings: Settings) -> float:
+        """Ask the engines whose turn it is; returns at once. Seconds until it is the next one's turn;
+        infinity where no engine tells its load."""
+        if not settings.health.enabled:
+            return math.inf
+        if self.thread is not None and self.thread.is_alive():
+            return _BUSY
         now = time.monotonic()
+        nearest = math.inf
         turn: dict[_Page, list[tuple[DeploymentSettings, float]]] = {}
         for entry in settings.deployments:
             page = _page(entry)
-            if page is None or now < self._due.get(int(entry.identity, 16), 0.0):
+            if page is None:
+                continue
+            due = self._due.get(int(entry.identity, 16), 0.0)
+            if now < due:
+                nearest = min(nearest, due)
                 continue
             interval = entry.probe_interval or settings.health.interval
             # Not in step with the gateways of other hosts.
-            self._due[int(entry.identity, 16)] = now + interval * random.uniform(0.9, 1.1)
+            due = self._due[int(entry.identity, 16)] = now + interval * random.uniform(0.9, 1.1)
+            nearest = min(nearest, due)
             turn.setdefault(page, []).append((entry, interval))
         if turn:
             self.thread = threading.Thread(
                 target=self._ask, args=(turn, settings.health.timeout), daemon=True
             )
             self.thread.start()
+        return nearest - now
 
     def _ask(self, turn: Mapping[_Page, list[tuple[DeploymentSettings, float]]], timeout: float) -> None:
         loads = asyncio.run(_ask_all({page: entries[0][0] for page, entries in turn.items()}, timeout))

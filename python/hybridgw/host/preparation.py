@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hybridgw.config.errors import ConfigError
 from hybridgw.config.schema import Settings
-from hybridgw.host import listener, publication, runtime
+from hybridgw.host import bell, listener, publication, runtime
 from hybridgw.host.admission import admit, slots_for
 from hybridgw.host.configure import check_exposure, check_ignored, discovered, resolve, state_folder
 from hybridgw.host.console import configure, say
@@ -157,6 +157,7 @@ def _furnish(
     journal.mkdir(mode=0o700, exist_ok=True)
     _check_room(journal, settings.state.journal_segment)
     run_dir = runtime.make_run_dir(instance, folder, _RUN_ROOM)
+    bell.make(run_dir)
     try:
         info = RuntimeInfo(
             instance=instance,

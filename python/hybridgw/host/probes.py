@@ -12,6 +12,7 @@ because a duty of the housekeeper must not wait for an engine.
 """
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -33,10 +34,13 @@ class Prober:
         self._due: dict[int, float] = {}
         self._thread: threading.Thread | None = None
 
-    def look(self, settings: Settings) -> None:
-        """Ask the engines whose turn it is; returns at once."""
-        if not settings.health.enabled or (self._thread is not None and self._thread.is_alive()):
-            return
+    def look(self, settings: Settings) -> float:
+        """Ask the engines whose turn it is; returns at once. Seconds until it is the next one's turn;
+        infinity while no breaker is open, 0 while some are being asked."""
+        if not settings.health.enabled:
+            return math.inf
+        if self._thread is not None and self._thread.is_alive():
+            return 0.0
         mono = time.monotonic_ns()
         waiting = {
             breaker["identity"]
@@ -50,6 +54,7 @@ class Prober:
                 target=self._ask, args=(turn, settings.health.timeout), daemon=True
             )
             self._thread.start()
+        return min(self._due.values(), default=math.inf) - mono / 1e9
 
     def _is_due(self, entry: DeploymentSettings, waiting: set[int], settings: Settings, now: float) -> bool:
         identity = int(entry.identity, 16)

@@ -2,7 +2,8 @@
 
 The housekeeper (at the start, the supervisor) validates a configuration whole and publishes it as
 the encoded `Settings` in the run folder, then stores its hash and raises the generation in the
-state file. A worker compares one integer every 100 ms, reads the snapshot off its loop, and swaps.
+state file; then a name changes in the run folder, at which the workers look (where the kernel cannot tell
+them, ten times a second). A worker compares one integer, reads the snapshot off its loop, and swaps.
 
 The snapshot holds resolved settings, not the user's file, because three things then come for free.
 A worker that is respawned while the file on disk is broken comes up with the configuration that the
@@ -15,6 +16,7 @@ goes when the run ends.
 A worker refuses a snapshot whose hash is not the announced one: it keeps the plan that it has.
 """
 
+import contextlib
 import hashlib
 import time
 from pathlib import Path
@@ -28,6 +30,7 @@ from hybridgw.native import StateFile
 _KEPT = 4
 """Generations kept on disk: a worker may be reading one while the next is published."""
 _STATUS = "reload.json"
+_PUBLISHED = "published"
 
 
 class PublicationError(Exception):
@@ -75,6 +78,9 @@ def publish(info: RuntimeInfo, state: StateFile, settings: Settings) -> int | No
     generation += 1
     write_private(_path(info.run_dir, generation), data)
     state.publish(generation, mark)
+    # Last: whoever is woken by it finds the new generation.
+    with contextlib.suppress(OSError):
+        write_private(Path(info.run_dir) / _PUBLISHED, b"")
     _path(info.run_dir, generation - _KEPT).unlink(missing_ok=True)
     return generation
 
@@ -82,6 +88,11 @@ def publish(info: RuntimeInfo, state: StateFile, settings: Settings) -> int | No
 def changed(state: StateFile, generation: int) -> bool:
     """Whether something newer than `generation` is published: one load from shared memory."""
     return state.generation() != generation
+
+
+def place(info: RuntimeInfo) -> tuple[str, str]:
+    """The folder, and the name in it that changes at every publication."""
+    return info.run_dir, _PUBLISHED
 
 
 def read_published(info: RuntimeInfo, state: StateFile) -> Published:

@@ -5,9 +5,13 @@ the same, because an editor's half-written file may be valid and mean something 
 loaded and validated whole, compiled as a worker would compile it, its deployments get their slots
 in the state file, and only then it is published. Whatever goes wrong on the way, the configuration
 in use stays, the reason is logged and counted, and the file is not looked at again until it changes.
+
+When to look is said by the kernel (`folder_events`). What it cannot see is found by looks that are seconds
+apart, and these are all there is where it cannot watch.
 """
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +22,15 @@ from hybridgw.config.schema import Settings
 from hybridgw.host import publication
 from hybridgw.host.admission import admit
 from hybridgw.host.console import say
+from hybridgw.host.folder_events import FolderEvents, places
 from hybridgw.host.runtime import RuntimeInfo
 from hybridgw.native import StateFile
+
+_SETTLE = 0.25
+"""Seconds between two looks at files that may still be changing."""
+_WATCHED, _UNWATCHED = 5.0, 2.0
+"""The same at files that rest: with the kernel's help, and without."""
+_PIECE = 1024 * 1024
 
 Resolve = Callable[[RuntimeInfo, Settings], Settings]
 """From the run and the configuration in use to the next one."""
@@ -37,18 +48,37 @@ class Watched:
         digest = hashlib.sha256()
         for name in self.files:
             try:
-                content = Path(name).read_bytes()
+                content = _bytes(name)
             except OSError as error:
                 content = f"unreadable {error.errno}".encode()
             digest.update(f"{len(name)} {name} {len(content)} ".encode() + content)
         return digest.digest()
 
 
+def _bytes(name: str) -> bytes:
+    """A file's bytes, with as few system calls as it takes: this is done for as long as the gateway runs."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        pieces = []
+        while piece := os.read(descriptor, _PIECE):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
+
+
 class Reloader:
     """Publishes a configuration when its files change or when it is told to."""
 
-    def __init__(self, info: RuntimeInfo, state: StateFile, resolve: Resolve) -> None:
+    def __init__(
+        self, info: RuntimeInfo, state: StateFile, resolve: Resolve, events: FolderEvents | None = None
+    ) -> None:
         self._info = info
+        self._events = events
+        self._watching = False
+        """All files are watched, by their names of now."""
+        self._moving = True
+        """Something may have changed since the names were resolved."""
         self._state = state
         self._resolve = resolve
         # What is in use, not what is on disk: this process may have been restarted, and whatever
@@ -59,13 +89,26 @@ class Reloader:
         self._loaded: bytes | None = None
         self._seen: bytes | None = None
 
-    def look(self) -> None:
-        """Reload if the files differ from what was loaded and did not change since the last look."""
+    def stir(self) -> None:
+        """The kernel says that something changed: the next look also follows the links again."""
+        self._moving = True
+
+    def look(self) -> float:
+        """Reload if the files differ from what was loaded and did not change since the last look; seconds
+        until it is time to look again, if no event comes before."""
+        if self._moving and self._events is not None:
+            # First watch, then look: what changes in between is seen by either.
+            names = set[tuple[str, str]]().union(*map(places, self._watched.files))
+            self._watching = self._events.watch(names)
         seen = self._watched.look()
         settled = seen == self._seen
         self._seen = seen
         if settled and seen != self._loaded:
             self.reload()
+        self._moving = not settled or self._seen != self._loaded
+        if self._moving:
+            return _SETTLE
+        return _WATCHED if self._watching else _UNWATCHED
 
     def reload(self) -> bool:
         """Load, validate and publish; whether a configuration (new or the same) is in use now."""

@@ -28,6 +28,8 @@ from typing import Literal
 
 import msgspec
 
+from hybridgw.host import bell
+
 START_UP_FAILED = 3
 """Exit status of a child that means: this cannot start, trying again will not mend it."""
 
@@ -174,6 +176,7 @@ def current() -> RuntimeInfo:
 def ask_again(info: RuntimeInfo) -> None:
     """Have the housekeeper ask the engines again soon: something of theirs has changed."""
     write_private(Path(info.run_dir) / _ASK, b"")
+    bell.ring(info.run_dir)
 
 
 def was_asked(info: RuntimeInfo) -> bool:

@@ -43,6 +43,7 @@ from hybridgw.host.limits import connection_limit
 from hybridgw.host.listener import BACKLOG
 from hybridgw.host.process import die_with_parent
 from hybridgw.host.runtime import GRACE, START_UP_FAILED, RuntimeInfo, read_info, ready_workers
+from hybridgw.host.slots import sweep
 from hybridgw.native import StateFile
 
 _HEADERS_MAX = 64 * 1024
@@ -140,7 +141,8 @@ class Server(MPServer):
                 if place.worker is None and place.due <= now:
                     self._start(place, spawn_target, target_loader)
             self._wait(wakeup, min((p.due - now for p in self.places if p.worker is None), default=None))
-            for place in self._dead():
+            dead = self._dead()
+            for place in dead:
                 status = place.bury(time.monotonic())
                 if self._stopping():
                     continue
@@ -149,6 +151,8 @@ class Server(MPServer):
                 else:
                     how = f"was killed by {signal.Signals(-status).name}" if status < 0 else "ended"
                     say("server", f"worker {place.index + 1} {how}, starting another", "warning")
+            if dead:
+                sweep(state)
             if failed_starts and ready_workers(self.info):
                 failed_starts = 0
             if failed_starts >= _FAILED_STARTS:

@@ -1,8 +1,9 @@
 """Worker slots: taken by a worker at its start, and given back for one that died.
 
 A killed worker cannot release what it held. Its in-flight counts stand in its own slot, so giving
-the slot back corrects every sum at once. The housekeeper does it ten times a second; a worker does
-it itself when it finds no free slot, so nothing depends on the housekeeper being up.
+the slot back corrects every sum at once. The server does it for each worker that it sees die; the housekeeper
+once a second, for workers of a server that is gone as well; a worker itself when it finds no free slot, so
+nothing depends on the housekeeper being up.
 """
 
 import os

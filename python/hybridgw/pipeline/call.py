@@ -34,7 +34,7 @@ class Worker:
 
     __slots__ = (
         "active", "draining", "draw", "images", "learnt", "lines", "loop", "plan",
-        "responses", "room", "router", "slot", "state", "transport",
+        "responses", "resting", "room", "rouse", "router", "slot", "state", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -58,12 +58,31 @@ class Worker:
         """Where responses are stored that clients may refer to; None where none are."""
         self.loop = asyncio.get_running_loop()
         self.active: set[Call] = set()
+        """Changed by `enter` and `leave`."""
+        self.resting = False
+        """No timer runs that is for requests only: the next one that enters has to rouse."""
+        self.rouse: Callable[[], None] = _nothing
         self.draining = False
         self.lines = Lines()
         self.learnt = Learnt()
         """What backends refused or lacked until now."""
         # Spreads load; guards nothing, so the fast generator is the right one.
         self.draw: Callable[[int], int] = random.Random().getrandbits
+
+    def enter(self, call: "Call") -> None:
+        """A request begins: from now on it is seen by those who watch requests."""
+        self.active.add(call)
+        if self.resting:
+            self.resting = False
+            self.rouse()
+
+    def leave(self, call: "Call") -> None:
+        """It is over. What watched it finds that out by itself."""
+        self.active.discard(call)
+
+
+def _nothing() -> None:
+    """Nothing rests here."""
 
 
 _LOOK = 1.0

@@ -5,6 +5,9 @@ no heartbeat and no timer against a stalled reader: these cost more than the req
 single periodic scan over the requests in flight does it for those that live longer. Deadlines of
 an upstream exchange (first token, idle, total) are not here: the transport has one timer per exchange.
 
+While there is no request there is no tick either: a scan that finds none is the last one, and the next
+request that enters begins anew (`Worker.rouse`).
+
 The scan never waits and never sends by itself; what has to wait gets a task.
 """
 
@@ -22,7 +25,7 @@ _MEASURED_AFTER = 5.0
 
 
 class Watchdog:
-    """Scans `worker.active` until stopped."""
+    """Scans `worker.active` while there is somebody in it, until stopped."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -30,14 +33,28 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
-        """Begin to tick."""
-        self._handle = self._loop.call_later(self._tick(), self._scan)
+        """Watch: tick from the next request on."""
+        self._worker.rouse = self.wake
+        self._worker.resting = not self._worker.active
+        if self._worker.active:
+            self.wake()
+
+    def wake(self) -> None:
+        """Tick, if it does not already."""
+        if self._handle is None:
+            self._handle = self._loop.call_later(self._tick(), self._scan)
+
+    @property
+    def ticking(self) -> bool:
+        """Whether a tick is due."""
+        return self._handle is not None
 
     def stop(self) -> None:
         """Tick no more; requests in flight go on unwatched."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+        self._worker.rouse = _ignored
 
     def _tick(self) -> float:
         """A quarter of the shortest limit in force, so that none is missed by much."""
@@ -46,11 +63,13 @@ class Watchdog:
         return max(_FASTEST_TICK, min(_SLOWEST_TICK, shortest / 4))
 
     def _scan(self) -> None:
-        tick = self._tick()
-        self._handle = self._loop.call_later(tick, self._scan)
         active = self._worker.active
         if not active:
+            self._handle = None
+            self._worker.resting = True
             return
+        tick = self._tick()
+        self._handle = self._loop.call_later(tick, self._scan)
         now = time.monotonic_ns()
         young = now - int(tick * 1e9)
         for call in tuple(active):
@@ -80,6 +99,10 @@ class Watchdog:
         patience = server.heartbeat if call.head_sent else server.commit_after
         if now - call.last_sent_ns > patience * 1e9:
             call.beat = self._loop.create_task(_beat(call))
+
+
+def _ignored() -> None:
+    """Stopped: nobody is watched any more."""
 
 
 async def _await_departure(call: Call) -> None:

@@ -28,11 +28,11 @@ _OFF_THE_LOOP = 64 * 1024
 def watched(call: Call) -> Iterator[Call]:
     """The watchdog sees the call for as long as this lasts: a slow body ends, a client that left is
     noticed. For calls that are answered from here; inference has more to end."""
-    call.worker.active.add(call)
+    call.worker.enter(call)
     try:
         yield call
     finally:
-        call.worker.active.discard(call)
+        call.worker.leave(call)
         call.dismiss()
 
 

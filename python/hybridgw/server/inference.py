@@ -65,7 +65,7 @@ async def infer(
     call = Call(worker, route, dialect, principal, receive, send, begun)
     if facts.forwarded is not None:
         call.forwarded, call.query = facts.forwarded, facts.query
-    worker.active.add(call)
+    worker.enter(call)
     try:
         # No name for the body here: it would keep a second copy for as long as the answer takes.
         respond = respond or _RESPONDERS.get(route, answer)
@@ -78,7 +78,7 @@ async def infer(
     except Exception as error:
         await _tell(call, error)
     finally:
-        worker.active.discard(call)
+        worker.leave(call)
         call.dismiss()
         call.leave(time.monotonic_ns())
         worker.state.request_finished(worker.slot, route, call.status, call.overhead_ns // 1000)

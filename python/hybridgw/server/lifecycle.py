@@ -1,11 +1,14 @@
 """A worker's own life: up, reloading, draining, down.
 
 Start-up opens what the supervisor prepared (state file, published settings), claims a slot and
-builds the first plan. Then one periodic task keeps the worker in step with its host: it shows that
-the worker lives, prepares the journal's next segment off the request path, and looks at one
+builds the first plan. Then one beat (`server.beat`) keeps the worker in step with its host: it shows
+that the worker lives, prepares the journal's next segment off the request path, and looks at one
 integer to learn of a new configuration. That one is read and compiled in a thread and swapped in
 between two requests; a request keeps the plan that it started with. A configuration that cannot be
 built leaves the old one in force.
+
+That something was published, or that the journal's file was removed, is an event of the kernel
+(`host.folder_events`) at which the beat comes at once. Where there are none it never slows down.
 
 Shutdown lets requests in flight finish for as long as the run allows, then leaves in order: what is
 still running is cancelled, each permit settled, the journal closed, the slot released.
@@ -23,7 +26,8 @@ from typing import NamedTuple
 
 from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.config.schema import Settings
-from hybridgw.host import publication, runtime, slots
+from hybridgw.host import bell, publication, runtime, slots
+from hybridgw.host.folder_events import FolderEvents, places
 from hybridgw.host.life import missing_workers
 from hybridgw.host.limits import body_room, connection_limit
 from hybridgw.host.memory import give_back_memory
@@ -34,14 +38,16 @@ from hybridgw.pipeline.call import Receive, Send
 from hybridgw.pipeline.room import Room
 from hybridgw.pipeline.watchdog import Watchdog
 from hybridgw.routing.plan import Plan
+from hybridgw.server.beat import Beat
 from hybridgw.transport.seam import TransportLimits
 from hybridgw.transport.select import Transports, warm
 
 _log = logging.getLogger(__name__)
-_BEAT = 0.1
 _DRAIN_POLL = 0.02
 _INTERFACES = 30.0
 """Seconds between two looks at this host's own addresses: containers and VPNs come and go."""
+_JOURNAL = 10.0
+"""Seconds between two looks at a journal to which nothing was written and of which no event came."""
 
 
 class _Built(NamedTuple):
@@ -63,8 +69,16 @@ class Lifecycle:
         """The same with the methods that each takes."""
         self._journal_full = False
         self._responses: ResponseStore | None = None
-        self._beat: asyncio.Task[None] | None = None
-        self._heart: asyncio.Task[None] | None = None
+        self._refused = 0
+        """The newest generation, if it cannot be used."""
+        self._looked = 0.0
+        """When the host's own addresses were looked at."""
+        self._journal_seen = (-1, 0.0)
+        """How many records there were at the last look at the journal, and when that was."""
+        self._told = False
+        """Events come for everything that the beat would otherwise have to look for."""
+        self._chores: asyncio.Task[None] | None = None
+        self._extending: asyncio.Task[None] | None = None
 
     def reload_status(self) -> publication.ReloadStatus:
         """What became of reloads in this run: for pages, never for a request."""
@@ -94,8 +108,14 @@ class Lifecycle:
         slot = self._slot = slots.claim(state)
         published = publication.read_published(info, state)
         settings = published.settings
+        pipe = bell.path(info.run_dir)
         self._journal = Journal(
-            info.journal_dir, info.instance, slot, state.epoch(slot), settings.state.journal_segment
+            info.journal_dir,
+            info.instance,
+            slot,
+            state.epoch(slot),
+            settings.state.journal_segment,
+            None if pipe is None else (state, pipe),
         )
         built = self._build(settings, published.generation)
         self._networks = BoundaryNetworks()
@@ -104,8 +124,16 @@ class Lifecycle:
         self._adopt(built)
         self._watchdog = Watchdog(self.worker)
         self._watchdog.start()
-        self._beat = asyncio.get_running_loop().create_task(self._keep_in_step())
-        self._heart = asyncio.get_running_loop().create_task(self._show_life())
+        self._beat = Beat(self._turn)
+        self.worker.rouse = self._rouse
+        self._events = FolderEvents()
+        if self._events.descriptor is not None:
+            self.worker.loop.add_reader(self._events.descriptor, self._stirred)
+        self._watch_folders()
+        self._looked = time.monotonic()
+        # TLS clients are large; importing one is not the first request's business.
+        self._chores = self.worker.loop.create_task(_warm(built.plan))
+        self._beat.now()
         # What exists now lives as long as the worker: the collector need not look at it again.
         # Requests free what they made by reference counting; cycles are rare, so passes may be.
         gc.collect()
@@ -139,41 +167,60 @@ class Lifecycle:
             self._responses.bounds = bounds
         self.worker.responses = self._responses if wanted.store else None
 
-    async def _show_life(self) -> None:
-        """As often as the loop turns, and waiting for nothing else: what is asked of threads may take as
-        long as other requests keep them busy, and is no sign that this worker hangs."""
-        while True:
-            self._state.heartbeat(self._slot, time.monotonic_ns())
-            await asyncio.sleep(_BEAT)
+    def _rouse(self) -> None:
+        """The first request after a rest."""
+        self._watchdog.wake()
+        self._beat.rouse()
 
-    async def _keep_in_step(self) -> None:
-        refused = 0
-        looked = time.monotonic()
-        loop = asyncio.get_running_loop()
-        extending = loop.create_task(self._extend_journal())
-        # TLS clients are large; importing one is not the first request's business.
-        await asyncio.to_thread(warm, [upstream.deployment for upstream in self.worker.plan.upstreams])
-        while True:
-            await asyncio.sleep(_BEAT)
-            if time.monotonic() - looked > _INTERFACES:
-                looked = time.monotonic()
-                await asyncio.to_thread(self._networks.refresh)
-            if self.worker.room.burst_is_over():
-                await asyncio.to_thread(give_back_memory)
-            # A disk that does not answer must not look like a worker that does not live.
-            if extending.done():
-                extending = loop.create_task(self._extend_journal())
+    def _watch_folders(self) -> None:
+        """Have events for publications and for the journal's file, under the name that it has now."""
+        self._journal_path = self._journal.path()
+        names = {publication.place(self._info)} | places(self._journal_path)
+        self._told = self._events.watch(names)
+
+    def _stirred(self) -> None:
+        if self._events.take():
+            self._journal_seen = (-1, 0.0)
+            self._beat.now()
+
+    def _turn(self) -> bool:
+        """One beat. It waits for nothing, least of all for threads: what is asked of them may take as long
+        as other requests keep them busy, and is no sign that this worker hangs."""
+        self._state.heartbeat(self._slot, time.monotonic_ns())
+        now = time.monotonic()
+        records, seen_at = self._journal_seen
+        written = self._journal.records() != records
+        # A disk that does not answer must not look like a worker that does not live.
+        free = self._extending is None or self._extending.done()
+        if free and (written or self._journal_full or not self._told or now - seen_at >= _JOURNAL):
+            self._journal_seen = self._journal.records(), now
+            self._extending = self.worker.loop.create_task(self._extend_journal())
+        if self._chores is None or self._chores.done():
+            addresses = now - self._looked > _INTERFACES
+            memory = self.worker.room.burst_is_over()
             generation = self._state.generation()
-            if generation == self.worker.plan.generation or generation == refused:
-                continue
-            try:
-                built = await asyncio.to_thread(self._read)
-            except Exception:
-                # The old plan stays; said once per generation, not ten times a second.
-                refused = generation
-                _log.exception("generation %d cannot be used", generation)
-                continue
-            self._adopt(built)
+            news = generation not in (self.worker.plan.generation, self._refused)
+            if addresses or memory or news:
+                self._chores = self.worker.loop.create_task(self._catch_up(addresses, memory, news))
+        return written or self._journal_full or not self._told or not self.worker.resting
+
+    async def _catch_up(self, addresses: bool, memory: bool, news: bool) -> None:
+        if addresses:
+            self._looked = time.monotonic()
+            await asyncio.to_thread(self._networks.refresh)
+        if memory:
+            await asyncio.to_thread(give_back_memory)
+        if not news:
+            return
+        generation = self._state.generation()
+        try:
+            built = await asyncio.to_thread(self._read)
+        except Exception:
+            # The old plan stays; said once per generation, not at every beat.
+            self._refused = generation
+            _log.exception("generation %d cannot be used", generation)
+            return
+        self._adopt(built)
 
     async def _extend_journal(self) -> None:
         try:
@@ -184,6 +231,9 @@ class Lifecycle:
                 _log.error("the journal cannot be extended: %s", error)
             self._journal_full = True
             return
+        finally:
+            if self._journal.path() != self._journal_path or not self._told:
+                self._watch_folders()
         if self._journal_full:
             _log.warning("the journal can be extended again")
         self._journal_full = False
@@ -204,7 +254,11 @@ class Lifecycle:
             call.abort("draining")
         if left:
             await asyncio.wait(left, timeout=1.0)
-        for task in (self._beat, self._heart):
+        self._beat.stop()
+        if self._events.descriptor is not None:
+            self.worker.loop.remove_reader(self._events.descriptor)
+        self._events.close()
+        for task in (self._chores, self._extending):
             if task is not None:
                 task.cancel()
         self._watchdog.stop()
@@ -213,6 +267,10 @@ class Lifecycle:
             await asyncio.to_thread(self._responses.close)
         self._journal.close()
         self._state.release(self._slot)
+
+
+async def _warm(plan: Plan) -> None:
+    await asyncio.to_thread(warm, [upstream.deployment for upstream in plan.upstreams])
 
 
 async def _until_shutdown(receive: Receive) -> None:

@@ -1,12 +1,13 @@
 """What the scan does with a request that waits, by its clock and without any."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from hybridgw.config.schema import ServerSettings
-from hybridgw.pipeline.call import Call
+from hybridgw.config.schema import ServerSettings, Settings, Source
+from hybridgw.pipeline.call import Call, Worker
 from hybridgw.pipeline.watchdog import Watchdog
 
 SECOND = 1_000_000_000
@@ -67,3 +68,57 @@ def test_the_last_bytes_may_stall_and_get_no_heartbeat() -> None:
     server = ServerSettings(write_stall=1.0, heartbeat=1.0)
     assert causes(3, server, ended=True, decision=Streaming()) == []
     assert causes(3, server, ended=True, sending_since_ns=SECOND, decision=Streaming()) == ["client_stalled"]
+
+
+class Scene:
+    """As much of a worker as the watchdog looks at, on a loop whose timers can be counted."""
+
+    def __init__(self) -> None:
+        self.worker = cast(Any, Worker.__new__(Worker))
+        self.worker.active = set()
+        self.worker.plan = SimpleNamespace(
+            settings=Settings(source=Source(kind="native", path="x", files=()))
+        )
+        self.watchdog = cast(Any, Watchdog(self.worker))
+
+    @property
+    def timers(self) -> int:
+        loop = cast(Any, asyncio.get_running_loop())
+        return sum(not timer.cancelled() for timer in loop._scheduled)
+
+
+def test_no_timer_runs_while_there_is_no_request() -> None:
+    async def look() -> None:
+        scene = Scene()
+        scene.watchdog.start()
+        assert (scene.watchdog.ticking, scene.timers) == (False, 0)
+        call = cast(Call, Waiting(begun_ns=1 << 62))
+        scene.worker.enter(call)
+        scene.worker.enter(cast(Call, Waiting(begun_ns=1 << 62)))
+        assert (scene.watchdog.ticking, scene.timers) == (True, 1)
+        scene.watchdog._handle.cancel()
+        scene.watchdog._scan()
+        assert (scene.watchdog.ticking, scene.timers) == (True, 1), "requests are watched to their end"
+        for one in tuple(scene.worker.active):
+            scene.worker.leave(one)
+        scene.watchdog._handle.cancel()
+        scene.watchdog._scan()
+        assert (scene.watchdog.ticking, scene.timers) == (False, 0)
+        scene.worker.enter(call)
+        assert (scene.watchdog.ticking, scene.timers) == (True, 1)
+        scene.watchdog.stop()
+        assert scene.timers == 0
+
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(look())
+
+
+def test_a_request_that_was_there_before_is_watched() -> None:
+    async def look() -> None:
+        scene = Scene()
+        scene.worker.active.add(cast(Call, Waiting()))
+        scene.watchdog.start()
+        assert scene.watchdog.ticking
+        scene.watchdog.stop()
+
+    asyncio.run(look())

@@ -121,6 +121,11 @@ impl PyStateFile {
         self.inner.publish(generation, config_hash);
     }
 
+    /// Whether the housekeeper flushes the journal at its interval, or rests until a record wakes it.
+    fn set_flushing(&self, flushing: bool) {
+        self.inner.set_flushing(flushing);
+    }
+
     fn claim(&self, pid: u32, start_ticks: u64, mono_ns: u64) -> PyResult<usize> {
         let owner = owner(pid, start_ticks)?;
         let slot = self.inner.claim(owner, mono_ns);

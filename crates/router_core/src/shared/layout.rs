@@ -14,7 +14,7 @@ use super::worker::WorkerSlot;
 use crate::types::Outcome;
 
 /// Raise it when the meaning of a word changes and its place does not.
-const VERSION: u64 = 5;
+const VERSION: u64 = 6;
 
 /// "hybridgw" as eight bytes: written last at creation, so a half-written header is no header.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"hybridgw");
@@ -70,6 +70,8 @@ pub(super) struct Header {
     pub(super) generation: AtomicU64,
     /// The hash of generation g stands at g & 1, so that publishing never tears the pair.
     pub(super) config_hash: [AtomicU64; 2],
+    /// 1 while the housekeeper flushes the journal by itself, 0 while it sleeps until it is woken.
+    pub(super) flushing: AtomicU64,
 }
 
 /// Offsets of the arrays for one pair of counts.

@@ -10,7 +10,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{fence, AtomicU64, Ordering};
 
 use super::cas::decrement;
 use super::deployment::{DeploymentWords, ERASING};
@@ -144,6 +144,28 @@ impl StateFile {
             }
             generation = again;
         }
+    }
+
+    // Flushing of the journal: one sleeper, many writers.
+    //
+    // The sleeper says that it rests, then looks once more at what was written; a writer writes, then
+    // looks whether the sleeper rests. With a full fence between the two steps of each, one of them
+    // always sees the other: a record is either found by the last look or its writer wakes the sleeper.
+
+    /// The housekeeper flushes at its interval from now on, or rests until it is woken. After it has
+    /// said that it rests it looks once more; only the housekeeper calls this.
+    pub fn set_flushing(&self, flushing: bool) {
+        self.header()
+            .flushing
+            .store(u64::from(flushing), Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// A record was written: true for the one writer that has to wake the housekeeper.
+    pub fn must_wake_flusher(&self) -> bool {
+        fence(Ordering::SeqCst);
+        let flushing = &self.header().flushing;
+        flushing.load(Ordering::Relaxed) == 0 && flushing.swap(1, Ordering::SeqCst) == 0
     }
 
     // Workers.

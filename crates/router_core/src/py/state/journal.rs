@@ -10,8 +10,9 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::PyStateFile;
 use crate::shared::journal::{
-    read_segment, JournalWriter, Record, RecordId, SettlementRecord, StartRecord, Tail,
+    read_segment, Bell, JournalWriter, Record, RecordId, SettlementRecord, StartRecord, Tail,
 };
 
 /// The journal of one worker.
@@ -23,7 +24,9 @@ pub struct PyJournal {
 
 #[pymethods]
 impl PyJournal {
+    /// `bell`: the state whose housekeeper is to be woken by a record, and the pipe for it.
     #[new]
+    #[pyo3(signature = (dir, instance, slot, epoch, segment_bytes, bell = None))]
     fn new(
         py: Python<'_>,
         dir: PathBuf,
@@ -31,9 +34,17 @@ impl PyJournal {
         slot: u16,
         epoch: u32,
         segment_bytes: usize,
+        bell: Option<(PyRef<'_, PyStateFile>, PathBuf)>,
     ) -> PyResult<Self> {
+        let bell = bell
+            .map(|(state, path)| Bell::open(Arc::clone(&state.inner), &path))
+            .transpose()?;
         let writer =
             py.detach(|| JournalWriter::open(&dir, instance, slot, epoch, segment_bytes))?;
+        let writer = match bell {
+            Some(bell) => writer.with_bell(bell),
+            None => writer,
+        };
         Ok(Self {
             inner: Arc::new(writer),
         })

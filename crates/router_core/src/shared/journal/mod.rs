@@ -9,12 +9,14 @@
 //! Reading needs neither the writer nor an orderly end: a record counts when its length is in range
 //! and its checksum fits.
 
+mod bell;
 mod name;
 mod reader;
 mod record;
 mod segment;
 mod writer;
 
+pub use bell::Bell;
 pub use name::SegmentName;
 pub use reader::{read_segment, SegmentInfo, SegmentPart, Tail};
 pub use record::{Record, RecordId, SettlementFlags, SettlementRecord, StartRecord, NAME_LIMIT};

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -11,6 +13,7 @@ use super::record::{decode, Encoded, MAX_SIZE, SETTLEMENT_SIZE};
 use super::segment::{frame_size, HEADER_SIZE};
 use super::*;
 use crate::shared::tests::Folder;
+use crate::shared::StateFile;
 use crate::types::{Boundary, Level, Outcome, Route};
 
 const ID: RecordId = RecordId {
@@ -479,4 +482,51 @@ proptest! {
             prop_assert!(part.records.is_empty());
         }
     }
+}
+
+#[test]
+fn only_the_first_record_after_a_rest_rings_the_bell() {
+    let folder = Folder::new();
+    let path = folder.file("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let reader = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(&path)
+        .unwrap();
+    let rung = || {
+        let mut bytes = [0; 16];
+        match (&reader).read(&mut bytes) {
+            Ok(count) => count,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                0
+            }
+        }
+    };
+    let state = Arc::new(StateFile::anonymous(1, 1).unwrap());
+    let bell = Bell::open(Arc::clone(&state), &path).unwrap();
+    let writer = JournalWriter::open(folder.path(), 1, 0, 1, MIN_SEGMENT)
+        .unwrap()
+        .with_bell(bell);
+    assert_eq!(rung(), 0, "an empty journal has nothing to flush");
+    writer.append_start(&start(1)).unwrap();
+    writer.append_settlement(&settlement(1)).unwrap();
+    assert_eq!(rung(), 1);
+    state.set_flushing(true);
+    writer.append_start(&start(2)).unwrap();
+    assert_eq!(rung(), 0, "it will look by itself");
+    state.set_flushing(false);
+    writer.append_settlement(&settlement(2)).unwrap();
+    assert_eq!(rung(), 1);
+    state.set_flushing(false);
+    fs::remove_file(writer.path()).unwrap();
+    assert!(writer.prepare().unwrap());
+    assert_eq!(
+        rung(),
+        1,
+        "what is written again has to reach the disk again"
+    );
 }

@@ -14,6 +14,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::bell::Bell;
 use super::name::SegmentName;
 use super::record::{Encoded, SettlementRecord, StartRecord, SETTLEMENT_SIZE};
 use super::segment::{frame_size, Segment, HEADER_SIZE};
@@ -49,6 +50,8 @@ pub struct JournalWriter {
     segment_bytes: usize,
     /// The process that opened the journal: a fork inherits the writer and must not seal it.
     process: u32,
+    /// Absent where nothing sleeps until a record is written.
+    bell: Option<Bell>,
     state: Mutex<State>,
 }
 
@@ -104,8 +107,23 @@ impl JournalWriter {
             first,
             segment_bytes,
             process: std::process::id(),
+            bell: None,
             state: Mutex::new(state),
         })
+    }
+
+    /// Has every record ring `bell`.
+    #[must_use]
+    pub fn with_bell(mut self, bell: Bell) -> Self {
+        self.bell = Some(bell);
+        self
+    }
+
+    /// Called behind every write, without the lock.
+    fn written(&self) {
+        if let Some(bell) = &self.bell {
+            bell.written();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -134,6 +152,8 @@ impl JournalWriter {
         let owed = (state.owed + 1) * frame_size(SETTLEMENT_SIZE);
         self.append(&mut state, encoded.bytes(), owed)?;
         state.owed += 1;
+        drop(state);
+        self.written();
         Ok(())
     }
 
@@ -146,6 +166,8 @@ impl JournalWriter {
         let mut state = self.lock();
         self.append(&mut state, encoded.bytes(), 0)?;
         state.owed = state.owed.saturating_sub(1);
+        drop(state);
+        self.written();
         Ok(())
     }
 
@@ -182,6 +204,7 @@ impl JournalWriter {
     /// No space. Nothing is lost, and the next call tries again.
     pub fn prepare(&self) -> io::Result<bool> {
         if self.restore()? {
+            self.written();
             return Ok(true);
         }
         let (number, retired) = {
