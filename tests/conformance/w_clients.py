@@ -105,7 +105,8 @@ def _(stage: Stage) -> None:
     developer = [{"role": "developer", "content": "Be brief."}, *USER]
     stage.stub("openai").plays(whole(ANSWER))
     assert stage.chat("openai", messages=developer).status == 200
-    assert stage.stub("openai").last.json["messages"] == developer
+    # What answers on this machine under OpenAI's name is an engine, whose template knows no developer.
+    assert stage.stub("openai").last.json["messages"] == [developer[0] | {"role": "system"}, *USER]
 
 
 @case(
