@@ -21,7 +21,7 @@ LAYERS = [
     {"host"},
     {"pipeline"},
     {"routing", "ledger", "telemetry"},
-    {"transport"},
+    {"transport", "front"},
     {"providers", "dialects"},
     {"wire", "sse", "config"},
     {"core"},

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hybridgw.config.schema import Settings
+from hybridgw.front.asgi import Receive, Send
 from hybridgw.host import publication, runtime, slots
 from hybridgw.host.life import missing_workers
 from hybridgw.host.limits import body_room, connection_limit
@@ -29,7 +30,6 @@ from hybridgw.host.memory import give_back_memory
 from hybridgw.ledger.response_store import Bounds, ResponseStore
 from hybridgw.native import Journal, Router, StateFile
 from hybridgw.pipeline import Worker
-from hybridgw.pipeline.call import Receive, Send
 from hybridgw.pipeline.room import Room
 from hybridgw.pipeline.watchdog import Watchdog
 from hybridgw.routing.plan import Plan

@@ -16,8 +16,8 @@ import orjson
 from hybridgw.config.providers import is_hosted_ollama
 from hybridgw.core import Boundary, Timeouts
 from hybridgw.errors import GatewayError, RequestError, UpstreamError
+from hybridgw.front.seam import Client
 from hybridgw.host.runtime import ask_again
-from hybridgw.pipeline.call import Receive, Send
 from hybridgw.providers.failures import by_name
 from hybridgw.routing.plan import Plan, Upstream
 from hybridgw.server.auth import admit
@@ -40,14 +40,12 @@ _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _string = msgspec.json.Decoder(str)
 
 
-async def manage(
-    method: str, path: str, lifecycle: Lifecycle, facts: Facts, receive: Receive, send: Send
-) -> None:
+async def manage(method: str, path: str, lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """`POST /api/pull`, `/api/create`, `/api/copy`, `DELETE /api/delete`."""
     worker = lifecycle.worker
     plan = worker.plan
     principal = admit(plan, facts)
-    with watched(call_of(worker, principal, receive, send)) as call:
+    with watched(call_of(worker, principal, client)) as call:
         body = await read_body(call, facts.content_length, facts.content_encoding)
     begun = False
     try:
@@ -58,25 +56,25 @@ async def manage(
             raise by_name(error) from None
         kind = next((value for name, value in response.headers if name == b"content-type"), b"")
         head = [(b"content-type", kind or b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": head})
+        client.start(200, head)
         begun = True
         last = b""
         try:
             while data := await response.read():
                 if last:
-                    await send({"type": "http.response.body", "body": last, "more_body": True})
+                    await client.write(last)
                 last = data
         finally:
             response.close()
         await _searched(lifecycle, made)
-        await send({"type": "http.response.body", "body": last, "more_body": False})
+        await client.end(last)
     except GatewayError as error:
         fault = rescue(error, plan.settings.error_catalogue)
         if begun:
             line = SPOKEN.error_event(fault)
-            await send({"type": "http.response.body", "body": line, "more_body": False})
+            await client.end(line)
         else:
-            await send_fault(send, SPOKEN, fault)
+            await send_fault(client, SPOKEN, fault)
 
 
 def _addressed(plan: Plan, body: bytes, method: str) -> tuple[Upstream, bytes, str]:

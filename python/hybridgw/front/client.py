@@ -1,0 +1,332 @@
+"""One request on a connection of ours, and its answer: the seam's `Client` for `lean`.
+
+The body is collected here, once, as it arrives: the reader waits for all of it and is woken once, and what
+came whole with the head is there before it asks. What it holds back when nobody reads is bounded, because
+then the connection stops reading.
+
+An answer is framed here as well: by the length that its head states, else in chunks, else (HTTP/1.0) by the
+end of the connection. Its head waits for the first bytes, so that a small answer is one write.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hybridgw.front import render
+from hybridgw.front.chunks import BadChunk, Chunks
+from hybridgw.front.head import CHUNKED, Head
+from hybridgw.front.seam import CutShort, Headers, TooLarge
+
+if TYPE_CHECKING:
+    from hybridgw.front.connection import Connection
+
+_log = logging.getLogger(__name__)
+
+_HIGH = 256 * 1024
+"""Bytes of a body that wait for a reader, above which the connection stops reading."""
+_SMALL = 16 * 1024
+"""Pieces below this are put together as they come: one-byte chunks cost far more memory than their bytes."""
+_ONE_WRITE = 64 * 1024
+"""Most bytes that are copied behind their head or into their chunk; more are written by reference."""
+_BODYLESS = frozenset({204, 304})
+
+
+class LeanClient:
+    """See `seam.Client`. The connection fills it in."""
+
+    __slots__ = (
+        "_arrived", "_chunked", "_chunks", "_connection", "_expects", "_head", "_held", "_leaving", "_left",
+        "_limit", "_modern", "_owed", "_parts", "_refused", "_silent", "_size", "_status", "_waiter",
+        "broken", "ended", "headers", "keep", "method", "more_headers", "path", "query", "whole",
+    )  # fmt: skip
+
+    def __init__(self, connection: "Connection", head: Head) -> None:
+        self._connection: Connection | None = connection
+        self.method = head.method
+        self.path, self.query = head.split()
+        self.headers = head.headers
+        self.more_headers: tuple[tuple[bytes, bytes], ...] = ()
+        self.keep = head.keep
+        """The connection may carry another request after this one."""
+        self.ended = False
+        """The whole answer was written."""
+        self._modern = head.modern
+        self._expects = head.expects
+        length = head.length
+        self._left = length
+        self._chunks = Chunks() if length == CHUNKED else None
+        self.whole = not length
+        """All of the body arrived."""
+        self.broken = False
+        """The rest of the body will not come."""
+        self._parts: list[bytes | bytearray] = []
+        self._held = 0
+        self._size = 0
+        self._limit = 0
+        self._arrived: Callable[[int], None] | None = None
+        self._refused: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._leaving: asyncio.Future[None] | None = None
+        self._head: Headers | None = None
+        self._status = 0
+        self._chunked = False
+        self._silent = head.method == "HEAD"
+        self._owed = -1
+        """Bytes that the stated length still lacks; -1 where none is stated."""
+
+    # The body.
+
+    async def body(self, limit: int, arrived: Callable[[int], None]) -> bytes:
+        if not self.whole:
+            await self._collect(limit, arrived)
+        if self._size > limit:
+            self._drop()
+            raise TooLarge
+        parts, self._parts = self._parts, []
+        self._held = 0
+        if len(parts) == 1 and isinstance(parts[0], bytes):
+            return parts[0]
+        return b"".join(parts)
+
+    async def skip(self) -> int:
+        while True:
+            dropped = self._drop()
+            if dropped or self.whole or self.broken or self._expects:
+                return dropped
+            await self._wait()
+
+    async def _collect(self, limit: int, arrived: Callable[[int], None]) -> None:
+        if self._chunks is None and self._size + self._left > limit:
+            raise TooLarge
+        if self._size:
+            arrived(self._size)
+        self._limit, self._arrived = limit, arrived
+        try:
+            if not self.broken and self._size <= limit:
+                await self._wait()
+        finally:
+            self._arrived = None
+        refused, self._refused = self._refused, None
+        if refused is not None:
+            self._drop()
+            raise refused
+        if self.broken and self._size <= limit:
+            raise CutShort
+
+    async def _wait(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        if self._expects:
+            self._expects = False
+            connection.transport.write(render.CONTINUE)
+        connection.resume()
+        waiter = self._waiter = connection.loop.create_future()
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+
+    def _drop(self) -> int:
+        """Forget what is held; how many bytes that were."""
+        held, self._held = self._held, 0
+        self._parts.clear()
+        return held
+
+    def feed(self, data: bytes) -> bytes:
+        """Bytes of the body from the wire; what follows its end."""
+        rest = b""
+        self._expects = False
+        if self._chunks is None:
+            left = self._left
+            if len(data) > left:
+                data, rest = data[:left], data[left:]
+            self._left = left - len(data)
+            self.whole = not self._left
+            self._add(data)
+        else:
+            try:
+                pieces, rest = self._chunks.feed(data)
+            except BadChunk:
+                self.cut()
+                return b""
+            self.whole = self._chunks.done
+            for piece in pieces:
+                self._add(piece)
+        self._came()
+        return rest
+
+    def cut(self) -> None:
+        """The rest of the body will not come."""
+        self.broken = True
+        self.keep = False
+        self._wake()
+
+    def _add(self, data: bytes) -> None:
+        self._size += len(data)
+        self._held += len(data)
+        parts = self._parts
+        if len(data) >= _SMALL or not parts:
+            parts.append(data)
+        elif isinstance(last := parts[-1], bytearray):
+            last += data
+        else:
+            parts.append(bytearray(data))
+
+    def _came(self) -> None:
+        if self._waiter is None:
+            if self._held > _HIGH and self._connection is not None:
+                self._connection.pause()
+        elif self.whole or self._arrived is None or self._size > self._limit:
+            self._wake()
+        else:
+            try:
+                self._arrived(self._size)
+            except Exception as error:
+                self._refused = error
+                self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # The answer.
+
+    def start(self, status: int, headers: Headers) -> None:
+        self._status = status
+        self._head = headers
+
+    async def write(self, data: bytes) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        if self._silent:
+            data = b""
+        if self._head is not None:
+            out = self._opening(self._head, -1)
+            if not data:
+                connection.transport.write(out)
+                return
+        elif not data:
+            return
+        else:
+            out = b""
+        self._send(connection, out, data, b"\r\n" if self._chunked else b"")
+        if connection.full:
+            await connection.drained()
+
+    async def end(self, data: bytes = b"") -> None:
+        connection = self._connection
+        if connection is None:
+            self.ended = True
+            return
+        if self._silent:
+            data = b""
+        out = b"" if self._head is None else self._opening(self._head, len(data))
+        if self._chunked:
+            if data:
+                self._send(connection, out, data, b"\r\n0\r\n\r\n")
+            else:
+                connection.transport.write(out + b"0\r\n\r\n")
+        elif out or data:
+            self._send(connection, out, data, b"")
+        if self._owed > 0 and not self._silent:
+            # Less than its head states: only the end of the connection can say so.
+            self.keep = False
+        self.ended = True
+        connection.finished(self)
+
+    async def gone(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        leaving = self._leaving = connection.loop.create_future()
+        await leaving
+
+    def _opening(self, headers: Headers, last: int) -> bytes:
+        """The rendered head. `last` is the length of the body that goes with it, -1 when more follows."""
+        self._head = None
+        stated = False
+        closes = False
+        for name, value in headers:
+            if name == b"content-length":
+                stated = True
+                self._owed = int(value)
+            elif name == b"connection":
+                closes = True
+        silent = self._silent
+        if self._status in _BODYLESS or self._status < 200:
+            self._silent = silent = True
+        framing = b""
+        if not stated and not silent:
+            if last >= 0:
+                framing = b"content-length: %d\r\n" % last
+            elif self._modern:
+                framing = b"transfer-encoding: chunked\r\n"
+                self._chunked = True
+            else:
+                self.keep = False
+        connection = self._connection
+        if closes or not self.whole or (connection is not None and connection.closes):
+            self.keep = False
+        if not self.keep:
+            if not closes:
+                framing += b"connection: close\r\n"
+        elif not self._modern:
+            framing += b"connection: keep-alive\r\n"
+        return render.head(self._status, headers, self.more_headers, framing)
+
+    def _send(self, connection: "Connection", out: bytes, data: bytes, after: bytes) -> None:
+        """Write a piece behind what goes before it; `after` ends its chunk, where it is one."""
+        size = len(data)
+        if self._owed >= 0:
+            self._owed -= size
+            if self._owed < 0 and not self._silent:
+                raise ValueError("the body is longer than its head states")
+        write = connection.transport.write
+        if after:
+            out = b"%b%x\r\n" % (out, size)
+        if size <= _ONE_WRITE:
+            write(b"%b%b%b" % (out, data, after) if out or after else data)
+            return
+        # Written in one turn of the loop, these leave in one system call as well.
+        if out:
+            write(out)
+        write(data)
+        if after:
+            write(after)
+
+    # The connection.
+
+    def lost(self) -> None:
+        """The client has left."""
+        self._connection = None
+        self.broken = not self.whole
+        self._wake()
+        leaving = self._leaving
+        if leaving is not None and not leaving.done():
+            leaving.set_result(None)
+
+    def probe(self) -> None:
+        """Send something that says nothing, to a client that has closed its side: from one that is gone it
+        comes back as a reset. Before the head that is an interim response, among chunks a leading zero of
+        the next one's size."""
+        connection = self._connection
+        if connection is None or connection.transport.get_write_buffer_size():
+            return
+        if self._status == 0 or self._head is not None:
+            if self._modern:
+                connection.transport.write(render.CONTINUE)
+        elif self._chunked:
+            connection.transport.write(b"0")
+
+    def served(self, task: asyncio.Task[None]) -> None:
+        """The task that served it is over. One that left its client without an end was a bug."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("unexpected error while serving a request", exc_info=error)
+        connection = self._connection
+        if not self.ended and connection is not None:
+            self.ended = True
+            connection.abandoned(self, self._status != 0 and self._head is None)
