@@ -13,6 +13,7 @@ would wake it again at once, for all of that time.
 import asyncio
 import errno
 import logging
+import select
 import socket
 from typing import Protocol
 
@@ -25,6 +26,8 @@ _STEP_BACK = 0.002
 """Seconds for which a worker leaves a connection to those that have fewer."""
 _BURST = 16
 """Most connections that are accepted in one turn of the loop."""
+_AGAIN = 0.05
+"""Seconds until somebody is looked for again who could make room. A place that becomes free comes first."""
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE = 0.1
 """Seconds without accepting when the system has no descriptor left."""
@@ -86,9 +89,11 @@ class Acceptor:
     def _ready(self) -> None:
         for _ in range(_BURST):
             if self._crowd.full:
-                # `_counted` listens again when one has gone.
-                self._deaf()
-                self._crowd.make_room()
+                if self._somebody_waits():
+                    self._deaf()
+                    if not self._crowd.make_room():
+                        self._later = self._loop.call_later(_AGAIN, self._listen)
+                    # Else `_counted` listens again when it has gone.
                 return
             if not self._is_mine():
                 self._deaf()
@@ -96,6 +101,12 @@ class Acceptor:
                 return
             if not self._accept():
                 return
+
+    def _somebody_waits(self) -> bool:
+        """Whether a connection is there that nobody has accepted: another worker may have been faster."""
+        poll = select.poll()
+        poll.register(self._listening, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _is_mine(self) -> bool:
         if self._balance is None:
@@ -150,5 +161,6 @@ class Acceptor:
             self._balance.hold(connections)
         if self._crowd.others_wait and not self._crowd.full:
             self._crowd.others_wait = False
-            if self._later is None:
-                self._listen()
+            if self._later is not None:
+                self._later.cancel()
+            self._listen()

@@ -98,7 +98,7 @@ def over_asgi(application: Application) -> Serve:
     """How clients of ours are served by an application that speaks ASGI only."""
 
     async def serve(client: Client) -> None:
-        asked = False
+        asked = ended = False
 
         async def receive() -> Message:
             nonlocal asked
@@ -109,15 +109,18 @@ def over_asgi(application: Application) -> Serve:
                 except CutShort:
                     return {"type": "http.disconnect"}
                 return {"type": "http.request", "body": body, "more_body": False}
-            await client.gone()
+            if not ended:
+                await client.gone()
             return {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
+            nonlocal ended
             if message["type"] == "http.response.start":
                 client.start(message["status"], list(message.get("headers", ())))
             elif message.get("more_body", False):
                 await client.write(message.get("body", b""))
             else:
+                ended = True
                 await client.end(message.get("body", b""))
 
         scope: Message = {

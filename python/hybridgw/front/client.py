@@ -36,8 +36,8 @@ class LeanClient:
     """See `seam.Client`. The connection fills it in."""
 
     __slots__ = (
-        "_arrived", "_chunked", "_chunks", "_connection", "_expects", "_head", "_held", "_leaving", "_left",
-        "_limit", "_modern", "_owed", "_parts", "_refused", "_silent", "_size", "_status", "_waiter",
+        "_arrived", "_begun", "_chunked", "_chunks", "_connection", "_expects", "_head", "_held", "_leaving",
+        "_left", "_limit", "_modern", "_owed", "_parts", "_refused", "_silent", "_size", "_status", "_waiter",
         "broken", "ended", "headers", "keep", "method", "more_headers", "path", "query", "whole",
     )  # fmt: skip
 
@@ -70,6 +70,8 @@ class LeanClient:
         self._leaving: asyncio.Future[None] | None = None
         self._head: Headers | None = None
         self._status = 0
+        self._begun = False
+        """A part of the answer was written."""
         self._chunked = False
         self._silent = head.method == "HEAD"
         self._owed = -1
@@ -204,8 +206,9 @@ class LeanClient:
         if self._silent:
             data = b""
         if self._head is not None:
-            out = self._opening(self._head, -1)
+            out = self._opening(self._head)
             if not data:
+                self._begun = True
                 connection.transport.write(out)
                 return
         elif not data:
@@ -223,7 +226,7 @@ class LeanClient:
             return
         if self._silent:
             data = b""
-        out = b"" if self._head is None else self._opening(self._head, len(data))
+        out = b"" if self._head is None else self._opening(self._head)
         if self._chunked:
             if data:
                 self._send(connection, out, data, b"\r\n0\r\n\r\n")
@@ -244,8 +247,8 @@ class LeanClient:
         leaving = self._leaving = connection.loop.create_future()
         await leaving
 
-    def _opening(self, headers: Headers, last: int) -> bytes:
-        """The rendered head. `last` is the length of the body that goes with it, -1 when more follows."""
+    def _opening(self, headers: Headers) -> bytes:
+        """The rendered head."""
         self._head = None
         stated = False
         closes = False
@@ -260,9 +263,7 @@ class LeanClient:
             self._silent = silent = True
         framing = b""
         if not stated and not silent:
-            if last >= 0:
-                framing = b"content-length: %d\r\n" % last
-            elif self._modern:
+            if self._modern:
                 framing = b"transfer-encoding: chunked\r\n"
                 self._chunked = True
             else:
@@ -284,6 +285,7 @@ class LeanClient:
             self._owed -= size
             if self._owed < 0 and not self._silent:
                 raise ValueError("the body is longer than its head states")
+        self._begun = True
         write = connection.transport.write
         if after:
             out = b"%b%x\r\n" % (out, size)
@@ -315,7 +317,7 @@ class LeanClient:
         connection = self._connection
         if connection is None or connection.transport.get_write_buffer_size():
             return
-        if self._status == 0 or self._head is not None:
+        if not self._begun:
             if self._modern:
                 connection.transport.write(render.CONTINUE)
         elif self._chunked:
@@ -329,4 +331,4 @@ class LeanClient:
         connection = self._connection
         if not self.ended and connection is not None:
             self.ended = True
-            connection.abandoned(self, self._status != 0 and self._head is None)
+            connection.abandoned(self, self._begun)

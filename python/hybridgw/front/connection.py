@@ -14,6 +14,7 @@ answers with a reset.
 """
 
 import asyncio
+import contextlib
 import socket
 from typing import TYPE_CHECKING, cast
 
@@ -197,10 +198,15 @@ class Connection(asyncio.Protocol):
         else:
             self._linger()
 
-    def leave(self) -> None:
-        """Close a connection that no request is on."""
+    def leave(self) -> bool:
+        """Close a connection that no request is on. Not where one has arrived that was not read yet: it would
+        be answered with a reset. That one is the last, and true is returned for all others."""
         self.closes = True
+        with contextlib.suppress(OSError):
+            if self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                return False
         self.transport.close()
+        return True
 
     def _linger(self) -> None:
         """Closing a socket with unread bytes resets it, and the answer would be lost on its way."""

@@ -20,6 +20,8 @@ from hybridgw.front.seam import Refusal, Serve
 
 _LINGER = 2.0
 """Seconds for which what a client still sends is taken, after it was answered."""
+_JUST_CAME = 0.05
+"""Seconds for which an idle connection need not make room: its request may be on the way."""
 _SLOW_HEAD = 1.0
 """Seconds after which a head that is not complete may have to make room."""
 
@@ -122,26 +124,28 @@ class Crowd:
         if self.counted is not None:
             self.counted(len(self.all) + self.coming)
 
-    def make_room(self) -> None:
-        """Somebody waits for a place: end the connection that needs its own least, if there is one."""
+    def make_room(self) -> bool:
+        """Somebody waits for a place: end the connection that needs its own least; whether there is one."""
         self.others_wait = True
-        if self._idle:
-            connection = next(iter(self._idle))
+        now = self.loop.time()
+        for connection in tuple(self._overdue(self._idle, now - _JUST_CAME)):
             del self._idle[connection]
-            connection.leave()
-            return
-        for connection, since in self._heads.items():
-            if self.loop.time() - since > _SLOW_HEAD:
-                connection.refuse("request_timeout", _LATE)
-            return
+            if connection.leave():
+                return True
+        for connection in tuple(self._overdue(self._heads, now - _SLOW_HEAD)):
+            connection.refuse("request_timeout", _LATE)
+            return True
+        return False
 
     def drain(self) -> None:
         """Take no request beyond those that run."""
         self._draining = True
         for connection in self.all:
             connection.closes = True
-        for connection in (*self._idle, *self._heads):
+        for connection in tuple(self._idle):
             connection.leave()
+        for connection in tuple(self._heads):
+            connection.transport.close()
 
     def abort(self) -> None:
         """End all connections at once."""

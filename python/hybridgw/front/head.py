@@ -71,8 +71,6 @@ class Head:
             end = found + 4 if found >= 0 else -1
         taken = len(data) if end < 0 else end
         self._seen += taken
-        if self._seen > LIMIT:
-            raise BadHead("headers_too_large", "the request headers are larger than 64 KiB")
         try:
             self._parser.feed_data(data if taken == len(data) else data[:taken])
         except httptools.HttpParserUpgrade:
@@ -81,6 +79,8 @@ class Head:
             if isinstance(error.__context__, BadHead):
                 raise error.__context__ from None
             raise BadHead("bad_request", f"the request is not valid HTTP: {_words(error)}") from None
+        if self._seen > LIMIT:
+            raise BadHead("headers_too_large", "the request headers are larger than 64 KiB")
         if end < 0:
             self._tail = (tail + data)[-3:]
             if self.complete:

@@ -65,7 +65,8 @@ class Client(Protocol):
         ...
 
     async def gone(self) -> None:
-        """Return when the client has left. To be waited for only after the body was read."""
+        """Return when the client has left before the end of its answer. To be waited for only after the body
+        was read; whoever waits when the answer ends waits for ever."""
         ...
 
 
