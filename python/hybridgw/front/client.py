@@ -33,49 +33,59 @@ _BODYLESS = frozenset({204, 304})
 
 
 class LeanClient:
-    """See `seam.Client`. The connection fills it in."""
+    """See `seam.Client`. The connection fills it in.
 
-    __slots__ = (
-        "_arrived", "_begun", "_chunked", "_chunks", "_connection", "_expects", "_head", "_held", "_leaving",
-        "_left", "_limit", "_modern", "_owed", "_parts", "_refused", "_silent", "_size", "_status", "_waiter",
-        "broken", "ended", "headers", "keep", "method", "more_headers", "path", "query", "whole",
-    )  # fmt: skip
+    What starts the same for every request is a default of the class: an attribute that most requests never
+    touch costs them nothing.
+    """
 
-    def __init__(self, connection: "Connection", head: Head) -> None:
+    more_headers: tuple[tuple[bytes, bytes], ...] = ()
+    ended = False
+    """The whole answer was written."""
+    broken = False
+    """The rest of the body will not come."""
+    _chunks: Chunks | None = None
+    _held = 0
+    _size = 0
+    _limit = 0
+    _arrived: Callable[[int], None] | None = None
+    _refused: Exception | None = None
+    _waiter: asyncio.Future[None] | None = None
+    _leaving: asyncio.Future[None] | None = None
+    _head: Headers | None = None
+    _status = 0
+    _begun = False
+    """A part of the answer was written."""
+    _chunked = False
+    _owed = -1
+    """Bytes that the stated length still lacks; -1 where none is stated."""
+
+    def __init__(self, connection: "Connection", head: Head, data: bytes) -> None:
+        """`data` is what came of the body together with its head, and not more."""
         self._connection: Connection | None = connection
         self.method = head.method
         self.path, self.query = head.split()
         self.headers = head.headers
-        self.more_headers: tuple[tuple[bytes, bytes], ...] = ()
         self.keep = head.keep
         """The connection may carry another request after this one."""
-        self.ended = False
-        """The whole answer was written."""
         self._modern = head.modern
         self._expects = head.expects
-        length = head.length
-        self._left = length
-        self._chunks = Chunks() if length == CHUNKED else None
-        self.whole = not length
-        """All of the body arrived."""
-        self.broken = False
-        """The rest of the body will not come."""
-        self._parts: list[bytes | bytearray] = []
-        self._held = 0
-        self._size = 0
-        self._limit = 0
-        self._arrived: Callable[[int], None] | None = None
-        self._refused: Exception | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._leaving: asyncio.Future[None] | None = None
-        self._head: Headers | None = None
-        self._status = 0
-        self._begun = False
-        """A part of the answer was written."""
-        self._chunked = False
         self._silent = head.method == "HEAD"
-        self._owed = -1
-        """Bytes that the stated length still lacks; -1 where none is stated."""
+        self._parts: list[bytes | bytearray] = []
+        length = head.length
+        if len(data) == length:
+            # Nearly always: the whole request in one piece.
+            self.whole = True
+            """All of the body arrived."""
+            if data:
+                self._parts.append(data)
+                self._held = self._size = length
+            self._left = 0
+            return
+        self.whole = False
+        self._left = length
+        if length == CHUNKED:
+            self._chunks = Chunks()
 
     # The body.
 
@@ -323,9 +333,8 @@ class LeanClient:
         elif self._chunked:
             connection.transport.write(b"0")
 
-    def served(self, task: asyncio.Task[None]) -> None:
-        """The task that served it is over. One that left its client without an end was a bug."""
-        error = None if task.cancelled() else task.exception()
+    def deserted(self, error: BaseException | None) -> None:
+        """Whoever served it has left it without an end, which is a bug, or was cancelled."""
         if error is not None:
             _log.error("unexpected error while serving a request", exc_info=error)
         connection = self._connection

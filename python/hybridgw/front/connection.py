@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, cast
 
 from hybridgw.front.client import LeanClient
 from hybridgw.front.head import BadHead, Head
+from hybridgw.front.seam import Serve
 
 if TYPE_CHECKING:
     from hybridgw.front.crowd import Crowd
@@ -32,12 +33,37 @@ _TCP_CLOSED = 7
 _LINGER_BYTES = 64 * 1024 * 1024
 
 
+async def _served(serve: Serve, client: LeanClient) -> None:
+    """Serve a request, and see to it that its client gets an end."""
+    error: BaseException | None = None
+    try:
+        await serve(client)
+    except Exception as bug:
+        error = bug
+    finally:
+        if not client.ended:
+            client.deserted(error)
+
+
 class Connection(asyncio.Protocol):
     """See the module. Owned by a `Crowd`."""
 
     __slots__ = (
-        "_client", "_crowd", "_drainers", "_half", "_head", "_lingers", "_paused", "_rest", "_socket",
-        "_unread", "closes", "full", "loop", "transport",
+        "_client",
+        "_crowd",
+        "_drainers",
+        "_half",
+        "_head",
+        "_lingers",
+        "_paused",
+        "_rest",
+        "_socket",
+        "_task",
+        "_unread",
+        "closes",
+        "full",
+        "loop",
+        "transport",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -48,6 +74,8 @@ class Connection(asyncio.Protocol):
         self.loop = crowd.loop
         self._head: Head | None = None
         self._client: LeanClient | None = None
+        self._task: asyncio.Task[None] | None = None
+        """Serves the present request. Kept here because the loop keeps no task that waits."""
         self._rest = b""
         self._paused = False
         self._half = False
@@ -138,15 +166,16 @@ class Connection(asyncio.Protocol):
             return
         self._head = None
         self._crowd.works(self)
-        client = self._client = LeanClient(self, head)
-        if taken < len(data):
-            rest = data[taken:]
-            if not client.whole:
+        rest = data[taken:]
+        if len(rest) == head.length:
+            client = self._client = LeanClient(self, head, rest)
+        else:
+            client = self._client = LeanClient(self, head, b"")
+            if rest and not client.whole:
                 rest = client.feed(rest)
             if rest:
                 self._keep(rest)
-        task = self.loop.create_task(self._crowd.serve(client))
-        task.add_done_callback(client.served)
+        self._task = self.loop.create_task(_served(self._crowd.serve, client))
 
     def _keep(self, data: bytes) -> None:
         """These bytes are the next request: their turn comes when this one is answered."""

@@ -43,7 +43,7 @@ class Head:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._seen = 0
         self._tail = b""
         self.complete = False
@@ -71,8 +71,10 @@ class Head:
             end = found + 4 if found >= 0 else -1
         taken = len(data) if end < 0 else end
         self._seen += taken
+        parser = self._parser
+        assert parser is not None
         try:
-            self._parser.feed_data(data if taken == len(data) else data[:taken])
+            parser.feed_data(data if taken == len(data) else data[:taken])
         except httptools.HttpParserUpgrade:
             pass  # no other protocol is spoken here: it is answered as the request that it also is
         except httptools.HttpParserError as error:
@@ -87,6 +89,9 @@ class Head:
                 raise BadHead("bad_request", "the request is not valid HTTP: a line ends without CR")
         elif not self.complete:
             raise BadHead("bad_request", "the request is not valid HTTP: its head ends early")
+        else:
+            # Parser and head refer to each other; nothing here should wait for the collector.
+            self._parser = None
         return taken
 
     def split(self) -> tuple[str, bytes]:
@@ -123,6 +128,7 @@ class Head:
 
     def on_headers_complete(self) -> None:
         parser = self._parser
+        assert parser is not None
         version = parser.get_http_version()
         if version != "1.1":
             if version != "1.0":

@@ -12,7 +12,7 @@ from hybridgw.front.seam import Headers
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+_LINES = {status.value: b"HTTP/1.1 %d %b" % (status, status.phrase.encode()) for status in HTTPStatus}
 
 
 class _Date:
@@ -26,15 +26,11 @@ def head(status: int, headers: Headers, more: tuple[tuple[bytes, bytes], ...], f
     now = int(time.time())
     if now != _Date.second:
         _Date.second, _Date.line = now, b"date: %b\r\n" % formatdate(now, usegmt=True).encode()
-    parts = [_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
-    for name, value in headers:
-        parts += (name, b": ", value, b"\r\n")
-    for name, value in more:
-        parts += (name, b": ", value, b"\r\n")
-    parts += (_Date.line, framing, b"\r\n")
-    rendered = b"".join(parts)
-    # One line break for each line that was put together here, and not one more.
-    lines = len(headers) + len(more) + 3 + framing.count(b"\n")
-    if rendered.count(b"\n") != lines or rendered.count(b"\r") != lines:
+    lines = [_LINES.get(status) or b"HTTP/1.1 %d " % status, *[b"%b: %b" % pair for pair in headers]]
+    if more:
+        lines += [b"%b: %b" % pair for pair in more]
+    rendered = b"%b\r\n%b%b\r\n" % (b"\r\n".join(lines), _Date.line, framing)
+    # As many lines as were put together here: the date, those of the framing and the empty one as well.
+    if len(rendered.splitlines()) != len(lines) + 2 + framing.count(b"\n"):
         raise ValueError("a response header holds a line break")
     return rendered
