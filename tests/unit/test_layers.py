@@ -97,6 +97,12 @@ def test_protocol_code_does_no_io(path: Path) -> None:
         assert not forbidden & set(imports(path))
 
 
+@pytest.mark.parametrize("name", ["seam", "head", "chunks", "render"])
+def test_http_itself_is_read_and_written_without_io(name: str) -> None:
+    path = PACKAGE / "front" / f"{name}.py"
+    assert not {"socket", "asyncio", "uvloop", "os", "pathlib"} & set(imports(path))
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=ids)
 def test_every_module_opens_by_arguing_for_itself(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text())), f"{path} has no module docstring"

@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
         "full",
         "loop",
         "transport",
-    )  # fmt: skip
+    )
 
     transport: asyncio.Transport
 
@@ -75,7 +75,8 @@ class Connection(asyncio.Protocol):
         self._head: Head | None = None
         self._client: LeanClient | None = None
         self._task: asyncio.Task[None] | None = None
-        """Serves the present request. Kept here because the loop keeps no task that waits."""
+        """Serves the present request. Kept here because the loop keeps no task that waits; not longer,
+        because a task that was cancelled keeps its frames, and with them the request's body."""
         self._rest = b""
         self._paused = False
         self._half = False
@@ -190,7 +191,7 @@ class Connection(asyncio.Protocol):
 
     def finished(self, client: LeanClient) -> None:
         """The whole answer was written."""
-        self._client = None
+        self._client = self._task = None
         if client.keep and not self.closes and (self._rest or not self._half):
             if self._rest:
                 # Another turn of the loop: a thousand of them must not hold up the others.
@@ -207,11 +208,10 @@ class Connection(asyncio.Protocol):
     def abandoned(self, client: LeanClient, begun: bool) -> None:
         """The answer will not come to its end; `begun`: a part of it is out."""
         client.keep = False
+        self._client = self._task = None
         if begun:
-            self._client = None
             self.transport.abort()
         else:
-            self._client = None
             self.refuse("internal_error", "internal error", client.path)
 
     def refuse(self, code: str, message: str, path: str = "") -> None:

@@ -164,7 +164,6 @@ class Crowd:
             self._timer = self.loop.call_later(seconds, self._expire)
 
     def _expire(self) -> None:
-        self._timer = None
         now = self.loop.time()
         for connection in tuple(self._overdue(self._idle, now - self._limits.idle)):
             del self._idle[connection]
@@ -173,7 +172,19 @@ class Crowd:
             connection.refuse("request_timeout", _LATE)
         for connection in tuple(self._overdue(self._lingering, now - _LINGER)):
             del self._lingering[connection]
-            connection.transport.abort()
+            if connection.transport.get_write_buffer_size():
+                # Its answer is still on the way; whether it is taken is the kernel's to watch.
+                self._lingering[connection] = now
+            else:
+                connection.transport.abort()
+        self._arm(now)
+
+    def _arm(self, now: float) -> None:
+        """The timer for whoever is due next."""
+        if self._timer is not None:
+            # It has gone off, or one that lingers since just now has begun it anew.
+            self._timer.cancel()
+            self._timer = None
         following = [
             next(iter(row.values())) + seconds
             for row, seconds in (

@@ -139,7 +139,8 @@ class Head:
         if len(self.headers) > _MOST_FIELDS:
             raise BadHead("headers_too_large", f"the request has more than {_MOST_FIELDS} header fields")
         self.method = parser.get_method().decode("ascii")
-        self.keep = parser.should_keep_alive()
+        # What follows a CONNECT is no request to whoever sent it.
+        self.keep = parser.should_keep_alive() and self.method != "CONNECT"
         self.complete = True
 
     def _frame(self, name: bytes, value: bytes) -> None:

@@ -3,7 +3,7 @@
 Two phases. Until the first content nothing binds us: events are held, a failure is an ordinary
 failure and the next candidate is asked. From the first content on each event goes out as it
 arrives, and a failure becomes an error event in the client's dialect, without the mark that
-clients take for success. Back-pressure is the server's own: `send` waits while the client does
+clients take for success. Back-pressure is the server's own: `write` waits while the client does
 not read, so the transport stops reading the upstream. Nothing is buffered behind that.
 """
 

@@ -1,9 +1,9 @@
-"""The ASGI application: one table of routes, and nothing that a request has to wait for.
+"""The application: one table of routes, and nothing that a request has to wait for.
 
-Pure ASGI: no framework, no middleware stack, no task per request. A path is looked up as the
-server dispatched it, with and without `/v1`, and only if that finds nothing in its plain form
-(`speaks.plain`). A path that is not in the table then is a 404 in the error shape of its API, never a
-redirect, and is never relayed to anybody.
+No framework, no middleware stack, no task per request. Any ASGI server may call it; our own calls `serve`,
+with clients that need no ASGI. A path is looked up as the server dispatched it, with and without `/v1`, and
+only if that finds nothing in its plain form (`speaks.plain`). A path that is not in the table then is a 404
+in the error shape of its API, never a redirect, and is never relayed to anybody.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine

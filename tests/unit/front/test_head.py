@@ -168,6 +168,11 @@ def test_other_protocols_are_ignored() -> None:
     assert (head.complete, taken, head.split()[0]) == (True, len(raw), "/a")
 
 
+def test_nothing_follows_a_request_for_a_tunnel() -> None:
+    head, _ = fed(b"CONNECT a:80 HTTP/1.1\r\nhost: a\r\n\r\n")
+    assert (head.method, head.keep) == ("CONNECT", False)
+
+
 def test_chunks() -> None:
     head, _ = fed(b"POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n")
     assert head.length == CHUNKED

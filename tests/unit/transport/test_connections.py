@@ -3,13 +3,16 @@
 import asyncio
 import os
 import re
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from hybridgw.core import Boundary, Outcome, Timeouts
 from hybridgw.errors import UpstreamError
 from hybridgw.transport import TransportLimits
+from hybridgw.transport.boundary import BoundaryNetworks
+from hybridgw.transport.lean_connection import LeanConnection
+from hybridgw.transport.pool import Pool
 from hybridgw.transport.resolver import Resolver
 from tests.support.loops import LoopFactory, run
 from tests.support.scripted import (
@@ -444,3 +447,25 @@ def test_back_pressure(size: int, kind: str, loop: LoopFactory) -> None:
             response.close()
 
     run(main(), loop)
+
+
+def test_a_connection_whose_maker_has_not_woken_yet_counts_once() -> None:
+    async def main() -> None:
+        pool = Pool(BoundaryNetworks(), TransportLimits(connections=2, per_host=2))
+        host = pool.host("a", 1)
+        first, second = cast(LeanConnection, object()), cast(LeanConnection, object())
+        host.reserve("m")
+        host.connected(first)
+        assert (pool.open, host.is_free()) == (1, True)
+        host.reserve("m")
+        host.unreserve()
+        host.connected(second)
+        host.unreserve()
+        assert (pool.open, host.is_free()) == (2, False)
+        with pytest.raises(UpstreamError, match="too many connections"):
+            host.reserve("m")
+        for connection in (first, second):
+            host.forget(connection)
+        assert pool.open == 0
+
+    asyncio.run(main())
