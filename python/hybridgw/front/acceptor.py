@@ -26,6 +26,9 @@ _STEP_BACK = 0.002
 """Seconds for which a worker leaves a connection to those that have fewer."""
 _BURST = 16
 """Most connections that are accepted in one turn of the loop."""
+_LATE_BURST = 8
+"""Most that are taken after stepping back: enough where the worker that has fewer hangs, and not all that is
+there where it is only late."""
 _AGAIN = 0.05
 """Seconds until somebody is looked for again who could make room. A place that becomes free comes first."""
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -115,10 +118,11 @@ class Acceptor:
         return fewest is None or len(self._crowd) <= fewest
 
     def _late(self) -> None:
-        """Time is up: whoever still waits is taken here."""
+        """Time is up: those who still wait are taken here."""
         self._later = None
-        if not self._crowd.full:
-            self._accept()
+        for _ in range(_LATE_BURST):
+            if self._crowd.full or not self._accept():
+                break
         if self._later is None:
             self._listen()
 
