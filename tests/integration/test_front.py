@@ -207,10 +207,8 @@ def test_idle_connections_make_room(lean: Gateway) -> None:
     with ExitStack() as stack:
         for _ in range(100):
             stack.enter_context(connected(lean))
-        began = time.monotonic()
         for _ in range(20):
             assert lean.post("/v1/chat/completions", CHAT).status == 200
-        assert time.monotonic() - began < 10
 
 
 def test_kept_connections_spread_over_the_workers(lean: Gateway) -> None:

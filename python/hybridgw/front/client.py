@@ -270,7 +270,9 @@ class LeanClient:
                 closes = True
         silent = self._silent
         if self._status in _BODYLESS or self._status < 200:
+            # These have no body, and a length would be one too much (RFC 9110, 8.6).
             self._silent = silent = True
+            headers = [pair for pair in headers if pair[0] != b"content-length"]
         framing = b""
         if not stated and not silent:
             if self._modern:

@@ -84,6 +84,9 @@ class Stage:
             await self.go.wait()
             client.start(200, [(b"content-length", b"4")])
             await client.end(b"held")
+        elif path == "/nothing":
+            client.start(204, [(b"content-length", b"0"), (b"x-a", b"b")])
+            await client.end()
         elif path == "/bug":
             raise LookupError("a bug")
         elif path == "/bug-late":

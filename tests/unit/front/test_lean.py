@@ -117,6 +117,18 @@ def test_head_has_no_body(on_stage: Run) -> None:
     on_stage(scenario)
 
 
+def test_an_answer_without_a_body_states_no_length(on_stage: Run) -> None:
+    async def scenario(stage: Stage) -> None:
+        wire = await stage.connect()
+        wire.send(b"OPTIONS /nothing HTTP/1.1\r\nhost: a\r\n\r\n" + GET % 1)
+        status, headers = await wire.head()
+        assert (status, headers[b"x-a"]) == (204, b"b")
+        assert b"content-length" not in headers and b"transfer-encoding" not in headers
+        assert (await wire.answer())[2] == b"x"
+
+    on_stage(scenario)
+
+
 def test_connection_close_is_kept_to(on_stage: Run) -> None:
     async def scenario(stage: Stage) -> None:
         wire = await stage.connect()
@@ -381,18 +393,18 @@ def test_heads_that_do_not_come_and_idle_connections_end(on_stage: Run) -> None:
             await asyncio.sleep(0.01)
         assert await lines.rest() == b""
 
-    on_stage(scenario, head=0.1, idle=0.2)
+    on_stage(scenario, head=0.3, idle=0.6)
 
 
 def test_a_connection_that_is_served_is_no_idle_one(on_stage: Run) -> None:
     async def scenario(stage: Stage) -> None:
         wire = await stage.connect()
         wire.send(b"GET /hold HTTP/1.1\r\nhost: a\r\n\r\n")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.8)
         stage.go.set()
         assert (await wire.answer())[2] == b"held"
 
-    on_stage(scenario, head=0.05, idle=0.05)
+    on_stage(scenario, head=0.3, idle=0.3)
 
 
 def test_idle_connections_make_room_the_longest_idle_first(on_stage: Run) -> None:
