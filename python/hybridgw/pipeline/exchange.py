@@ -146,6 +146,7 @@ async def _ask(
         request = _first_piece(call, upstream, request)
     call.asked_ns = time.monotonic_ns()
     while True:
+        size = len(request.body)
         response = await _send(call, decision, upstream, request)
         if response.status == 200:
             if learnt:
@@ -161,7 +162,8 @@ async def _ask(
                 learnt |= bit
             less = known | learnt | once
             again = await _request(call, decision, permit, upstream, exchange, translation, less, may_leave)
-            if again.body != request.body:
+            # What was sent may be gone by now; without a member, or under another name, it has another size.
+            if len(again.body) != size:
                 response.close()
                 request = again
                 continue
@@ -170,6 +172,11 @@ async def _ask(
         if wait and not 0 < call.deadline_ns <= time.monotonic_ns():
             # Nobody else may answer, and the engine says that it only takes time.
             await asyncio.sleep(min(wait, _LOADING))
+            if not request.body:
+                less = known | learnt | once
+                request = await _request(
+                    call, decision, permit, upstream, exchange, translation, less, may_leave
+                )
             continue
         most = most_of(error) if exchange.shape is Shape.EMBEDDINGS else 0
         if not most or upstream.deployment.id in call.worker.most_inputs:
@@ -266,7 +273,8 @@ async def _request(
     if untold or decision.unheeded:
         call.dropped = tuple(dict.fromkeys((*decision.unheeded, *untold, *call.dropped)))
     kind = STREAM_REQUEST if decision.stream else JSON_REQUEST
-    return UpstreamRequest("POST", target, kind + headers, body)
+    # One for embeddings may have to be divided when it is refused.
+    return UpstreamRequest("POST", target, kind + headers, body, exchange.shape is not Shape.EMBEDDINGS)
 
 
 async def _send(

@@ -4,6 +4,7 @@ GET  /N            N bytes
 POST /echo         the body
 GET  /events       three chunks, each when it is asked for by `Stage.go`
 any  /deny         401 without a look at the body
+any  /nothing      204
 any  /hold         waits for `Stage.go`
 any  /bug          raises; /bug-late after the first chunk; /short, /long: not the length it states
 """

@@ -449,6 +449,27 @@ def test_back_pressure(size: int, kind: str, loop: LoopFactory) -> None:
     run(main(), loop)
 
 
+@pytest.mark.parametrize("once", [False, True])
+def test_a_body_that_can_be_made_again_is_not_held_while_the_upstream_works(
+    once: bool, loop: LoopFactory
+) -> None:
+    async def main() -> None:
+        gates = [asyncio.Event(), asyncio.Event()]
+        script = [Expect(), Hold(gates[0]), Send(OK), Expect(), Hold(gates[1]), Send(OK)]
+        async with Scripted(script) as server, open_transport("lean") as transport:
+            for number, gate in enumerate(gates):
+                request = post(b"x" * 100_000, once=once)
+                asking = asyncio.create_task(ask(transport, server, request))
+                await server.arrived(number + 1)
+                # On a kept connection it may have to be sent once more.
+                assert bool(request.body) is (number == 1 or not once)
+                gate.set()
+                await (await asking).read_all(10)
+            assert [len(each.body) for each in server.requests] == [100_000] * 2
+
+    run(main(), loop)
+
+
 def test_a_connection_whose_maker_has_not_woken_yet_counts_once() -> None:
     async def main() -> None:
         pool = Pool(BoundaryNetworks(), TransportLimits(connections=2, per_host=2))
