@@ -1,13 +1,13 @@
 """New connections of one worker, balanced over all workers of the host.
 
-All workers listen on one socket, and the kernel wakes whoever sleeps; left to chance, or to who is quicker
-to wake, kept connections pile up on one worker, and a host serves at the speed of one core. So the worker
+All workers listen on one socket, and the kernel wakes those that sleep. Left to chance, or to the one that
+wakes first, kept connections pile up on one worker, and a host serves at the speed of one core. So the worker
 with the fewest connections takes the next one. Each knows the counts of the others; one that holds more than
 another steps back for a moment that no client notices, and looks again, so that a connection never waits
 for a worker that does not come.
 
-Whoever is woken and steps back stops listening meanwhile: a socket with somebody waiting in front of it
-would wake it again at once, for all of that time.
+A worker that steps back stops listening meanwhile: as long as a connection waits in front of the socket, it
+would be woken again at once.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _LATE_BURST = 8
 """Most that are taken after stepping back: enough where the worker that has fewer hangs, and not all that is
 there where it is only late."""
 _AGAIN = 0.05
-"""Seconds until somebody is looked for again who could make room. A place that becomes free comes first."""
+"""Seconds until a connection is looked for again that could make room. A free place is taken at once."""
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE = 0.1
 """Seconds without accepting when the system has no descriptor left."""
@@ -92,7 +92,7 @@ class Acceptor:
     def _ready(self) -> None:
         for _ in range(_BURST):
             if self._crowd.full:
-                if self._somebody_waits():
+                if self._connection_waits():
                     self._deaf()
                     if not self._crowd.make_room():
                         self._later = self._loop.call_later(_AGAIN, self._listen)
@@ -105,8 +105,8 @@ class Acceptor:
             if not self._accept():
                 return
 
-    def _somebody_waits(self) -> bool:
-        """Whether a connection is there that nobody has accepted: another worker may have been faster."""
+    def _connection_waits(self) -> bool:
+        """Whether a connection waits to be accepted: another worker may have been faster."""
         poll = select.poll()
         poll.register(self._listening, select.POLLIN)
         return bool(poll.poll(0))

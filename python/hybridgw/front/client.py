@@ -1,8 +1,8 @@
 """One request on a connection of ours, and its answer: the seam's `Client` for `lean`.
 
 The body is collected here, once, as it arrives: the reader waits for all of it and is woken once, and what
-came whole with the head is there before it asks. What it holds back when nobody reads is bounded, because
-then the connection stops reading.
+came whole with the head is there before it asks. What waits here for a reader is bounded: the connection then
+stops reading.
 
 An answer is framed here as well: by the length that its head states, else in chunks, else (HTTP/1.0) by the
 end of the connection. Its head waits for the first bytes, so that a small answer is one write.
@@ -336,7 +336,7 @@ class LeanClient:
             connection.transport.write(b"0")
 
     def deserted(self, error: BaseException | None) -> None:
-        """Whoever served it has left it without an end, which is a bug, or was cancelled."""
+        """Its task has left it without an end: a bug, or the task was cancelled."""
         if error is not None:
             _log.error("unexpected error while serving a request", exc_info=error)
         connection = self._connection

@@ -3,7 +3,7 @@
 A connection without a request waits in one of three rows, in the order in which it joined: `idle` (it has
 sent nothing, or nothing since its last answer), `heads` (a request head has begun), `lingering` (it was
 answered and is to close). The longest waiting stands first, so the next one to expire is known without a
-look at the others, and one timer serves all of them; it runs only while somebody waits.
+look at the others, and one timer serves all of them; it runs only while a connection waits.
 
 The places of a worker are for those who ask for something: when they are all taken, the connection that has
 been idle for longest is closed for the one that comes, and after the idle ones those whose head does not
@@ -55,7 +55,7 @@ class Crowd:
         self.counted: Callable[[int], None] | None = None
         """Called with the number of connections when that has changed."""
         self.others_wait = False
-        """Somebody could not be accepted for want of a place."""
+        """A connection could not be accepted for want of a place."""
         self._draining = False
         self._idle: Row = {}
         self._heads: Row = {}
@@ -125,17 +125,17 @@ class Crowd:
             self.counted(len(self.all) + self.coming)
 
     def make_room(self) -> bool:
-        """Somebody waits for a place: end the connection that needs its own least; whether there is one."""
+        """Another connection waits for a place: end the one that needs its own least. False: none can."""
         self.others_wait = True
         now = self.loop.time()
-        for connection in tuple(self._overdue(self._idle, now - _JUST_CAME)):
-            del self._idle[connection]
-            if connection.leave():
+        while idle := next(self._overdue(self._idle, now - _JUST_CAME), None):
+            del self._idle[idle]
+            if idle.leave():
                 return True
-        for connection in tuple(self._overdue(self._heads, now - _SLOW_HEAD)):
-            connection.refuse("request_timeout", _LATE)
-            return True
-        return False
+        slow = next(self._overdue(self._heads, now - _SLOW_HEAD), None)
+        if slow is not None:
+            slow.refuse("request_timeout", _LATE)
+        return slow is not None
 
     def drain(self) -> None:
         """Take no request beyond those that run."""
@@ -180,7 +180,7 @@ class Crowd:
         self._arm(now)
 
     def _arm(self, now: float) -> None:
-        """The timer for whoever is due next."""
+        """The timer for the connection that is due next."""
         if self._timer is not None:
             # It has gone off, or one that lingers since just now has begun it anew.
             self._timer.cancel()

@@ -24,7 +24,7 @@ from hybridgw.front.crowd import Limits
 from hybridgw.front.head import LIMIT
 
 _LOGGING = {
-    # The server's own lines go where ours go: standard output belongs to whoever started us.
+    # The server's own lines go where ours go: standard output belongs to the command that was started.
     "formatters": {"generic": {"format": "hybridgw server: %(levelname)s: %(message)s"}},
     "handlers": {
         "console": {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}

@@ -4,7 +4,7 @@ A head is fed as it arrives and ends at its first empty line. The parser sees no
 where a body ends is counted by `client` and `chunks`, so that what follows a request stays unread until
 the request is answered. llhttp in its strict mode refuses what request smuggling is made of (two lengths,
 a length beside chunks, a bare CR or LF, folded lines, white space before a colon); what it lets pass and we
-do not is refused here: codings other than plain `chunked`, and more fields or bytes than anybody needs.
+do not is refused here: codings other than plain `chunked`, and more fields or bytes than a client needs.
 """
 
 from urllib.parse import unquote
@@ -139,7 +139,7 @@ class Head:
         if len(self.headers) > _MOST_FIELDS:
             raise BadHead("headers_too_large", f"the request has more than {_MOST_FIELDS} header fields")
         self.method = parser.get_method().decode("ascii")
-        # What follows a CONNECT is no request to whoever sent it.
+        # To the client that sent a CONNECT, what follows is a tunnel and no request.
         self.keep = parser.should_keep_alive() and self.method != "CONNECT"
         self.complete = True
 

@@ -6,8 +6,7 @@ the same with a dictionary for each step and a body in pieces that every reader 
 collected once, where it arrives, and a small answer leaves in one piece, because its head waits for its
 first bytes.
 
-A client may leave at any moment. Writing to one that left does nothing; whoever wants to know waits for
-`gone`.
+A client may leave at any moment. Writing to one that left does nothing; `gone` returns when it has left.
 
 This module performs no I/O.
 """
@@ -65,8 +64,8 @@ class Client(Protocol):
         ...
 
     async def gone(self) -> None:
-        """Return when the client has left before the end of its answer. To be waited for only after the body
-        was read; whoever waits when the answer ends waits for ever."""
+        """Return when the client has left before the end of its answer. Not to be called before the body was
+        read. When the answer ends, a task that waits here goes on waiting, for ever."""
         ...
 
 

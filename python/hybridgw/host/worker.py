@@ -114,7 +114,7 @@ class _Balance:
 
     @classmethod
     def of_this_worker(cls, info: RuntimeInfo) -> "_Balance | None":
-        """None where there is nobody to share with."""
+        """None where there is no other worker."""
         if info.workers < 2:
             return None
         state = StateFile.open(info.state_file)
