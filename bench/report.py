@@ -55,6 +55,18 @@ def compare_page(document: dict[str, Any]) -> str:
             f"| {row['name']} | {sign} {row['limit']:g} {row['unit']} | "
             f"{_cell(row['value'], '{:g}')} {row['unit'] if row['value'] is not None else ''} | {met} |"
         )
+    fronts = document.get("fronts") or {}
+    if fronts:
+        lines += [
+            "",
+            "| a server that does nothing | CPU per request, us | requests/s | p50 c=1, us | p99 c=1, us |",
+        ]
+        lines.append("| --- |" + " ---: |" * 4)
+        for name, seen in fronts.items():
+            lines.append(
+                f"| {name} | {seen['cpu_request_us']:.1f} | {seen['per_second']:,.0f} | "
+                f"{seen['p50_us']:.0f} | {seen['p99_us']:.0f} |"
+            )
     errors = [
         f"{name}: {kind} {figures[f'errors_{kind}']}"
         for name, figures in document["figures"].items()

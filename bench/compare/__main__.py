@@ -16,7 +16,7 @@ def main() -> int:
     """Exit status 1 if a target was missed, so that a script can tell; measuring itself never fails."""
     parser = argparse.ArgumentParser(prog="bench.compare", description="Gateways side by side.")
     parser.add_argument("--quick", action="store_true", help="a short look; nothing is written")
-    parser.add_argument("--only", default="", metavar="NAMES", help="such as nginx;hybridgw, 1 worker")
+    parser.add_argument("--only", default="", metavar="NAMES", help="such as nginx;hybridgw, 1 worker;fronts")
     parser.add_argument("--no-install", action="store_true", help="use only rivals that are installed")
     parser.add_argument("--limit", type=float, default=360.0, help="seconds in all")
     options = parser.parse_args()

@@ -115,14 +115,18 @@ class Nginx:
 
 
 class Hybridgw:
-    """This gateway with key check, journal, breaker and metrics on. `workers` 0: the default number."""
+    """This gateway with key check, journal, breaker and metrics on. `workers` 0: the default number.
+    `http`: the server in front, where it is not the usual one."""
 
     same_bytes = True
     translates = True
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, http: str = "auto") -> None:
         self.workers = workers
+        self.http = http
         self.name = f"hybridgw, {workers} worker" if workers == 1 else "hybridgw"
+        if http != "auto":
+            self.name += f", {http}"
         self.headers = {"authorization": f"Bearer {KEY}"}
 
     def missing(self) -> str | None:
@@ -142,7 +146,7 @@ class Hybridgw:
             "tier": "local",
         }
         settings = {
-            "server": {"host": "127.0.0.1", "port": port, "workers": self.workers},
+            "server": {"host": "127.0.0.1", "port": port, "workers": self.workers, "http": self.http},
             "auth": {"master_key": "${HYBRIDGW_MASTER_KEY}"},
             "state": {"dir": str(home / "state")},
             # 1,500 requests at a time on one worker are part of the programme.

@@ -19,6 +19,7 @@ import msgspec
 
 from bench import processes
 from bench.compare import measure, rivals, targets, wrk
+from bench.compare.fronts import fronts
 from bench.compare.gateways import Direct, Gateway, Hybridgw, LiteLLM, Nginx, Portkey, Running, wait_ready
 from bench.upstream import Upstream
 
@@ -61,7 +62,15 @@ def compare(plan: Plan, note: Note) -> dict[str, Any]:
         if rival.missing() and (not plan.only or rival.name in plan.only):
             note(f"installing {rival.name} {rival.version}")
             rival.install(plan.install_seconds)
-    wanted: list[Gateway] = [Direct(), Nginx(), Hybridgw(1), Hybridgw(0), LiteLLM(), Portkey()]
+    wanted: list[Gateway] = [
+        Direct(),
+        Nginx(),
+        Hybridgw(1),
+        Hybridgw(1, "granian"),
+        Hybridgw(0),
+        LiteLLM(),
+        Portkey(),
+    ]
     if plan.only:
         wanted = [g for g in wanted if g.name in plan.only or isinstance(g, Direct)]
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
@@ -81,6 +90,7 @@ class _Comparison:
         self.figures: dict[str, dict[str, Any]] = {}
         self.details: dict[str, dict[str, Any]] = {}
         self.missing: list[dict[str, str]] = []
+        self.fronts: dict[str, Any] = {}
         self.deadline = time.monotonic() + plan.limit
 
     def run(self) -> dict[str, Any]:
@@ -99,6 +109,8 @@ class _Comparison:
             finally:
                 for one in running:
                     one.stop()
+            if not self.plan.only or "fronts" in self.plan.only:
+                self._fronts()
             for one in running:
                 if one.child is not None:
                     self._guarded(one, "memory and start", partial(self._alone, one.gateway, upstream))
@@ -112,9 +124,19 @@ class _Comparison:
             "rivals": {r.name: r.version for r in rivals.RIVALS},
             "figures": self.figures,
             "targets": targets.verdicts(self.figures),
+            "fronts": self.fronts,
             "missing": self.missing,
             "details": self.details,
         }
+
+    def _fronts(self) -> None:
+        plan = self.plan
+        try:
+            self.fronts = fronts(
+                self.folder, plan.connections, plan.latency_seconds, plan.latency_rounds, self.note
+            )
+        except (RuntimeError, OSError, HTTPException, TimeoutExpired, processes.StartError) as error:
+            self.missing.append({"gateway": "servers that do nothing", "reason": str(error)})
 
     def _start(self, gateway: Gateway, upstream: Upstream) -> Running | None:
         reason = gateway.missing()

@@ -507,6 +507,13 @@ class StateFile:
     def heartbeat(self, slot: int, mono_ns: int) -> None:
         """A sign of life of this worker."""
 
+    def hold_connections(self, slot: int, count: int | None) -> None:
+        """This worker holds so many connections of clients and takes more; None when it takes none."""
+
+    def fewest_connections(self, slot: int, mono_ns: int, fresh_ns: int) -> int | None:
+        """The fewest connections that any other worker holds, of those that take more and showed life
+        within `fresh_ns`; None when there is no such worker."""
+
     def adopt(self, slot: int, generation: int) -> None:
         """This worker uses that generation from now on (a Router does it when it is made)."""
 

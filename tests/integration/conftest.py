@@ -24,6 +24,12 @@ def player() -> Iterator[Player]:
         yield upstream
 
 
+@pytest.fixture(scope="module", params=["lean", "granian"])
+def front(request: pytest.FixtureRequest) -> str:
+    """The server in front: for tests of what clients see of HTTP itself."""
+    return str(request.param)
+
+
 @pytest.fixture(autouse=True)
 def _fresh(request: pytest.FixtureRequest) -> None:
     if "demo" in request.fixturenames:

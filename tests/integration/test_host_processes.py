@@ -13,10 +13,13 @@ import pytest
 from tests.support.host_run import Host
 from tests.support.waiting import free_port, until
 
+FRONTS = pytest.mark.parametrize("front", ["lean", "granian"])
 
+
+@FRONTS
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_all_workers_serve_and_stop_cleanly(tmp_path: Path, method: str) -> None:
-    with Host(tmp_path, workers=2, server=f"start_method: {method}") as host:
+def test_all_workers_serve_and_stop_cleanly(tmp_path: Path, method: str, front: str) -> None:
+    with Host(tmp_path, workers=2, server=f"start_method: {method}, http: {front}") as host:
         until(host.all_serve)
         until(lambda: host.pid() in host.worker_pids())
         host.signal(signal.SIGTERM)
@@ -143,8 +146,9 @@ def test_a_gateway_killed_with_all_its_children_is_cleaned_up_after_on_any_port(
         assert len(second.run_folders()) == 1
 
 
-def test_sigterm_lets_requests_finish_and_refuses_new_ones(tmp_path: Path) -> None:
-    with Host(tmp_path) as host, ThreadPoolExecutor(2) as pool:
+@FRONTS
+def test_sigterm_lets_requests_finish_and_refuses_new_ones(tmp_path: Path, front: str) -> None:
+    with Host(tmp_path, server=f"http: {front}") as host, ThreadPoolExecutor(2) as pool:
         slow = pool.submit(host.get, "/slow?1")
         stream = pool.submit(host.get, "/stream?20")
         time.sleep(0.2)
@@ -164,8 +168,9 @@ def test_sigterm_lets_requests_finish_and_refuses_new_ones(tmp_path: Path) -> No
         assert host.wait() == 0
 
 
-def test_the_application_hears_of_a_drain_while_it_can_still_act(tmp_path: Path) -> None:
-    with Host(tmp_path) as host:
+@FRONTS
+def test_the_application_hears_of_a_drain_while_it_can_still_act(tmp_path: Path, front: str) -> None:
+    with Host(tmp_path, server=f"http: {front}") as host:
         connection = host.connect()
         connection.request("GET", "/stream?20")
         response = connection.getresponse()
@@ -176,10 +181,11 @@ def test_the_application_hears_of_a_drain_while_it_can_still_act(tmp_path: Path)
         assert host.wait() == 0
 
 
-def test_a_drain_ends_when_its_time_is_over(tmp_path: Path) -> None:
+@FRONTS
+def test_a_drain_ends_when_its_time_is_over(tmp_path: Path, front: str) -> None:
     with Host(tmp_path, server="") as host:
         pass
-    host.config.write_text("server: {drain: 100ms}\n")
+    host.config.write_text(f"server: {{drain: 100ms, http: {front}}}\n")
     with Host(tmp_path) as host, ThreadPoolExecutor(1) as pool:
         endless = pool.submit(host.get, "/slow?60")
         time.sleep(0.2)

@@ -30,6 +30,7 @@ def make_run(folder: Path, **changes: object) -> tuple[RuntimeInfo, StateFile]:
         listen_fd=-1,
         drain=30.0,
         header_timeout=30.0,
+        http="lean",
         config_path=None,
         allow_cloud=False,
         application="tests.support.host_app:application",

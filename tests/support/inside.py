@@ -17,9 +17,10 @@ from typing import Any
 from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.config.load import load
 from hybridgw.core import Route
+from hybridgw.front.seam import Headers
 from hybridgw.native import Router, StateFile
 from hybridgw.pipeline import Worker
-from hybridgw.pipeline.call import Call, Message
+from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.room import Room
 from hybridgw.pipeline.watchdog import Watchdog
 from hybridgw.routing.plan import Plan
@@ -40,6 +41,39 @@ class _Active(set[Call]):
     def add(self, call: Call) -> None:
         super().add(call)
         self._begins(call)
+
+
+class _Client:
+    """A client whose request is here whole, and which keeps the answer."""
+
+    method, path, query = "POST", "/", b""
+    headers: Headers = _HEADERS
+    more_headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def __init__(self, body: bytes, leaves_after: float | None) -> None:
+        self._body = body
+        self._leaves_after = leaves_after
+        self.status = 0
+        self.answer = b""
+
+    async def body(self, limit: int, arrived: Callable[[int], None]) -> bytes:
+        body, self._body = self._body, b""
+        return body
+
+    async def skip(self) -> int:
+        return 0
+
+    def start(self, status: int, headers: Headers) -> None:
+        self.status = status
+
+    async def write(self, data: bytes) -> None:
+        self.answer += data
+
+    async def end(self, data: bytes = b"") -> None:
+        self.answer += data
+
+    async def gone(self) -> None:
+        await (asyncio.Event().wait() if self._leaves_after is None else asyncio.sleep(self._leaves_after))
 
 
 class Inside:
@@ -80,22 +114,7 @@ class Inside:
     ) -> tuple[int, bytes]:
         """Status and body of the answer. `leaves_after`: the client is gone after so many seconds."""
         raw = json.dumps(body).encode()
-        asked = False
-        answer: list[Message] = []
-
-        async def receive() -> Message:
-            nonlocal asked
-            if asked:
-                await (asyncio.Event().wait() if leaves_after is None else asyncio.sleep(leaves_after))
-                return {"type": "http.disconnect"}
-            asked = True
-            return {"type": "http.request", "body": raw, "more_body": False}
-
-        async def send(message: Message) -> None:
-            answer.append(message)
-
-        facts = Facts(_HEADERS, None)
+        client = _Client(raw, leaves_after)
         # A task of its own, as the server gives each request one.
-        await asyncio.create_task(infer(self.worker, route, facts, receive, send))
-        status = answer[0]["status"] if answer else 0
-        return status, b"".join(message.get("body", b"") for message in answer)
+        await asyncio.create_task(infer(self.worker, route, Facts(_HEADERS, None), client))
+        return client.status, client.answer

@@ -26,7 +26,7 @@ LAYERS = [
     {"host"},
     {"pipeline"},
     {"routing", "ledger", "telemetry"},
-    {"transport"},
+    {"transport", "front"},
     {"providers", "dialects"},
     {"wire", "sse", "config"},
     {"core"},
@@ -135,6 +135,12 @@ def test_python_knows_only_what_lies_below(path: Path) -> None:
     if path == PACKAGE / "config" / "load.py":
         found = [breach for breach in found if "environment" not in breach]
     assert not found
+
+
+@pytest.mark.parametrize("name", ["seam", "head", "chunks", "render"])
+def test_http_itself_is_read_and_written_without_io(name: str) -> None:
+    path = PACKAGE / "front" / f"{name}.py"
+    assert not {"socket", "asyncio", "uvloop", "os", "pathlib"} & python_names(path.read_text())
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=ids)

@@ -43,6 +43,10 @@ class ServerSettings(Section, frozen=True, kw_only=True):
     start_method: Annotated[
         Literal["fork", "spawn"], Meta(description="How worker processes are started.")
     ] = "fork"
+    http: Annotated[
+        Literal["auto", "lean", "granian"],
+        Meta(description="What speaks HTTP: lean is the gateway's own server; auto takes it."),
+    ] = "auto"
     max_body: Annotated[Size, Meta(description="Largest request body.")] = 20 * 1024 * 1024
     max_bodies: Annotated[
         Size,

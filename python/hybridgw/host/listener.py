@@ -3,8 +3,9 @@
 One socket for all workers, and not one each with SO_REUSEPORT, for three reasons. An occupied port
 is an error with SO_REUSEPORT absent, and a silent split of the traffic between two servers with it.
 Connections that wait to be accepted belong to the socket, not to a worker: a worker that is killed
-loses none of them, nor does a restart of the whole server below the supervisor. And a busy worker
-accepts less than an idle one, which the kernel's hash over separate sockets does not know.
+loses none of them, nor does a restart of the whole server below the supervisor. And the worker that has
+the fewest connections can take the next one (`front.acceptor`), which the kernel's hash over separate
+sockets does not know.
 
 The end of it is a matter of ownership too: at a drain every process closes its copy, the workers as
 they stop accepting, and with the last copy the kernel refuses new clients at once, which can then

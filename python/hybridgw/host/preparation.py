@@ -174,6 +174,7 @@ def _furnish(
             listen_fd=sock.fileno(),
             drain=settings.server.drain,
             header_timeout=settings.server.header_timeout,
+            http=publication.front_of(settings.server),
             config_path=config_path,
             allow_cloud=allow_cloud,
             application=application,

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from hybridgw.config.schema import Settings
+from hybridgw.config.schema import ServerSettings, Settings
 from hybridgw.host.runtime import RuntimeInfo, write_private
 from hybridgw.native import StateFile
 
@@ -155,4 +155,11 @@ def needs_restart(info: RuntimeInfo, settings: Settings) -> list[str]:
     """Names of changed settings that only a restart applies."""
     wanted, fixed = settings.server, effective(info, settings).server
     names = ("start_method", "drain", "header_timeout")
-    return [f"server.{name}" for name in names if getattr(wanted, name) != getattr(fixed, name)]
+    changed = [f"server.{name}" for name in names if getattr(wanted, name) != getattr(fixed, name)]
+    return changed if front_of(wanted) == info.http else [*changed, "server.http"]
+
+
+def front_of(server: ServerSettings) -> str:
+    """The server that is to stand in front of the workers: lean or granian. `auto` is lean, which speaks all
+    that can be configured so far."""
+    return "granian" if server.http == "granian" else "lean"

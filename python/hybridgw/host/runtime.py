@@ -64,6 +64,8 @@ class RuntimeInfo(msgspec.Struct, frozen=True, kw_only=True):
     drain: float
     """Seconds that running requests get after SIGTERM."""
     header_timeout: float
+    http: str
+    """The server in front of each worker: lean or granian."""
     config_path: str | None
     allow_cloud: bool
     application: str

@@ -1,10 +1,11 @@
 """The server: owns the worker processes, replaces those that die, drains them at the end.
 
-granian does the HTTP; this is its process management, replaced. Its own ends the whole server when
-two workers die within seconds, restarts them on SIGHUP and gives up if one then fails, forgets a
-worker that dies while another is being replaced, and watches each with a thread, in a process that
-forks. Here one loop waits on the sentinels of all workers and one pipe for signals; a process is a
-file descriptor that becomes readable, so no death is missed and none ends the server.
+What stands in front of a worker, `lean` or granian, does HTTP; this is the process management for both.
+granian's own ends the whole server when two workers die within seconds, restarts them on SIGHUP and gives
+up if one then fails, forgets a worker that dies while another is being replaced, and watches each with a
+thread, in a process that forks. Here one loop waits on the sentinels of all workers and one pipe for
+signals; a process is a file descriptor that becomes readable, so no death is missed and none ends the
+server.
 
 A worker that was killed is replaced at once. One that lived less than a second waits a little
 first, so that a crash at every start does not eat the machine. Only when no worker has ever come up
@@ -18,6 +19,7 @@ in milliseconds. The parent therefore holds no threads, no loop, no sockets but 
 """
 
 import gc
+import importlib
 import multiprocessing
 import os
 import signal
@@ -25,28 +27,18 @@ import socket
 import sys
 import time
 import traceback
-from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
-
-from granian._granian import SocketHolder
-from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server.mp import MPServer
 
 from hybridgw.host import worker
 from hybridgw.host.console import configure, say
-from hybridgw.host.limits import connection_limit
-from hybridgw.host.listener import BACKLOG
 from hybridgw.host.process import die_with_parent
 from hybridgw.host.runtime import GRACE, START_UP_FAILED, RuntimeInfo, read_info, ready_workers
 from hybridgw.host.slots import sweep
 from hybridgw.native import StateFile
 
-_HEADERS_MAX = 64 * 1024
 _FIRST_LOOK = 0.005
 _SETTLED = 1.0
 """Seconds after which a worker's death says nothing about its start."""
@@ -55,31 +47,28 @@ _LONGEST_PAUSE = {"killed": 1.0, "failed": 5.0}
 _FAILED_STARTS = 5
 _ASK_AGAIN = 0.5
 
-_LOGGING = {
-    # The server's own lines go where ours go: standard output belongs to whoever started us.
-    "handlers": {"console": {"class": "hybridgw.host.console.LineHandler"}},
-    "loggers": {"_granian": {"handlers": ["console"], "level": "ERROR", "propagate": False}},
-}
-
 
 class Place:
     """One worker's place: the process in it, and when the next may start."""
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.worker: Any = None
+        self.worker: BaseProcess | None = None
+        self.birth = 0.0
         self.short_lives = 0
         self.due = 0.0
 
     @property
-    def sentinel(self) -> int:
-        return int(self.worker.inner.sentinel)
+    def process(self) -> BaseProcess:
+        """The process in it; there must be one."""
+        assert self.worker is not None
+        return self.worker
 
     def bury(self, now: float) -> int:
         """Reap the process that died and decide when its successor starts; its exit status."""
-        self.worker.inner.join()
-        status = int(self.worker.inner.exitcode or 0)
-        lived = now - self.worker.birth
+        self.process.join()
+        status = int(self.process.exitcode or 0)
+        lived = now - self.birth
         self.worker = None
         if lived >= _SETTLED:
             self.short_lives = 0
@@ -91,44 +80,18 @@ class Place:
         return status
 
 
-class Server(MPServer):
-    """granian's process server with our own management of the processes."""
+class Server:
+    """Runs the workers of one gateway; see the module."""
 
-    def __init__(self, info: RuntimeInfo) -> None:
-        super().__init__(
-            info.application,
-            address=info.host,
-            port=info.port,
-            interface=Interfaces.ASGI,
-            workers=info.workers,
-            loop=Loops.uvloop,
-            http=HTTPModes.http1,
-            runtime_mode=RuntimeModes.mt,
-            websockets=False,
-            backlog=BACKLOG,
-            backpressure=connection_limit(),
-            http1_settings=HTTP1Settings(
-                # The buffer holds a request's whole head: a larger one is answered with 431.
-                max_buffer_size=_HEADERS_MAX,
-                header_read_timeout=max(1, round(info.header_timeout * 1000)),
-            ),
-            # Its warnings advise about its own command line and its own process management.
-            log_level=LogLevels.error,
-            log_dictconfig=_LOGGING,
-        )
+    def __init__(self, info: RuntimeInfo, info_path: str) -> None:
         self.info = info
+        self._info_path = info_path
+        self._listening = socket.socket(fileno=info.listen_fd)
         self._told_to_stop = False
         self.places = [Place(index) for index in range(info.workers)]
 
-    def _init_shared_socket(self) -> None:
-        """Use the inherited socket. `_sso` is what hands it to spawned workers, under the same number."""
-        self._ssp = None
-        self._shd = SocketHolder(self.info.listen_fd, False, BACKLOG)
-        self._sfd = self.info.listen_fd
-        self._sso = socket.socket(fileno=self.info.listen_fd)
-
-    def _serve(self, spawn_target: Any, target_loader: Any) -> None:
-        self._init_shared_socket()
+    def serve(self) -> None:
+        """Until told to stop. Exits with START_UP_FAILED when no worker can start."""
         wakeup = self._take_signals()
         state = StateFile.open(self.info.state_file)
         while not state.generation() and not self._stopping():
@@ -139,7 +102,7 @@ class Server(MPServer):
             now = time.monotonic()
             for place in self.places:
                 if place.worker is None and place.due <= now:
-                    self._start(place, spawn_target, target_loader)
+                    self._start(place)
             self._wait(wakeup, min((p.due - now for p in self.places if p.worker is None), default=None))
             dead = self._dead()
             for place in dead:
@@ -179,12 +142,15 @@ class Server(MPServer):
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         return reader
 
-    def _start(self, place: Place, spawn_target: Any, target_loader: Any) -> None:
-        place.worker = self._spawn_worker(place.index, spawn_target, target_loader)
-        place.worker._watch = _no_thread
+    def _start(self, place: Place) -> None:
+        # The socket goes along as an object: that is how a spawned process gets its descriptor.
+        place.worker = multiprocessing.Process(
+            target=worker.run, args=(self._info_path, os.getpid(), self._listening), name="hybridgw-worker"
+        )
         # The worker inherits the mask and lifts it once its loop can handle signals.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
         try:
+            place.birth = time.monotonic()
             place.worker.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -193,12 +159,12 @@ class Server(MPServer):
         return [place for place in self.places if place.worker is not None]
 
     def _dead(self) -> list[Place]:
-        ready = set(wait([place.sentinel for place in self._running()], timeout=0))
-        return [place for place in self._running() if place.sentinel in ready]
+        ready = set(wait([place.process.sentinel for place in self._running()], timeout=0))
+        return [place for place in self._running() if place.process.sentinel in ready]
 
     def _wait(self, wakeup: int, timeout: float | None) -> None:
         """Until a worker died, a signal arrived or `timeout` seconds passed."""
-        wait([wakeup, *(place.sentinel for place in self._running())], timeout)
+        wait([wakeup, *(place.process.sentinel for place in self._running())], timeout)
         try:
             os.read(wakeup, 4096)
         except BlockingIOError:
@@ -209,14 +175,14 @@ class Server(MPServer):
         its requests within the drain time itself; only one that is stuck is ended here."""
         deadline = time.monotonic() + self.info.drain + GRACE
         # The last copy that goes ends the listening: clients are refused instead of kept waiting.
-        self._sso.close()
+        self._listening.close()
         # Asked more than once, because a loop that is just being started can miss a signal.
         asked = 0.0
         while self._running() and (left := deadline - time.monotonic()) > 0:
             if time.monotonic() - asked >= _ASK_AGAIN:
                 asked = time.monotonic()
                 for place in self._running():
-                    place.worker.inner.terminate()
+                    place.process.terminate()
             self._wait(wakeup, min(left, _ASK_AGAIN))
             for place in self._dead():
                 place.bury(time.monotonic())
@@ -226,12 +192,8 @@ class Server(MPServer):
                 f"worker {place.index + 1} did not stop within {self.info.drain + GRACE:g} s and was ended",
                 "warning",
             )
-            place.worker.inner.kill()
+            place.process.kill()
             place.bury(time.monotonic())
-
-
-def _no_thread() -> None:
-    """In place of granian's watching thread."""
 
 
 def main(info_path: str) -> None:
@@ -240,10 +202,12 @@ def main(info_path: str) -> None:
     configure(info.log_level, info.log_json)
     die_with_parent(info.supervisor_pid)
     multiprocessing.set_start_method(info.start_method)
-    server = Server(info)
+    server = Server(info, info_path)
     if info.start_method == "fork":
         try:
             worker.import_application(info.application)
+            if info.http == "granian":
+                importlib.import_module("hybridgw.front.granian")
         except Exception:
             # A module that does not load now will not load at the next try.
             say("server", f"the application does not load\n{traceback.format_exc().rstrip()}", "error")
@@ -254,7 +218,7 @@ def main(info_path: str) -> None:
     else:
         # Starting it unblocks the signals that the first worker has to inherit blocked.
         resource_tracker.ensure_running()
-    server.serve(target_loader=partial(worker.load, info_path, os.getpid()), wrap_loader=False)
+    server.serve()
 
 
 if __name__ == "__main__":

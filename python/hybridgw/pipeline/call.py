@@ -8,12 +8,12 @@ watchdog touch it.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from hybridgw.core import Route
 from hybridgw.dialects import Dialect
 from hybridgw.dialects.base import Fault, Writer
+from hybridgw.front.seam import Client
 from hybridgw.ledger.response_store import ResponseStore
 from hybridgw.native import Decision, Permit, Principal, Relay, Router, StateFile
 from hybridgw.pipeline.divided import Parts
@@ -23,10 +23,6 @@ from hybridgw.pipeline.memory import Memory
 from hybridgw.pipeline.room import Room
 from hybridgw.routing.plan import Plan
 from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamResponse
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 class Worker:
@@ -97,7 +93,7 @@ class Call:
     """
 
     reading = True
-    """The body is still arriving: nobody else may call `receive`."""
+    """The body is still arriving: nobody else may wait for the client."""
     refused = False
     """It is too large, and what still arrives is thrown away within limits of its own."""
     received = 0
@@ -159,8 +155,7 @@ class Call:
         route: Route,
         dialect: Dialect,
         principal: Principal,
-        receive: Receive,
-        send: Send,
+        client: Client,
         begun_ns: int,
     ) -> None:
         self.worker = worker
@@ -169,8 +164,7 @@ class Call:
         self.route = route
         self.dialect = dialect
         self.principal = principal
-        self.receive = receive
-        self.send = send
+        self.client = client
         self.begun_ns = begun_ns
         self.last_sent_ns = begun_ns
         self.mark_ns = begun_ns

@@ -150,6 +150,7 @@ async def _ask(
     learnt = once = most = 0
     whole = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
     protocol = exchange.shape, translation is None, upstream.deployment.provider, permit.model
+    size = len(whole.body)
     embeds = exchange.shape is Shape.EMBEDDINGS
     at_once = _most_inputs(call, upstream, permit) or upstream.max_inputs if embeds else 0
     request = _first_piece(call, whole, at_once, protocol)
@@ -170,9 +171,10 @@ async def _ask(
                 learnt |= bit
             less = known | learnt | once
             again = await _request(call, decision, permit, upstream, exchange, translation, less, may_leave)
-            if again.body != whole.body:
+            # What was sent may be gone by now; without a member, or under another name, it has another size.
+            if len(again.body) != size:
                 response.close()
-                whole = again
+                whole, size = again, len(again.body)
                 request = _first_piece(call, whole, most or at_once, protocol)
                 continue
         error = _refusal(decision, upstream, response, answer)
@@ -180,6 +182,11 @@ async def _ask(
         if wait and not 0 < call.deadline_ns <= time.monotonic_ns():
             # Nobody else may answer, and the engine says that it only takes time.
             await asyncio.sleep(min(wait, _LOADING))
+            if not request.body:
+                less = known | learnt | once
+                whole = request = await _request(
+                    call, decision, permit, upstream, exchange, translation, less, may_leave
+                )
             continue
         if most or not embeds:
             raise error.anew()
@@ -324,7 +331,8 @@ async def _request(
     if untold or decision.unheeded:
         call.dropped = tuple(dict.fromkeys((*decision.unheeded, *untold, *call.dropped)))
     kind = STREAM_REQUEST if decision.stream else JSON_REQUEST
-    return UpstreamRequest("POST", target, kind + headers, body)
+    # One for embeddings may have to be divided when it is refused.
+    return UpstreamRequest("POST", target, kind + headers, body, exchange.shape is not Shape.EMBEDDINGS)
 
 
 async def _send(

@@ -3,8 +3,9 @@
 import re
 
 from hybridgw.core import Level
+from hybridgw.front.seam import Headers
 from hybridgw.native import Decision, Permit
-from hybridgw.pipeline.call import Call, Message
+from hybridgw.pipeline.call import Call
 from hybridgw.routing.plan import Upstream
 
 # The exact type makes the server flush the head before the first event; the last header keeps a
@@ -17,8 +18,8 @@ _JSON = (b"content-type", b"application/json")
 _LEVELS = tuple((b"x-hybridgw-level", level.name.lower().encode()) for level in Level)
 
 
-def stream_head(call: Call) -> Message:
-    """The head of an event stream. Before the first content it may not know who will answer."""
+def stream_head(call: Call) -> Headers:
+    """The headers of an event stream. Before the first content it may not know who will answer."""
     headers = [(b"content-type", call.dialect.stream_type), *_STREAM]
     if call.decision is not None:
         name = call.decision.id.encode()
@@ -29,11 +30,11 @@ def stream_head(call: Call) -> Message:
         if call.permit is not None:
             headers += call.plan.upstreams[call.permit.deployment].response_headers
             _note(headers, call, call.permit)
-    return {"type": "http.response.start", "status": 200, "headers": headers}
+    return headers
 
 
-def whole_head(call: Call, decision: Decision, permit: Permit, upstream: Upstream, length: int) -> Message:
-    """The head of a complete JSON answer of `length` bytes."""
+def whole_head(call: Call, decision: Decision, permit: Permit, upstream: Upstream, length: int) -> Headers:
+    """The headers of a complete JSON answer of `length` bytes."""
     name = decision.id.encode()
     headers = [
         _JSON,
@@ -45,7 +46,7 @@ def whole_head(call: Call, decision: Decision, permit: Permit, upstream: Upstrea
         *upstream.response_headers,
     ]
     _note(headers, call, permit)
-    return {"type": "http.response.start", "status": 200, "headers": headers}
+    return headers
 
 
 def dropped(names: tuple[str, ...]) -> bytes:

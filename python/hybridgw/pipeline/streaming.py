@@ -3,7 +3,7 @@
 Two phases. Until the first content nothing binds us: events are held, a failure is an ordinary
 failure and the next candidate is asked. From the first content on each event goes out as it
 arrives, and a failure becomes an error event in the client's dialect, without the mark that
-clients take for success. Back-pressure is the server's own: `send` waits while the client does
+clients take for success. Back-pressure is the server's own: `write` waits while the client does
 not read, so the transport stops reading the upstream. Nothing is buffered behind that.
 """
 
@@ -109,10 +109,12 @@ async def _relay(
     first: bytes,
 ) -> None:
     """Send from the first content to the end."""
-    send = call.send
+    write = call.client.write
     call.content_sent = True
     call.relay = relay if translation is None else None
     await _head(call)
+    if not first:
+        await write(b"")  # the head alone
     # From here on it is the upstream or the client that takes the time; two clocks for each event
     # would cost more than what they could measure.
     call.leave(time.monotonic_ns())
@@ -124,7 +126,7 @@ async def _relay(
             if call.beat is not None:
                 await call.beat
                 call.sending_since_ns = now
-            await send({"type": "http.response.body", "body": events, "more_body": True})
+            await write(events)
             call.bytes_sent += len(events)
             call.sending_since_ns = 0
             call.last_sent_ns = now
@@ -175,7 +177,7 @@ async def _send_rest(call: Call, translation: Translation | None, events: bytes 
         if call.beat is not None:
             await call.beat
         call.sending_since_ns = time.monotonic_ns()
-        await call.send({"type": "http.response.body", "body": events, "more_body": True})
+        await call.client.write(events)
         call.bytes_sent += len(events)
         call.sending_since_ns = 0
 
@@ -213,7 +215,7 @@ async def _head(call: Call) -> None:
     if not call.head_sent:
         call.head_sent = True
         call.status = 200
-        await call.send(stream_head(call))
+        call.client.start(200, stream_head(call))
 
 
 async def _last(call: Call, permit: Permit, relay: Relay, events: bytes) -> None:
@@ -244,7 +246,7 @@ async def _end_body(call: Call, events: bytes) -> None:
         await call.beat
     call.sending_since_ns = time.monotonic_ns()
     call.ended = True
-    await call.send({"type": "http.response.body", "body": events, "more_body": False})
+    await call.client.end(events)
     call.sending_since_ns = 0
 
 

@@ -107,12 +107,9 @@ def _ignored() -> None:
 
 async def _await_departure(call: Call) -> None:
     """Cancel the call when its client goes away."""
-    while True:
-        message = await call.receive()
-        if message["type"] == "http.disconnect":
-            if not call.delivered:
-                call.abort("client_gone")
-            return
+    await call.client.gone()
+    if not call.delivered:
+        call.abort("client_gone")
 
 
 async def _beat(call: Call) -> None:
@@ -123,8 +120,8 @@ async def _beat(call: Call) -> None:
         if not call.head_sent:
             call.head_sent = True
             call.status = 200
-            await call.send(stream_head(call))
-        await call.send({"type": "http.response.body", "body": call.heartbeat, "more_body": True})
+            call.client.start(200, stream_head(call))
+        await call.client.write(call.heartbeat)
         call.last_sent_ns = now
     finally:
         call.sending_since_ns = 0

@@ -51,8 +51,9 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     call.status = 200
     call.head_sent = call.ended = True
     call.sending_since_ns = now
-    await call.send(whole_head(call, decision, permit, upstream, len(answer)))
-    await call.send({"type": "http.response.body", "body": answer, "more_body": False})
+    client = call.client
+    client.start(200, whole_head(call, decision, permit, upstream, len(answer)))
+    await client.end(answer)
     call.sending_since_ns = 0
 
 

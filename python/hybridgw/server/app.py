@@ -1,19 +1,21 @@
-"""The ASGI application: one table of routes, and nothing that a request has to wait for.
+"""The application: one table of routes, and nothing that a request has to wait for.
 
-Pure ASGI: no framework, no middleware stack, no task per request. A path is looked up as the
-server dispatched it, with and without `/v1`, and only if that finds nothing in its plain form
-(`speaks.plain`). A path that is not in the table then is a 404 in the error shape of its API, never a
-redirect, and is never relayed to anybody.
+No framework, no middleware stack, no task per request. Any ASGI server may call it; our own calls `serve`,
+with clients that need no ASGI. A path is looked up as the server dispatched it, with and without `/v1`, and
+only if that finds nothing in its plain form (`speaks.plain`). A path that is not in the table then is a 404
+in the error shape of its API, never a redirect, and is never relayed to anybody.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from typing import Any
 
 from hybridgw.core import Route
 from hybridgw.dialects import DIALECTS, Dialect
 from hybridgw.errors import GatewayError, RequestError
+from hybridgw.front.asgi import AsgiClient, Message, Receive, Send
+from hybridgw.front.seam import Client, Headers
 from hybridgw.native import warm_tokens
-from hybridgw.pipeline.call import Message, Receive, Send
 from hybridgw.server import cors, model_pages, ollama_pages, pages, stored_responses, token_counter
 from hybridgw.server.body import discard_body
 from hybridgw.server.inference import infer
@@ -22,11 +24,12 @@ from hybridgw.server.ollama_embeddings import embed_one
 from hybridgw.server.ollama_manage import manage
 from hybridgw.server.request import Facts
 from hybridgw.server.rescue import rescue
-from hybridgw.server.respond import send_fault
+from hybridgw.server.respond import fault_answer, send_fault
 from hybridgw.server.speaks import dialect_of, plain
 
-Page = Callable[[Lifecycle, Facts, Message, Send], Awaitable[None]]
-Post = Callable[[Lifecycle, Facts, Receive, Send], Awaitable[None]]
+Page = Callable[[Lifecycle, Facts, Client], Awaitable[None]]
+Post = Page
+"""It reads a body."""
 
 INFERENCE = {
     "/chat/completions": Route.CHAT,
@@ -101,32 +104,42 @@ class Application:
         self._deletes = {prefix + path: post for path, post in DELETES.items() for prefix in ("", "/v1")}
 
     def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
-        # Not itself a coroutine, and inference leaves from here: each coroutine in between would
-        # be resumed once more at every wait of the request.
+        """Any ASGI server may call this."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 return self.lifecycle.lifespan(receive, send)
             return _refuse_websocket(receive, send)
-        facts = Facts(scope["headers"], self.lifecycle.key_header)
+        return self.serve(AsgiClient(scope, receive, send))
+
+    def serve(self, client: Client) -> Coroutine[Any, Any, None]:
+        """Serve one request (`front.seam.Serve`)."""
+        # Not itself a coroutine, and inference leaves from here: each coroutine in between would
+        # be resumed once more at every wait of the request.
+        facts = Facts(client.headers, self.lifecycle.key_header)
         worker = self.lifecycle.worker
         if facts.origin is not None:
-            send = cors.allowing(worker.plan, facts.origin, send)
-        route = self._inference.get(scope["path"])
-        if facts.forwarded is not None and b"beta=true" in scope["query_string"].split(b"&"):
+            cors.allow(worker.plan, facts.origin, client)
+        route = self._inference.get(client.path)
+        if facts.forwarded is not None and b"beta=true" in client.query.split(b"&"):
             facts.query = "?beta=true"
-        if route is not None and scope["method"] == "POST" and not facts.oversized:
-            return infer(worker, route, facts, receive, send)
-        return self._answer_page(scope, facts, receive, send)
+        if route is not None and client.method == "POST" and not facts.oversized:
+            return infer(worker, route, facts, client)
+        return self._answer_page(facts, client)
 
-    async def _answer_page(self, scope: Message, facts: Facts, receive: Receive, send: Send) -> None:
+    def refuse(self, code: str, message: str, path: str) -> tuple[int, Headers, bytes]:
+        """The answer to what is no request (`front.seam.Refusal`), in the words of the path's API."""
         plan = self.lifecycle.worker.plan
-        method: str = scope["method"]
-        path: str = scope["path"]
+        fault = rescue(GatewayError(code, message), plan.settings.error_catalogue)
+        return fault_answer(dialect_of(plain(path)), fault)
+
+    async def _answer_page(self, facts: Facts, client: Client) -> None:
+        plan = self.lifecycle.worker.plan
+        method, path = client.method, client.path
         if path not in self._inference and path not in self._pages:
             path = plain(path)
         route = self._inference.get(path)
         if route is not None and method == "POST" and not facts.oversized:
-            await infer(self.lifecycle.worker, route, facts, receive, send)
+            await infer(self.lifecycle.worker, route, facts, client)
             return
         try:
             if facts.oversized:
@@ -134,21 +147,21 @@ class Application:
             if facts.upgrade:
                 raise RequestError("upgrade_required", "WebSockets are not spoken here; use HTTP")
             if method == "OPTIONS" and facts.origin is not None:
-                await cors.preflight(plan, facts, send)
+                await cors.preflight(plan, facts, client)
                 return
             taken = {"POST": self._posts, "DELETE": self._deletes}.get(method, {})
             post = taken.get(path)
             if post is not None:
-                await post(self.lifecycle, facts, receive, send)
+                await post(self.lifecycle, facts, client)
                 return
-            await self._page(path, method, route)(self.lifecycle, facts, scope, send)
+            await self._page(path, method, route)(self.lifecycle, facts, client)
         except GatewayError as error:
             if facts.content_length > 0 or method not in ("GET", "HEAD"):
-                await discard_body(receive, plan.settings.server.max_body)
+                await discard_body(client, plan.settings.server.max_body)
             fault = rescue(error, plan.settings.error_catalogue)
-            await send_fault(send, _dialect(path, route), fault, head_only=method == "HEAD")
+            await send_fault(client, _dialect(path, route), fault, head_only=method == "HEAD")
         except Exception as error:
-            await send_fault(send, _dialect(path, route), rescue(error), head_only=method == "HEAD")
+            await send_fault(client, _dialect(path, route), rescue(error), head_only=method == "HEAD")
 
     def _page(self, path: str, method: str, route: Route | None) -> Page:
         page = self._pages.get(path)

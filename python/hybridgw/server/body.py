@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 
 from hybridgw.errors import Refused, RequestError
-from hybridgw.pipeline.call import Call, Receive
+from hybridgw.front.seam import Client, CutShort, TooLarge
+from hybridgw.pipeline.call import Call
 from hybridgw.server import decoding
 
 _LINGER = 3.0
@@ -62,50 +63,36 @@ async def read_body(call: Call, declared: int, encoding: bytes | None = None) ->
 
 
 async def _whole(call: Call, limit: int, declared: int) -> bytes:
+    client = call.client
     if declared > limit:
         if declared <= limit + _BEYOND:
             call.refused = True
-            await discard_body(call.receive, limit)
+            await discard_body(client, limit)
         raise _too_large(limit)
+
+    def arrived(size: int) -> None:
+        call.received = size
+        if size > call.held:
+            call.hold(size)
+
     try:
         # Not all that is declared: who announces much and sends nothing would keep the place of others.
         call.hold(min(declared, _STEP))
+        body = await client.body(limit, arrived)
+        call.hold(len(body))
+    except TooLarge:
+        call.refused = True
+        await discard_body(client, limit)
+        raise _too_large(limit) from None
     except Refused:
         call.refused = True
-        await discard_body(call.receive, limit)
+        await discard_body(client, limit)
         raise
-    message = await call.receive()
-    if message["type"] == "http.disconnect":
-        raise _cut_short()
-    body: bytes = message.get("body", b"")
-    # The server frames by the declared length, so nothing can follow it: what it would say in one
-    # more message is known.
-    if len(body) == declared or not message.get("more_body", False):
-        if len(body) > limit:
-            raise _too_large(limit)
-        call.hold(len(body))
-        return body
-    # One growing buffer: a list of one-byte chunks would cost forty times their length.
-    whole = bytearray(body)
-    call.received = len(whole)
-    while True:
-        if len(whole) > limit:
-            del whole
-            call.refused = True
-            await discard_body(call.receive, limit)
-            raise _too_large(limit)
-        message = await call.receive()
-        if message["type"] == "http.disconnect":
-            raise _cut_short()
-        whole += message.get("body", b"")
-        call.received = len(whole)
-        if len(whole) > call.held:
-            call.hold(len(whole))
-        if not message.get("more_body", False):
-            if len(whole) > limit:
-                raise _too_large(limit)
-            call.mark_ns = time.monotonic_ns()  # its arrival was the client's time
-            return bytes(whole)
+    except CutShort:
+        raise RequestError("bad_request", "the body ended early or is framed wrongly") from None
+    if call.received:
+        call.mark_ns = time.monotonic_ns()  # its arrival was the client's time
+    return body
 
 
 async def _unpacked(call: Call, declared: int, encoding: bytes) -> bytes:
@@ -116,7 +103,7 @@ async def _unpacked(call: Call, declared: int, encoding: bytes) -> bytes:
         coding = decoding.coding_of(encoding)
     except RequestError:
         call.refused = True
-        await discard_body(call.receive, limit)
+        await discard_body(call.client, limit)
         raise
     body = await _whole(call, limit, declared)
     if coding is None:
@@ -135,7 +122,7 @@ async def _unpacked(call: Call, declared: int, encoding: bytes) -> bytes:
     return decoded
 
 
-async def discard_body(receive: Receive, limit: int) -> None:
+async def discard_body(client: Client, limit: int) -> None:
     """Take what a client still sends and forget it, within bounds.
 
     Most clients read an answer only when all of their request is written, and closing a connection on
@@ -146,15 +133,11 @@ async def discard_body(receive: Receive, limit: int) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_PAUSE) as patience:
             while left > 0:
-                message = await receive()
-                left -= len(message.get("body", b""))
-                if not message.get("more_body", False):
+                skipped = await client.skip()
+                if not skipped:
                     return
+                left -= skipped
                 patience.reschedule(min(end, now() + _PAUSE))
-
-
-def _cut_short() -> RequestError:
-    return RequestError("bad_request", "the body ended early or is framed wrongly")
 
 
 def _too_large(limit: int) -> RequestError:

@@ -4,7 +4,7 @@ The headers that the official SDKs send from a browser are listed by name: a pre
 one of them fails the whole request.
 """
 
-from hybridgw.pipeline.call import Message, Send
+from hybridgw.front.seam import Client
 from hybridgw.routing.plan import Plan
 from hybridgw.server.auth import origin_allowed
 from hybridgw.server.request import Facts
@@ -43,25 +43,17 @@ _EXPOSED = (
 )
 
 
-def allowing(plan: Plan, origin: bytes, send: Send) -> Send:
-    """`send` with the headers by which a browser lets its page read the answer."""
-    if not origin_allowed(plan, origin):
-        return send
-
-    async def send_with_origin(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [
-                *message["headers"],
-                (b"access-control-allow-origin", origin),
-                (b"access-control-expose-headers", _EXPOSED),
-                (b"vary", b"origin"),
-            ]
-        await send(message)
-
-    return send_with_origin
+def allow(plan: Plan, origin: bytes, client: Client) -> None:
+    """Give the answer, whatever it will be, the headers by which a browser lets its page read it."""
+    if origin_allowed(plan, origin):
+        client.more_headers = (
+            (b"access-control-allow-origin", origin),
+            (b"access-control-expose-headers", _EXPOSED),
+            (b"vary", b"origin"),
+        )
 
 
-async def preflight(plan: Plan, facts: Facts, send: Send) -> None:
+async def preflight(plan: Plan, facts: Facts, client: Client) -> None:
     """204 either way: a page of a foreign origin learns nothing but that it is not allowed."""
     allowed = facts.origin is not None and origin_allowed(plan, facts.origin)
-    await send_bytes(send, 204, b"", headers=_PREFLIGHT if allowed else ())
+    await send_bytes(client, 204, b"", headers=_PREFLIGHT if allowed else ())

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from hybridgw.core import Route
 from hybridgw.dialects import DIALECTS
 from hybridgw.errors import GatewayError
+from hybridgw.front.seam import Client
 from hybridgw.pipeline import Call, Worker, answer
-from hybridgw.pipeline.call import Receive, Send
 from hybridgw.pipeline.run import ClientGone
 from hybridgw.server.auth import admit
 from hybridgw.server.body import discard_body, read_body
@@ -41,8 +41,7 @@ async def infer(
     worker: Worker,
     route: Route,
     facts: Facts,
-    receive: Receive,
-    send: Send,
+    client: Client,
     respond: Responder | None = None,
 ) -> None:
     """Serve one inference request from its headers to its last byte. `respond` stands for what the route
@@ -59,10 +58,10 @@ async def infer(
     except GatewayError as error:
         fault = rescue(error, plan.settings.error_catalogue)
         worker.state.request_finished(worker.slot, route, fault.status, 0)
-        await discard_body(receive, plan.settings.server.max_body)
-        await send_fault(send, dialect, fault)
+        await discard_body(client, plan.settings.server.max_body)
+        await send_fault(client, dialect, fault)
         return
-    call = Call(worker, route, dialect, principal, receive, send, begun)
+    call = Call(worker, route, dialect, principal, client, begun)
     if facts.forwarded is not None:
         call.forwarded, call.query = facts.forwarded, facts.query
     worker.enter(call)
@@ -123,7 +122,7 @@ async def _end_with(call: Call, error: Exception) -> None:
         call.ended = True
         call.status = fault.status
         event = call.error_event(fault)
-        await call.send({"type": "http.response.body", "body": event, "more_body": False})
+        await call.client.end(event)
         return
     call.status = fault.status
-    await send_fault(call.send, call.dialect, fault)
+    await send_fault(call.client, call.dialect, fault)

@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.config.schema import Settings
+from hybridgw.front.asgi import Receive, Send
 from hybridgw.host import bell, publication, runtime, slots
 from hybridgw.host.folder_events import FolderEvents, places
 from hybridgw.host.life import missing_workers
@@ -34,7 +35,6 @@ from hybridgw.host.memory import give_back_memory
 from hybridgw.ledger.response_store import Bounds, ResponseStore
 from hybridgw.native import Journal, Router, StateFile
 from hybridgw.pipeline import Worker
-from hybridgw.pipeline.call import Receive, Send
 from hybridgw.pipeline.room import Room
 from hybridgw.pipeline.watchdog import Watchdog
 from hybridgw.routing.plan import Plan

@@ -10,14 +10,14 @@ from urllib.parse import parse_qs
 import hybridgw
 from hybridgw.config.schema import DeploymentSettings, ModelSettings
 from hybridgw.errors import RequestError
-from hybridgw.pipeline.call import Message, Send
+from hybridgw.front.seam import Client
 from hybridgw.server.auth import authenticate
 from hybridgw.server.lifecycle import Lifecycle
 from hybridgw.server.request import Facts
 from hybridgw.server.respond import send_json
 
 
-async def model_info(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def model_info(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """`GET /model/info`: each deployment under each name that it is listed by; with
     `litellm_model_id`, that one."""
     plan = lifecycle.worker.plan
@@ -31,21 +31,21 @@ async def model_info(lifecycle: Lifecycle, facts: Facts, scope: Message, send: S
         for index in group
         for name in (model.name, *model.aliases)
     ]
-    wanted = parse_qs(scope["query_string"].decode("latin-1")).get("litellm_model_id", [""])[-1]
+    wanted = parse_qs(client.query.decode("latin-1")).get("litellm_model_id", [""])[-1]
     if wanted:
         data = [one for one in data if one["model_info"]["id"] == wanted]
         if not data:
             raise RequestError(
                 "model_not_found", f"no deployment has the id {wanted[:200]!r}", field="litellm_model_id"
             )
-    await send_json(send, {"data": data}, head_only=scope["method"] == "HEAD")
+    await send_json(client, {"data": data}, head_only=client.method == "HEAD")
 
 
-async def group_info(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def group_info(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """`GET /model_group/info`: each listed model, with what all its deployments have in common."""
     plan = lifecycle.worker.plan
     authenticate(plan, facts)
-    wanted = parse_qs(scope["query_string"].decode("latin-1")).get("model_group", [""])[-1]
+    wanted = parse_qs(client.query.decode("latin-1")).get("model_group", [""])[-1]
     data = [
         _group(name, model, [plan.settings.deployments[index] for group in model.groups for index in group])
         for model in plan.settings.models
@@ -53,7 +53,7 @@ async def group_info(lifecycle: Lifecycle, facts: Facts, scope: Message, send: S
         for name in (model.name, *model.aliases)
         if wanted in ("", name)
     ]
-    await send_json(send, {"data": data}, head_only=scope["method"] == "HEAD")
+    await send_json(client, {"data": data}, head_only=client.method == "HEAD")
 
 
 def model_id(entry: DeploymentSettings) -> str:
@@ -114,11 +114,11 @@ def _window(entry: DeploymentSettings) -> int | None:
     return entry.context_window or entry.num_ctx
 
 
-async def routes(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def routes(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """`GET /routes`: which paths are served, by which methods."""
     authenticate(lifecycle.worker.plan, facts)
     listed = [{"path": path, "methods": list(methods)} for path, methods in lifecycle.methods]
-    await send_json(send, {"routes": listed}, head_only=scope["method"] == "HEAD")
+    await send_json(client, {"routes": listed}, head_only=client.method == "HEAD")
 
 
 def litellm_health(deployments: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from hybridgw.core import Route
+from hybridgw.front.seam import Client, Headers
 from hybridgw.pipeline import Call, Worker, answer
-from hybridgw.pipeline.call import Message, Receive, Send
 from hybridgw.server.inference import infer
 from hybridgw.server.request import Facts
 
@@ -19,10 +19,9 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _vectors = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def embed_one(worker: Worker, facts: Facts, receive: Receive, send: Send) -> Awaitable[None]:
+def embed_one(worker: Worker, facts: Facts, client: Client) -> Awaitable[None]:
     """Serve one request."""
-    told = _Told(send)
-    return infer(worker, Route.OLLAMA_EMBED, facts, receive, told.send, _answer)
+    return infer(worker, Route.OLLAMA_EMBED, facts, _Old(client), _answer)
 
 
 async def _answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
@@ -31,29 +30,30 @@ async def _answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None
     await answering
 
 
-class _Told:
-    """The answer on its way out."""
+class _Old:
+    """The client of an old request: its answer is rewritten on its way out."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._head: Message | None = None
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.method, self.path, self.query = client.method, client.path, client.query
+        self.headers, self.more_headers = client.headers, client.more_headers
+        self.body, self.skip, self.gone = client.body, client.skip, client.gone
+        self.write = client.write
+        self._head: tuple[int, Headers] | None = None
 
-    async def send(self, message: Message) -> None:
-        """The head waits for the body, whose length it tells."""
-        if message["type"] == "http.response.start":
-            self._head = message
-            return
-        head, self._head = self._head, None
-        if head is not None:
-            if head["status"] == 200:
-                body = _told(message["body"])
-                message["body"] = body
-                head["headers"] = [
-                    (name, b"%d" % len(body) if name == b"content-length" else value)
-                    for name, value in head["headers"]
-                ]
-            await self._send(head)
-        await self._send(message)
+    def start(self, status: int, headers: Headers) -> None:
+        """The head waits for the body, whose length it states."""
+        self._head = (status, headers)
+
+    async def end(self, data: bytes = b"") -> None:
+        if self._head is not None:
+            status, headers = self._head
+            if status == 200:
+                data = _told(data)
+                length = b"%d" % len(data)
+                headers = [(name, length if name == b"content-length" else value) for name, value in headers]
+            self._client.start(status, headers)
+        await self._client.end(data)
 
 
 def _asked(body: bytes) -> bytes:

@@ -73,7 +73,7 @@ async def _loaded(call: Call, body: bytes) -> bool:
     writer = call.dialect.writer(Ask(model=asked.model, messages=[]))
     call.status = 200
     call.head_sent = call.ended = True
-    await send_bytes(call.send, 200, writer.whole([Finish(reason)]))
+    await send_bytes(call.client, 200, writer.whole([Finish(reason)]))
     return True
 
 

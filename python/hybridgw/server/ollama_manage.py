@@ -20,9 +20,9 @@ from hybridgw.config.providers import is_hosted_ollama
 from hybridgw.config.relays import bare_name
 from hybridgw.core import Boundary, Timeouts
 from hybridgw.errors import GatewayError, RequestError, UpstreamError
+from hybridgw.front.seam import Client
 from hybridgw.host.runtime import ask_again
 from hybridgw.pipeline import Call
-from hybridgw.pipeline.call import Message, Receive, Send
 from hybridgw.providers.failures import by_name
 from hybridgw.routing.plan import Plan, Upstream
 from hybridgw.server.auth import admit
@@ -48,15 +48,13 @@ _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _string = msgspec.json.Decoder(str)
 
 
-async def manage(
-    method: str, path: str, lifecycle: Lifecycle, facts: Facts, receive: Receive, send: Send
-) -> None:
+async def manage(method: str, path: str, lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """`POST /api/pull`, `/api/create`, `/api/copy`, `DELETE /api/delete`."""
     worker = lifecycle.worker
     plan = worker.plan
     principal = admit(plan, facts)
     # Watched to the end: a client that leaves lets the engine stop, which would go on for hours.
-    with watched(call_of(worker, principal, receive, send)) as call:
+    with watched(call_of(worker, principal, client)) as call:
         try:
             body = await read_body(call, facts.content_length, facts.content_encoding)
             await _passed(call, method, path, lifecycle, body)
@@ -84,24 +82,19 @@ async def _passed(call: Call, method: str, path: str, lifecycle: Lifecycle, body
         kind = next((value for name, value in response.headers if name == b"content-type"), b"")
         head = [(b"content-type", kind or b"application/json")]
         call.head_sent = True
-        await _send(call, {"type": "http.response.start", "status": 200, "headers": head})
+        call.client.start(200, head)
         last = b""
         while data := await response.read():
             if last:
-                await _send(call, {"type": "http.response.body", "body": last, "more_body": True})
+                call.sending_since_ns = time.monotonic_ns()
+                await call.client.write(last)
+                call.sending_since_ns = 0
             last = data
     finally:
         response.close()
     await _searched(lifecycle, made)
     call.ended = True
-    await _send(call, {"type": "http.response.body", "body": last, "more_body": False})
-
-
-async def _send(call: Call, message: Message) -> None:
-    """Send, seen by the watchdog: a client that reads nothing is let go."""
-    call.sending_since_ns = time.monotonic_ns()
-    await call.send(message)
-    call.sending_since_ns = 0
+    await call.client.end(last)
 
 
 async def _end_with(call: Call, error: GatewayError) -> None:
@@ -111,10 +104,9 @@ async def _end_with(call: Call, error: GatewayError) -> None:
         return
     call.ended = True
     if call.head_sent:
-        line = SPOKEN.error_event(fault)
-        await call.send({"type": "http.response.body", "body": line, "more_body": False})
+        await call.client.end(SPOKEN.error_event(fault))
     else:
-        await send_fault(call.send, SPOKEN, fault)
+        await send_fault(call.client, SPOKEN, fault)
 
 
 def _addressed(plan: Plan, body: bytes, method: str) -> tuple[Upstream, bytes, str]:

@@ -18,9 +18,9 @@ from hybridgw.config.schema import DeploymentSettings, Settings
 from hybridgw.core import Boundary, Route
 from hybridgw.dialects import DIALECTS
 from hybridgw.errors import RequestError
+from hybridgw.front.seam import Client
 from hybridgw.native import Principal
 from hybridgw.pipeline import Call, Worker
-from hybridgw.pipeline.call import Message, Receive, Send
 from hybridgw.routing.plan import Plan
 from hybridgw.server.auth import admit, authenticate
 from hybridgw.server.body import read_body, watched
@@ -44,13 +44,13 @@ class _Wanted(msgspec.Struct):
 _wanted = msgspec.json.Decoder(_Wanted)
 
 
-async def version(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def version(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """`GET /api/version`, open: whether anybody is there."""
     answer = {"version": _VERSION, "hybridgw": hybridgw.__version__}
-    await send_json(send, answer, head_only=scope["method"] == "HEAD")
+    await send_json(client, answer, head_only=client.method == "HEAD")
 
 
-async def tags(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def tags(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """`GET /api/tags`: the models that may be asked."""
     plan = lifecycle.worker.plan
     authenticate(plan, facts)
@@ -63,10 +63,10 @@ async def tags(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -
         }
         for name, _ in plan.listed
     ]
-    await send_json(send, {"models": entries}, head_only=scope["method"] == "HEAD")
+    await send_json(client, {"models": entries}, head_only=client.method == "HEAD")
 
 
-async def ps(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def ps(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """`GET /api/ps`: what is loaded. Ollamas are asked; other engines inside the network hold their models
     for as long as they run; what lies further out is never loaded here. Names that stand for several models
     are left out."""
@@ -99,28 +99,28 @@ async def ps(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> 
                 "context_length": found.context_length,
             }
         )
-    await send_json(send, {"models": entries}, head_only=scope["method"] == "HEAD")
+    await send_json(client, {"models": entries}, head_only=client.method == "HEAD")
 
 
-async def show(lifecycle: Lifecycle, facts: Facts, receive: Receive, send: Send) -> None:
+async def show(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """`POST /api/show`: one model."""
     worker = lifecycle.worker
     plan = worker.plan
     principal = admit(plan, facts)
-    with watched(call_of(worker, principal, receive, send)) as call:
+    with watched(call_of(worker, principal, client)) as call:
         body = await read_body(call, facts.content_length, facts.content_encoding)
     try:
         answer = _shown(plan, _named(body), lifecycle.created)
     except RequestError as error:
         # Told from here: nothing of the body is left that would have to be waited for.
-        await send_fault(send, SPOKEN, rescue(error, plan.settings.error_catalogue))
+        await send_fault(client, SPOKEN, rescue(error, plan.settings.error_catalogue))
     else:
-        await send_json(send, answer)
+        await send_json(client, answer)
 
 
-def call_of(worker: Worker, principal: Principal, receive: Receive, send: Send) -> Call:
+def call_of(worker: Worker, principal: Principal, client: Client) -> Call:
     """A call of one of these pages, for the watchdog to see while its body is read."""
-    return Call(worker, Route.OLLAMA_CHAT, SPOKEN, principal, receive, send, time.monotonic_ns())
+    return Call(worker, Route.OLLAMA_CHAT, SPOKEN, principal, client, time.monotonic_ns())
 
 
 def _named(body: bytes) -> str:

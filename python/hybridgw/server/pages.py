@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import hybridgw
 from hybridgw.dialects.openai import model_list, model_object
 from hybridgw.errors import GatewayError, RequestError
-from hybridgw.pipeline.call import Message, Send
+from hybridgw.front.seam import Client
 from hybridgw.routing.plan import Plan
 from hybridgw.server import model_pages
 from hybridgw.server.auth import authenticate, check_local
@@ -28,29 +28,29 @@ Listed = Sequence[tuple[str, int | None]]
 """Names of models with their context windows."""
 
 
-async def root(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def root(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """Where somebody lands who opens the address in a browser."""
     answer = {
         "name": "hybridgw",
         "version": hybridgw.__version__,
         "endpoints": lifecycle.endpoints,
     }
-    await send_json(send, answer, head_only=scope["method"] == "HEAD")
+    await send_json(client, answer, head_only=client.method == "HEAD")
 
 
-async def models(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def models(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """`GET /v1/models`, from memory: all of them, or the page that Anthropic's parameters ask for."""
     plan = lifecycle.worker.plan
     authenticate(plan, facts)
     listed: Listed = plan.listed
     has_more = False
-    if scope["query_string"]:
-        listed, has_more = _page(listed, parse_qs(scope["query_string"].decode("latin-1")))
+    if client.query:
+        listed, has_more = _page(listed, parse_qs(client.query.decode("latin-1")))
     entries = [
         model_object(name, created=lifecycle.created, context_window=window) for name, window in listed
     ]
     answer = model_list(entries, has_more=has_more)
-    await send_bytes(send, 200, answer, head_only=scope["method"] == "HEAD")
+    await send_bytes(client, 200, answer, head_only=client.method == "HEAD")
 
 
 def _page(listed: Listed, asked: Mapping[str, list[str]]) -> tuple[Listed, bool]:
@@ -79,32 +79,32 @@ def _position(listed: Listed, parameter: str, name: str) -> int:
     raise RequestError("invalid_value", f"no model is called {name[:200]!r}", field=parameter)
 
 
-async def model(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def model(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """`GET /v1/models/{id}`; ids hold slashes and colons, raw or percent-encoded. Only where the id as
     it stands is none is it taken for one with a slash too many."""
     plan = lifecycle.worker.plan
     authenticate(plan, facts)
-    wanted = scope["path"].partition("/models/")[2]
+    wanted = client.path.partition("/models/")[2]
     named = dict(plan.listed)
-    name = wanted if wanted in named else plain(scope["path"]).partition("/models/")[2]
+    name = wanted if wanted in named else plain(client.path).partition("/models/")[2]
     if name not in named:
         raise RequestError("model_not_found", f"the model {wanted[:200]!r} is not configured", field="model")
     entry = model_object(name, created=lifecycle.created, context_window=named[name])
-    await send_json(send, entry, head_only=scope["method"] == "HEAD")
+    await send_json(client, entry, head_only=client.method == "HEAD")
 
 
-async def liveliness(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def liveliness(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """Open: whether the process serves at all."""
-    await send_bytes(send, 200, b'"I\'m alive!"', head_only=scope["method"] == "HEAD")
+    await send_bytes(client, 200, b'"I\'m alive!"', head_only=client.method == "HEAD")
 
 
-async def readiness(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def readiness(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """Open: whether traffic should come here. 503 while draining or when nothing is usable."""
     status, answer = _ready(lifecycle)
-    await send_json(send, answer, status, head_only=scope["method"] == "HEAD")
+    await send_json(client, answer, status, head_only=client.method == "HEAD")
 
 
-async def readiness_details(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def readiness_details(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """The same with what stands behind it, for a holder of the key."""
     plan = lifecycle.worker.plan
     authenticate(plan, facts)
@@ -114,7 +114,7 @@ async def readiness_details(lifecycle: Lifecycle, facts: Facts, scope: Message, 
         "generation": plan.generation,
         "problems": [f"{problem.key}: {problem.message}" for problem in plan.settings.problems],
     }
-    await send_json(send, answer, status, head_only=scope["method"] == "HEAD")
+    await send_json(client, answer, status, head_only=client.method == "HEAD")
 
 
 def _ready(lifecycle: Lifecycle) -> tuple[int, dict[str, Any]]:
@@ -135,7 +135,7 @@ def _ready(lifecycle: Lifecycle) -> tuple[int, dict[str, Any]]:
     return status, answer
 
 
-async def health(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def health(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """`{status}` for anybody, the whole picture for a holder of the key."""
     worker = lifecycle.worker
     plan = worker.plan
@@ -147,10 +147,10 @@ async def health(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send)
             answer |= model_pages.litellm_health(answer["deployments"])
     except GatewayError:
         pass
-    await send_json(send, answer, head_only=scope["method"] == "HEAD")
+    await send_json(client, answer, head_only=client.method == "HEAD")
 
 
-async def metrics(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def metrics(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """Prometheus text of the whole host; needs the key unless the configuration opens it."""
     worker = lifecycle.worker
     plan = worker.plan
@@ -161,7 +161,7 @@ async def metrics(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send
     reload = lifecycle.reload_status()
     page = exposition.render(worker.state, plan, time.monotonic_ns(), (reload.reloads, reload.errors))
     await send_bytes(
-        send, 200, page, content_type=exposition.CONTENT_TYPE, head_only=scope["method"] == "HEAD"
+        client, 200, page, content_type=exposition.CONTENT_TYPE, head_only=client.method == "HEAD"
     )
 
 

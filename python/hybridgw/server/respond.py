@@ -10,7 +10,7 @@ import msgspec
 import orjson
 
 from hybridgw.dialects import Dialect, Fault
-from hybridgw.pipeline.call import Send
+from hybridgw.front.seam import Client, Headers
 
 JSON = b"application/json"
 
@@ -25,7 +25,7 @@ def _ids(name: str) -> tuple[tuple[bytes, bytes], ...]:
 
 
 async def send_bytes(
-    send: Send,
+    client: Client,
     status: int,
     body: bytes,
     *,
@@ -36,27 +36,17 @@ async def send_bytes(
     """One complete answer."""
     if not any(name == b"x-request-id" for name, _ in headers):
         headers = (*_ids(_new_id()), *headers)
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (b"content-type", content_type),
-                (b"content-length", b"%d" % len(body)),
-                *headers,
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": b"" if head_only else body, "more_body": False})
+    client.start(status, [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers])
+    await client.end(b"" if head_only else body)
 
 
-async def send_json(send: Send, value: object, status: int = 200, *, head_only: bool = False) -> None:
+async def send_json(client: Client, value: object, status: int = 200, *, head_only: bool = False) -> None:
     """One complete JSON answer."""
-    await send_bytes(send, status, orjson.dumps(value), head_only=head_only)
+    await send_bytes(client, status, orjson.dumps(value), head_only=head_only)
 
 
 async def send_fault(
-    send: Send,
+    client: Client,
     dialect: Dialect,
     fault: Fault,
     headers: tuple[tuple[bytes, bytes], ...] = (),
@@ -64,19 +54,33 @@ async def send_fault(
     head_only: bool = False,
 ) -> None:
     """An error in the caller's dialect, with the headers that the SDKs obey."""
+    status, head, body = fault_answer(dialect, fault, headers)
+    client.start(status, head)
+    await client.end(b"" if head_only else body)
+
+
+def fault_answer(
+    dialect: Dialect, fault: Fault, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> tuple[int, Headers, bytes]:
+    """Status, headers and body of an error."""
     name = fault.request_id
     if name is None:
         name = _new_id()
         fault = msgspec.structs.replace(fault, request_id=name)
-    extra = [*_ids(name), *headers, *fault.headers]
+    body = dialect.error(fault)
+    head = [
+        (b"content-type", JSON),
+        (b"content-length", b"%d" % len(body)),
+        *_ids(name),
+        *headers,
+        *fault.headers,
+    ]
     if fault.retry_after is not None:
         # Whole seconds, rounded up: a client that comes too early is refused again.
-        extra.append((b"retry-after", b"%d" % max(1, -int(-fault.retry_after // 1))))
+        head.append((b"retry-after", b"%d" % max(1, -int(-fault.retry_after // 1))))
     if fault.should_retry is not None:
-        extra.append((b"x-should-retry", b"true" if fault.should_retry else b"false"))
+        head.append((b"x-should-retry", b"true" if fault.should_retry else b"false"))
     if (fault.own_status or fault.status) in (408, 413, 431) or fault.why == "bad_request":
         # The rest of the request may still be on its way: this connection is of no use any more.
-        extra.append((b"connection", b"close"))
-    await send_bytes(
-        send, dialect.status(fault), dialect.error(fault), headers=tuple(extra), head_only=head_only
-    )
+        head.append((b"connection", b"close"))
+    return dialect.status(fault), head, body

@@ -19,9 +19,9 @@ import msgspec
 
 from hybridgw.core import Level
 from hybridgw.errors import Refused, RequestError
+from hybridgw.front.seam import Client
 from hybridgw.ledger.response_store import ResponseStore, Stored
 from hybridgw.pipeline import Call, answer
-from hybridgw.pipeline.call import Message, Send
 from hybridgw.pipeline.memory import Memory, expanded, tightened
 from hybridgw.pipeline.references import refers, resolved
 from hybridgw.pipeline.run import ClientGone
@@ -186,35 +186,35 @@ def page_of(lifecycle: Lifecycle, path: str, method: str) -> bool:
     return True
 
 
-async def page(lifecycle: Lifecycle, facts: Facts, scope: Message, send: Send) -> None:
+async def page(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     """Show a stored response or its input, or remove it."""
     worker = lifecycle.worker
     store = worker.responses
     principal = authenticate(worker.plan, facts)
-    _, _, rest = plain(scope["path"]).partition("/responses/")
+    _, _, rest = plain(client.path).partition("/responses/")
     name, _, what = rest.partition("/")
     if store is None:
         # Also what a request to cancel meets: nothing runs in the background here.
         raise RequestError("response_not_found", f"no responses are stored, so there is none {name[:200]!r}")
     run = functools.partial(worker.loop.run_in_executor, store.thread)
-    head_only = scope["method"] == "HEAD"
-    if scope["method"] == "DELETE":
+    head_only = client.method == "HEAD"
+    if client.method == "DELETE":
         if not await run(store.delete, principal.key, name):
             raise _missing(name)
-        await send_json(send, {"id": name, "object": "response", "deleted": True})
+        await send_json(client, {"id": name, "object": "response", "deleted": True})
     elif what == "cancel":
         if await run(store.find, principal.key, name) is None:
             raise _missing(name)
         raise RequestError("invalid_value", "Cannot cancel a response that was not made in the background.")
     elif what:
-        query = parse_qs(scope["query_string"].decode("latin-1"))
+        query = parse_qs(client.query.decode("latin-1"))
         listed = await run(_listed, store, principal.key, name, query)
-        await send_bytes(send, 200, listed, head_only=head_only)
+        await send_bytes(client, 200, listed, head_only=head_only)
     else:
         row = await run(store.find, principal.key, name)
         if row is None:
             raise _missing(name)
-        await send_bytes(send, 200, row.response, head_only=head_only)
+        await send_bytes(client, 200, row.response, head_only=head_only)
 
 
 def _missing(name: str) -> RequestError:

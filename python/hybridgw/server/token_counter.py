@@ -16,9 +16,9 @@ import orjson
 from hybridgw.core import Route
 from hybridgw.dialects import MESSAGES, OPENAI, Dialect
 from hybridgw.errors import GatewayError, RequestError
+from hybridgw.front.seam import Client
 from hybridgw.native import DecideError
 from hybridgw.pipeline import Call, Worker
-from hybridgw.pipeline.call import Receive, Send
 from hybridgw.server.auth import admit
 from hybridgw.server.body import discard_body, read_body, watched
 from hybridgw.server.request import Facts
@@ -37,44 +37,43 @@ class _Members(msgspec.Struct):
     input: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-async def count(worker: Worker, facts: Facts, receive: Receive, send: Send) -> None:
+async def count(worker: Worker, facts: Facts, client: Client) -> None:
     """Count the tokens of a body with `model` and one of `messages`, `prompt`, `input`.
 
     Raises GatewayError for a caller who is not admitted; later errors are told from here, because the
     body is read by then."""
-    await _serve(worker, facts, receive, send, OPENAI, _count)
+    await _serve(worker, facts, client, OPENAI, _count)
 
 
-async def count_messages(worker: Worker, facts: Facts, receive: Receive, send: Send) -> None:
+async def count_messages(worker: Worker, facts: Facts, client: Client) -> None:
     """Count the tokens of a Messages body, which needs no `max_tokens` for that. All errors are told
     from here."""
     try:
-        await _serve(worker, facts, receive, send, MESSAGES, _count_messages, _ESTIMATED)
+        await _serve(worker, facts, client, MESSAGES, _count_messages, _ESTIMATED)
     except GatewayError as error:
-        await discard_body(receive, worker.plan.settings.server.max_body)
-        await send_fault(send, MESSAGES, rescue(error, worker.plan.settings.error_catalogue))
+        await discard_body(client, worker.plan.settings.server.max_body)
+        await send_fault(client, MESSAGES, rescue(error, worker.plan.settings.error_catalogue))
 
 
 async def _serve(
     worker: Worker,
     facts: Facts,
-    receive: Receive,
-    send: Send,
+    client: Client,
     dialect: Dialect,
     counter: Callable[[Call, bytes], dict[str, Any]],
     headers: tuple[tuple[bytes, bytes], ...] = (),
 ) -> None:
     principal = admit(worker.plan, facts)
-    call = Call(worker, Route.CHAT, dialect, principal, receive, send, time.monotonic_ns())
+    call = Call(worker, Route.CHAT, dialect, principal, client, time.monotonic_ns())
     try:
         with watched(call):
             try:
                 body = await read_body(call, facts.content_length, facts.content_encoding)
                 counted = await worker.loop.run_in_executor(None, counter, call, body)
             except GatewayError as error:
-                await send_fault(send, dialect, rescue(error, worker.plan.settings.error_catalogue))
+                await send_fault(client, dialect, rescue(error, worker.plan.settings.error_catalogue))
             else:
-                await send_bytes(send, 200, orjson.dumps(counted), headers=headers)
+                await send_bytes(client, 200, orjson.dumps(counted), headers=headers)
     except asyncio.CancelledError:
         if call.cause is None:
             raise

@@ -79,9 +79,8 @@ class LeanTransport:
                 head = endpoint.head(request)
             except ValueError as error:
                 raise failed(Outcome.LOCAL_FAULT, deployment.name, str(error)) from None
-        body = request.body
-        if body or request.method not in ("GET", "HEAD"):
-            head = b"%bcontent-length: %d\r\n\r\n" % (head, len(body))
+        if request.body or request.method not in ("GET", "HEAD"):
+            head = b"%bcontent-length: %d\r\n\r\n" % (head, len(request.body))
         else:
             head += b"\r\n"
         host = endpoint.host
@@ -89,13 +88,13 @@ class LeanTransport:
         if connection is None:
             connection = await self._obtain(host, ceiling, deployment, timeouts)
         try:
-            return await connection.exchange(deployment.name, request.method, head, body, timeouts, patience)
+            return await connection.exchange(deployment.name, head, request, timeouts, patience)
         except StaleConnection:
             # The server closed the kept connection while our request was on its way. It cannot have
             # begun to work on it, so one more try on a connection of its own is safe.
             self._pool.retried += 1
         connection = await self._connect(host, ceiling, deployment, timeouts)
-        return await connection.exchange(deployment.name, request.method, head, body, timeouts, patience)
+        return await connection.exchange(deployment.name, head, request, timeouts, patience)
 
     async def aclose(self) -> None:
         """See `Transport.aclose`."""

@@ -20,7 +20,7 @@ from hybridgw.transport.deadline import Deadline
 from hybridgw.transport.failures import TIMEOUTS, Phase, failed, outcome_of, timed_out
 from hybridgw.transport.lean_response import LeanResponse
 from hybridgw.transport.pool import HostPool
-from hybridgw.transport.seam import HEAD_LIMIT, HIGH_WATER, STALE_WITHIN, Patience
+from hybridgw.transport.seam import HEAD_LIMIT, HIGH_WATER, STALE_WITHIN, Patience, UpstreamRequest
 
 _ONE_WRITE = 64 * 1024
 """Largest body that is copied behind its head; a larger one is written by reference."""
@@ -93,9 +93,8 @@ class LeanConnection(asyncio.Protocol):
     async def exchange(
         self,
         name: str,
-        method: str,
         head: bytes,
-        body: bytes,
+        request: UpstreamRequest,
         timeouts: Timeouts,
         patience: Patience | None = None,
     ) -> LeanResponse:
@@ -115,14 +114,19 @@ class LeanConnection(asyncio.Protocol):
         self._stage = _HEAD
         self._started = self._interim = self._dirty = self._until_close = False
         self._keep = True
-        self._no_body = method == "HEAD"
+        self._no_body = request.method == "HEAD"
         self._framing = 0
         transport = self.transport
+        body = request.body
         if len(body) <= _ONE_WRITE:
             transport.write(b"%b%b" % (head, body))
         else:
             transport.write(head)
             transport.write(body)
+        del body
+        if request.once and not kept:
+            # Only a kept connection can turn out to be closed, and have it sent once more.
+            request.body = b""
         sent = self._sent = self.loop.time()
         self.deadline.start(timeouts.first_token, Outcome.FIRST_TOKEN_TIMEOUT, timeouts.total)
         waiter = response.waiter = self.loop.create_future()

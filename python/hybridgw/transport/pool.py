@@ -87,7 +87,7 @@ class Pool:
 class HostPool:
     """Connections to one host and port."""
 
-    __slots__ = ("connecting", "connections", "host", "idle", "orphans", "pool", "port", "turns")
+    __slots__ = ("arrived", "connecting", "connections", "host", "idle", "orphans", "pool", "port", "turns")
 
     def __init__(self, pool: Pool, host: str, port: int) -> None:
         self.pool = pool
@@ -96,6 +96,8 @@ class HostPool:
         self.idle: list[LeanConnection] = []
         self.connections: set[LeanConnection] = set()
         self.connecting = 0
+        self.arrived = 0
+        """Connections whose makers have not woken yet: they count once, as what they are."""
         self.orphans: set[str] = set()
         """Deployments with an exchange that only the upstream still works on."""
         self.turns = Turns()
@@ -153,13 +155,20 @@ class HostPool:
 
     def unreserve(self) -> None:
         """The attempt to connect is over. If it succeeded, the connection counts for itself."""
-        self.connecting -= 1
-        self.pool.connecting -= 1
+        if self.arrived:
+            self.arrived -= 1
+        else:
+            self.connecting -= 1
+            self.pool.connecting -= 1
         self._freed()
 
     def connected(self, connection: "LeanConnection") -> None:
         """A connection now exists."""
         self.connections.add(connection)
+        if self.connecting:
+            self.connecting -= 1
+            self.pool.connecting -= 1
+            self.arrived += 1
         self.pool.connected += 1
         self.pool.socket_made()
 

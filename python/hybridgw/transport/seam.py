@@ -43,18 +43,22 @@ STREAM_REQUEST: Headers = ((b"content-type", b"application/json"), (b"accept", b
 """Headers of a request whose answer comes as server-sent events."""
 
 
-class UpstreamRequest(msgspec.Struct, frozen=True):
+class UpstreamRequest(msgspec.Struct):
     """One request, ready for the wire.
 
     `target` is the origin-form request target exactly as it is sent, the deployment's base path
     included (`/v1/chat/completions`). `headers` come on top of the deployment's own, which win where
     both name a field. Keep `headers` to a few shared constants: the rendered head is cached by them.
+
+    With `once` the sender can make the body again and does not need this one: a transport may take it out
+    as soon as it was written, so that it is not held while the upstream works.
     """
 
     method: str
     target: str
     headers: Headers
     body: bytes
+    once: bool = False
 
 
 Patience = Callable[[], float]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bench import processes, report
-from bench.compare import rivals, targets
-from bench.compare.gateways import chat_body
+from bench.compare import fronts, rivals, targets
+from bench.compare.gateways import chat_body, wait_ready
 from bench.compare.wrk import _lua
 from bench.processes import Child
 
@@ -71,6 +71,25 @@ def test_the_page_shows_misses_and_absences() -> None:
     assert "not measured" in page
     assert "LiteLLM: not installed: no network" in page
     assert page.count("\n| direct |") == 1
+
+
+def test_servers_that_do_nothing_have_a_table_of_their_own() -> None:
+    assert "does nothing" not in report.compare_page(_document())
+    seen = {"cpu_request_us": 9.04, "per_second": 20_000.0, "p50_us": 30.0, "p99_us": 90.0}
+    page = report.compare_page(_document() | {"fronts": {"lean": seen}})
+    assert "| lean | 9.0 | 20,000 | 30 | 90 |" in page
+
+
+def test_every_server_that_does_nothing_answers(tmp_path: Path) -> None:
+    for name in fronts.NAMES:
+        front = fronts._Front(name)
+        if front.missing():
+            continue
+        running = front.start(tmp_path, 0)
+        try:
+            wait_ready(running, 20)
+        finally:
+            running.stop()
 
 
 def test_pages_are_made_from_files(tmp_path: Path) -> None:

@@ -75,6 +75,8 @@ def test_secrets_are_not_shown() -> None:
         ("server:\n  header_timeout: 0\n", 2, "server.header_timeout", "below 0.001"),
         ("server:\n  max_body: 20 XB\n", 2, "server.max_body", "no size"),
         ("server:\n  start_method: thread\n", 2, "server.start_method", "fork or spawn"),
+        ("server:\n  http: apache\n", 2, "server.http", "auto or granian or lean"),
+        ("server:\n  http: 2\n", 2, "server.http", "auto or granian or lean"),
         ("server:\n  metrics_open: maybe\n", 2, "server.metrics_open", "true or false"),
         ("server: 7\n", 1, "server", "expected keys"),
         ("server:\n  allowed_origins: {a: b}\n", 2, "server.allowed_origins", "expected a list"),

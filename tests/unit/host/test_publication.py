@@ -122,3 +122,23 @@ def test_the_listening_socket_and_the_state_folder_do_not_move(tmp_path: Path) -
     assert server.max_body == 5
     assert publication.effective(info, settings).state.dir == info.state_dir
     assert publication.needs_restart(info, settings) == ["server.drain"]
+
+
+@pytest.mark.parametrize(
+    ("runs", "wanted", "later"),
+    [
+        ("lean", "auto", []),
+        ("lean", "lean", []),
+        ("granian", "granian", []),
+        ("lean", "granian", ["server.http"]),
+        ("granian", "auto", ["server.http"]),
+    ],
+)
+def test_another_server_in_front_needs_a_restart(
+    tmp_path: Path, runs: str, wanted: Literal["auto", "lean", "granian"], later: list[str]
+) -> None:
+    info, _ = make_run(tmp_path, http=runs)
+    settings = publication.effective(
+        info, msgspec.structs.replace(SETTINGS, server=ServerSettings(http=wanted))
+    )
+    assert publication.needs_restart(info, settings) == later

@@ -74,10 +74,10 @@ def test_a_writer_is_not_fed_while_a_heartbeat_of_its_own_waits(begun: bool) -> 
         call.head_sent, call.bytes_sent, call.ended = True, 0, False
         call.leave = lambda _: None
 
-        async def send(_: object) -> None:
+        async def write(_: object) -> None:
             pass
 
-        call.send = send
+        call.client = SimpleNamespace(write=write, end=write)
         stream.content = True
         await streaming._relay(call, permit, stream, stream, stream, b"")  # type: ignore[arg-type]
         return order

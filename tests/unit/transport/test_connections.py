@@ -3,13 +3,16 @@
 import asyncio
 import os
 import re
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.core import Boundary, Outcome, Timeouts
 from hybridgw.errors import UpstreamError
 from hybridgw.transport import TransportLimits
+from hybridgw.transport.lean_connection import LeanConnection
+from hybridgw.transport.pool import Pool
 from hybridgw.transport.resolver import Resolver
 from tests.support.loops import LoopFactory, run
 from tests.support.scripted import (
@@ -474,3 +477,46 @@ def test_back_pressure(size: int, kind: str, loop: LoopFactory) -> None:
             response.close()
 
     run(main(), loop)
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_a_body_that_can_be_made_again_is_not_held_while_the_upstream_works(
+    once: bool, loop: LoopFactory
+) -> None:
+    async def main() -> None:
+        gates = [asyncio.Event(), asyncio.Event()]
+        script = [Expect(), Hold(gates[0]), Send(OK), Expect(), Hold(gates[1]), Send(OK)]
+        async with Scripted(script) as server, open_transport("lean") as transport:
+            for number, gate in enumerate(gates):
+                request = post(b"x" * 100_000, once=once)
+                asking = asyncio.create_task(ask(transport, server, request))
+                await server.arrived(number + 1)
+                # On a kept connection it may have to be sent once more.
+                assert bool(request.body) is (number == 1 or not once)
+                gate.set()
+                await (await asking).read_all(10)
+            assert [len(each.body) for each in server.requests] == [100_000] * 2
+
+    run(main(), loop)
+
+
+def test_a_connection_whose_maker_has_not_woken_yet_counts_once() -> None:
+    async def main() -> None:
+        pool = Pool(BoundaryNetworks(), TransportLimits(connections=2, per_host=2))
+        host = pool.host("a", 1)
+        first, second = cast(LeanConnection, object()), cast(LeanConnection, object())
+        host.reserve("m")
+        host.connected(first)
+        assert (pool.open, host.is_free()) == (1, True)
+        host.reserve("m")
+        host.unreserve()
+        host.connected(second)
+        host.unreserve()
+        assert (pool.open, host.is_free()) == (2, False)
+        with pytest.raises(UpstreamError, match="too many connections"):
+            host.reserve("m")
+        for connection in (first, second):
+            host.forget(connection)
+        assert pool.open == 0
+
+    asyncio.run(main())

@@ -14,6 +14,7 @@ from hybridgw.transport import BoundaryNetworks, TransportLimits
 from hybridgw.transport.lean_connection import LeanConnection
 from hybridgw.transport.pool import Pool
 from tests.support.loops import run
+from tests.support.transports import post
 
 LIMITS = Timeouts(connect=1.0, first_token=5.0, idle=5.0, total=5.0)
 
@@ -55,7 +56,7 @@ async def deliver(raw: bytes, cuts: list[int]) -> Result:
     connection = LeanConnection(host, asyncio.get_running_loop())
     wire = Wire()
     connection.connection_made(cast("asyncio.Transport", cast(Any, wire)))
-    sending = asyncio.ensure_future(connection.exchange("local/test", "POST", b"head", b"body", LIMITS))
+    sending = asyncio.ensure_future(connection.exchange("local/test", b"head", post(b"body"), LIMITS))
     await asyncio.sleep(0)
     assert wire.written == b"headbody"
     edges = [0, *sorted(cut for cut in cuts if 0 < cut < len(raw)), len(raw)]
@@ -118,7 +119,7 @@ def test_connection_lost_before_the_request() -> None:
         connection.connection_made(cast("asyncio.Transport", cast(Any, Wire())))
         connection.connection_lost(ConnectionResetError())
         with pytest.raises(UpstreamError) as caught:
-            await connection.exchange("local/test", "POST", b"head", b"", LIMITS)
+            await connection.exchange("local/test", b"head", post(b""), LIMITS)
         assert caught.value.outcome == Outcome.RESET
         connection.abort()
         assert host.pool.open == 0

@@ -152,6 +152,16 @@ impl PyStateFile {
         Ok(())
     }
 
+    #[pyo3(signature = (slot, count))]
+    fn hold_connections(&self, slot: usize, count: Option<u64>) -> PyResult<()> {
+        self.worker(slot)?.hold_connections(count);
+        Ok(())
+    }
+
+    fn fewest_connections(&self, slot: usize, mono_ns: u64, fresh_ns: u64) -> Option<u64> {
+        self.inner.fewest_connections(slot, mono_ns, fresh_ns)
+    }
+
     fn adopt(&self, slot: usize, generation: u64) -> PyResult<()> {
         self.worker(slot)?.adopt(generation);
         Ok(())

@@ -227,6 +227,17 @@ impl StateFile {
             .sum()
     }
 
+    /// The fewest connections of clients that any worker beside `slot` holds, of those that take more and
+    /// showed life within `fresh_ns`; `None` when there is no such worker.
+    pub fn fewest_connections(&self, slot: usize, mono_ns: u64, fresh_ns: u64) -> Option<u64> {
+        self.workers()
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index != slot)
+            .filter_map(|(_, worker)| worker.open_to_connections(mono_ns, fresh_ns))
+            .min()
+    }
+
     /// Retries in progress on the host.
     pub fn active_retries(&self) -> u64 {
         self.workers()

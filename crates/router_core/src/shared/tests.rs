@@ -409,3 +409,24 @@ proptest! {
         prop_assert_eq!(StateFile::open(&path).is_ok(), described);
     }
 }
+
+#[test]
+fn connections_count_only_where_a_living_worker_takes_more() {
+    let state = StateFile::anonymous(4, 1).unwrap();
+    let claim = |pid, at| state.claim(Owner::new(pid, 1).unwrap(), at).unwrap();
+    let (first, second, stale) = (claim(1, 1_000), claim(2, 1_000), claim(3, 10));
+    assert_eq!(state.fewest_connections(first, 1_000, 500), None);
+    state.worker(second).hold_connections(Some(7));
+    state.worker(stale).hold_connections(Some(0));
+    assert_eq!(state.fewest_connections(first, 1_000, 500), Some(7));
+    assert_eq!(state.fewest_connections(second, 1_000, 500), None);
+    assert_eq!(state.fewest_connections(first, 1_000, 5_000), Some(0));
+    state.worker(second).hold_connections(None);
+    assert_eq!(state.fewest_connections(first, 1_000, 500), None);
+    // A successor in the same slot has none and takes none yet.
+    state.worker(second).hold_connections(Some(7));
+    assert!(state.release(second, Owner::new(2, 1).unwrap()));
+    assert_eq!(state.fewest_connections(first, 1_000, 500), None);
+    assert_eq!(claim(4, 1_000), second);
+    assert_eq!(state.fewest_connections(first, 1_000, 500), None);
+}

@@ -57,6 +57,8 @@ pub struct WorkerSlot {
     heartbeat_ns: AtomicU64,
     active: AtomicU64,
     retries: AtomicU64,
+    /// Connections of clients, and one more; 0 while this worker takes none.
+    connections: AtomicU64,
     sequence: AtomicU64,
     pub(super) journal_records: AtomicU64,
     pub(super) journal_errors: AtomicU64,
@@ -120,6 +122,7 @@ impl WorkerSlot {
     pub(super) fn start(&self, mono_ns: u64) {
         self.active.store(0, Ordering::Relaxed);
         self.retries.store(0, Ordering::Relaxed);
+        self.connections.store(0, Ordering::Relaxed);
         self.sequence.store(0, Ordering::Relaxed);
         self.generation.store(0, Ordering::Relaxed);
         self.heartbeat_ns.store(mono_ns, Ordering::Relaxed);
@@ -183,6 +186,20 @@ impl WorkerSlot {
     /// Retries in progress on this worker.
     pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
+    }
+
+    /// This worker holds so many connections of clients and takes more; `None` when it takes none.
+    pub fn hold_connections(&self, count: Option<u64>) {
+        let word = count.map_or(0, |count| count.saturating_add(1));
+        self.connections.store(word, Ordering::Relaxed);
+    }
+
+    /// Connections of clients that it holds, if it takes more and showed life within `fresh_ns`.
+    pub(super) fn open_to_connections(&self, mono_ns: u64, fresh_ns: u64) -> Option<u64> {
+        let beat = self.heartbeat_ns.load(Ordering::Relaxed);
+        let fresh = mono_ns.saturating_sub(beat) < fresh_ns;
+        let word = self.connections.load(Ordering::Relaxed);
+        (fresh && self.owned()).then(|| word.checked_sub(1))?
     }
 
     /// A journal record was written, or could not be.
