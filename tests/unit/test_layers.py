@@ -243,6 +243,8 @@ CIRCLES_IN_RUST = [
     {"crate::stream::canon", "crate::stream::observe"},
 ]
 CIRCLES_IN_PYTHON = [
+    # The crowd holds connections, a connection makes its requests, and each calls back the one that holds it.
+    {"hybridgw.front.client", "hybridgw.front.connection", "hybridgw.front.crowd"},
     # One protocol object, its response and the pool that it goes back to.
     {"hybridgw.transport.lean_connection", "hybridgw.transport.lean_response", "hybridgw.transport.pool"},
     # The queue holds calls, and a call waits in it.
