@@ -193,15 +193,19 @@ def _with(request: UpstreamRequest, body: bytes) -> UpstreamRequest:
     return UpstreamRequest(request.method, request.target, request.headers, body)
 
 
-async def with_rest(call: Call, decision: Decision, upstream: Upstream, first: bytes, limit: int) -> bytes:
-    """The whole answer to a request that was divided, of which `first` is the first piece's."""
-    answers = [first]
-    for request in call.rest:
-        response = await _send(call, decision, upstream, request)
-        if response.status != 200:
-            answer = await response.read_all(_ERROR_BODY_LIMIT)
-            raise _refusal(decision, upstream, response, answer)
-        answers.append(await response.read_all(limit))
+async def rest_of(
+    call: Call, decision: Decision, upstream: Upstream, request: UpstreamRequest
+) -> UpstreamResponse:
+    """The answer to a further piece of a divided request. Any status but 200 is read and raised."""
+    response = await _send(call, decision, upstream, request)
+    if response.status != 200:
+        answer = await response.read_all(_ERROR_BODY_LIMIT)
+        raise _refusal(decision, upstream, response, answer)
+    return response
+
+
+def joined_answers(answers: list[bytes]) -> bytes:
+    """The answers to all pieces as one; UpstreamError where one of them is none."""
     try:
         return joined(answers)
     except (ValueError, TypeError, AttributeError, KeyError):
@@ -284,6 +288,7 @@ async def _send(
             timeouts, total=min(timeouts.total, left), connect=min(timeouts.connect, left)
         )
     call.leave(now)
+    call.upstream_status = 0
     sent = await call.worker.transport.send(
         _BOUNDARIES[decision.ceiling],
         upstream.deployment,
@@ -292,6 +297,7 @@ async def _send(
         call.patience if timeouts.load else None,
     )
     call.response = sent
+    call.upstream_status = sent.status
     response = call.response = await decoded(sent)
     return response
 

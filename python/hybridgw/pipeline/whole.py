@@ -8,8 +8,9 @@ from hybridgw.core import Outcome, Shape
 from hybridgw.errors import UpstreamError
 from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
-from hybridgw.pipeline.exchange import failure_inside, opened, with_rest
+from hybridgw.pipeline.exchange import failure_inside, joined_answers, opened, rest_of
 from hybridgw.pipeline.head import whole_head
+from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import UpstreamResponse
 
 _SUCCESS = int(Outcome.SUCCESS)
@@ -23,16 +24,12 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     upstream = call.plan.upstreams[permit.deployment]
     exchange, translation, response = await opened(call, decision, permit, upstream)
     body, failure = await _read(response)
+    relay = permit.relay(exchange.shape, False)
+    answer = answered(upstream, relay, body, failure)
     if call.rest:
-        if failure is not None:
-            raise failure.anew()
-        body = await with_rest(call, decision, upstream, body, _ANSWER_LIMIT)
+        answer = await _with_rest(call, decision, permit, upstream, exchange.shape, answer)
     now = time.monotonic_ns()
     call.back(now)
-    relay = Relay(exchange.shape, False)
-    answer = observed(relay, body, failure)
-    if relay.error is not None:
-        raise failure_inside(upstream, relay.error)
     if translation is not None:
         answer = translation.whole(answer)
     elif exchange.shape is Shape.RESPONSES:
@@ -42,7 +39,7 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     call.content_sent = True
     # Settled before the last byte leaves: what a client has seen complete is never missing from
     # the journal.
-    permit.finish(_SUCCESS, 200, relay, len(answer), True, now, time.time_ns())
+    permit.finish(_SUCCESS, 200, len(answer), True, now, time.time_ns())
     if call.memory is not None:
         await call.memory.keep(decision, answer, observing=call.plan.observing)
     call.status = 200
@@ -51,6 +48,18 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     await call.send(whole_head(call, decision, permit, upstream, len(answer)))
     await call.send({"type": "http.response.body", "body": answer, "more_body": False})
     call.sending_since_ns = 0
+
+
+async def _with_rest(
+    call: Call, decision: Decision, permit: Permit, upstream: Upstream, shape: Shape, first: bytes
+) -> bytes:
+    """The whole answer to a divided request, of which `first` is the first piece's. Each piece is observed
+    by itself: what one of them used is known when the next one fails."""
+    answers = [first]
+    for request in call.rest:
+        body, failure = await _read(await rest_of(call, decision, upstream, request))
+        answers.append(answered(upstream, permit.relay(shape, False), body, failure))
+    return joined_answers(answers)
 
 
 async def _read(response: UpstreamResponse) -> tuple[bytes, UpstreamError | None]:
@@ -102,6 +111,14 @@ def _window_filled(relay: Relay, window: int, expected: int) -> bytes:
     if expected > window and prompt <= window and prompt < expected * _FAR_BELOW:
         return b"context-truncated"
     return b"context-full" if prompt + completion >= window else b""
+
+
+def answered(upstream: Upstream, relay: Relay, body: bytes, failure: UpstreamError | None) -> bytes:
+    """`observed`, where an answer that says itself that it failed is a failure."""
+    answer = observed(relay, body, failure)
+    if relay.error is not None:
+        raise failure_inside(upstream, relay.error)
+    return answer
 
 
 def observed(relay: Relay, body: bytes, failure: UpstreamError | None) -> bytes:
