@@ -63,7 +63,7 @@ def test_permit_life(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
         decision = decide(native, body)
         permit = decision.permit
         sent = permit.body()
-        permit.finish(int(Outcome.SUCCESS), 200, None, 425, True, time.monotonic_ns(), time.time_ns())
+        permit.finish(int(Outcome.SUCCESS), 200, 425, True, time.monotonic_ns(), time.time_ns())
         return sent
 
     name = "decide, splice, finish, two journal records, 1 KB"

@@ -227,14 +227,16 @@ class Decision:
         outcome: int,
         status: int,
         retry_after_ms: int,
+        bytes_sent: int,
+        content_sent: bool,
         mono_ns: int,
         wall_ns: int,
         draw: int,
     ) -> Permit | None:
-        """Settles the current permit with `outcome` and takes the next, if the rules allow one.
+        """Settles the current permit as `Permit.finish` does and takes the next, if the rules allow one.
 
-        Call it only while nothing was sent to the client. `retry_after_ms` is what the upstream asked
-        for, 0 when it said nothing. Admission, retry budget and deadline are judged anew; the ceiling
+        After content (`content_sent`) there is none. `retry_after_ms` is what the upstream asked for, 0
+        when it said nothing. Admission, retry budget and deadline are judged anew; the ceiling
         is the one of the decision. None: `exhausted` says why. ValueError for an unknown outcome.
         """
 
@@ -307,27 +309,30 @@ class Permit:
         translation of this deployment's bodies to the provider (`splice: false`).
         """
 
+    def relay(self, shape: int, strip_usage: bool, name: str = "", created: int = 0) -> Relay:
+        """The relay of an answer to this attempt: see `Relay`. What it reads is in the settlement, whatever
+        ends the attempt; what several relays of one attempt read is added up."""
+
+    def commit(self) -> None:
+        """From here on the answer goes to the client."""
+
     def first_token(self, mono_ns: int) -> None:
         """The first content arrived. Only the first call counts."""
-
-    def spend(self, relay: Relay) -> None:
-        """A part of the request was answered, with the usage that `relay` observed. The sum of the parts is
-        what the attempt used, however it ends, unless `finish` gets a `relay`."""
 
     def finish(
         self,
         outcome: int,
         status: int,
-        relay: Relay | None,
         bytes_sent: int,
         content_sent: bool,
         mono_ns: int,
         wall_ns: int,
     ) -> None:
-        """Settles the attempt: breaker, metrics, journal. Later calls change nothing.
+        """Settles the attempt: breaker, metrics, journal, with what its relays have read. Later calls
+        change nothing.
 
-        `status` is the upstream's (0 when there was none), `relay` what observed the answer's usage.
-        ValueError for an unknown outcome.
+        `status` is the upstream's (0 when there was none), `bytes_sent` and `content_sent` are what went to
+        the client. ValueError for an unknown outcome.
         """
 
 @final

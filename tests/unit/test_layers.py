@@ -235,8 +235,8 @@ CIRCLES_IN_RUST = [
     {"crate::complexity::file", "crate::complexity::scorer"},
     # A vocabulary finds its long pieces by a table that is made from the vocabulary.
     {"crate::tokens::long", "crate::tokens::vocabulary"},
-    # A decision gives permits, and a permit settles itself in what the request of the decision holds.
-    {"crate::router::decision", "crate::router::permit"},
+    # A decision gives permits, and a permit is settled in what the request of the decision holds.
+    {"crate::router::decision", "crate::router::permit", "crate::router::settle"},
     # Errors of a decision are made where the router is.
     {"crate::py::decision", "crate::py::router"},
     # What an event is seen to be depends on what the stream was before, which its writer knows.

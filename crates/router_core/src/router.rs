@@ -19,8 +19,10 @@ mod further;
 mod hints;
 mod judge;
 mod length;
+mod observed;
 mod permit;
 mod prepare;
+mod settle;
 mod setup;
 mod stages;
 mod walk;
@@ -34,10 +36,12 @@ use crate::shared::journal::JournalWriter;
 use crate::shared::StateFile;
 use crate::types::{Boundary, Now, Route};
 
-pub use decision::{Decision, Failure};
+pub use decision::Decision;
 pub use hints::{Hints, Latency};
 pub use judge::{prompt_hash, refusal_reasons};
-pub use permit::{Permit, Settlement};
+pub use observed::{Relay, Seen};
+pub use permit::Permit;
+pub use settle::Settlement;
 pub use setup::{Setup, SetupError};
 
 /// Who asks.

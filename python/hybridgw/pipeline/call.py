@@ -103,6 +103,8 @@ class Call:
     decision: Decision | None = None
     permit: Permit | None = None
     response: UpstreamResponse | None = None
+    upstream_status = 0
+    """Of the last response head; 0 when there was none."""
     asked_ns = 0
     """When the present attempt was sent."""
     deadline_ns = 0

@@ -8,7 +8,7 @@ import msgspec
 
 from hybridgw.core import Boundary, Outcome, Route, Shape
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
-from hybridgw.native import NESTED, Decision, Permit, Relay
+from hybridgw.native import NESTED, Decision, Permit
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.decoded import decoded
 from hybridgw.pipeline.divided import Parts, joined, most_of, pieces, question_of
@@ -226,38 +226,27 @@ def _first_piece(
     return rest[0]
 
 
-async def with_rest(
-    call: Call,
-    decision: Decision,
-    permit: Permit,
-    upstream: Upstream,
-    parts: Parts,
-    first: bytes,
-    limit: int,
-) -> bytes:
-    """The whole answer to a request that was divided, of which `first` answers the piece that was sent. What
-    is answered is kept in `parts` and counted, also if a later piece fails."""
-    _take(upstream, permit, parts, first)
-    while parts.rest:
-        response = await _send(call, decision, upstream, parts.rest[0])
-        if response.status != 200:
-            answer = await response.read_all(_ERROR_BODY_LIMIT)
-            raise _refusal(decision, upstream, response, answer)
-        _take(upstream, permit, parts, await response.read_all(limit))
-    call.parts = None
+async def rest_of(
+    call: Call, decision: Decision, upstream: Upstream, request: UpstreamRequest
+) -> UpstreamResponse:
+    """The answer to a further piece of a divided request. Any status but 200 is read and raised."""
+    response = await _send(call, decision, upstream, request)
+    if response.status != 200:
+        answer = await response.read_all(_ERROR_BODY_LIMIT)
+        raise _refusal(decision, upstream, response, answer)
+    return response
+
+
+def joined_answers(parts: Parts) -> bytes:
+    """The answers to all pieces as one; UpstreamError where one of them is none."""
     try:
         return joined(parts.answers)
     except (ValueError, TypeError, AttributeError, KeyError):
         raise _no_vectors() from None
 
 
-def _take(upstream: Upstream, permit: Permit, parts: Parts, answer: bytes) -> None:
-    """Keep the answer to the first piece that had none."""
-    relay = Relay(Shape.EMBEDDINGS, False)
-    relay.observe(answer)
-    if relay.error is not None:
-        raise failure_inside(upstream, relay.error)
-    permit.spend(relay)
+def keep(parts: Parts, answer: bytes) -> None:
+    """Keep the answer to the first piece that had none; UpstreamError for one that is none."""
     try:
         parts.answered(answer)
     except (ValueError, TypeError, AttributeError, KeyError):
@@ -350,6 +339,7 @@ async def _send(
             timeouts, total=min(timeouts.total, left), connect=min(timeouts.connect, left)
         )
     call.leave(now)
+    call.upstream_status = 0
     sent = await call.worker.transport.send(
         _BOUNDARIES[decision.ceiling],
         upstream.deployment,
@@ -358,6 +348,7 @@ async def _send(
         call.patience if timeouts.load else None,
     )
     call.response = sent
+    call.upstream_status = sent.status
     response = call.response = await decoded(sent)
     return response
 

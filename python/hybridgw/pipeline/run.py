@@ -100,7 +100,7 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
                 # what went wrong with a stand-in afterwards explains less.
                 first = first or error.anew()
                 count_fallback(call, permit)
-                following = _after(call, decision, permit, error)
+                following = _after(call, decision, error)
                 if following is None:
                     # Not everybody was asked: this host had too many retries under way.
                     first.retry_safe = not call.content_sent and decision.exhausted == "retry_budget"
@@ -161,18 +161,16 @@ def _told(call: Call, decision: Decision, first: UpstreamError) -> GatewayError:
     return Refused("all_unavailable", message, retry_after=wait)
 
 
-def _after(call: Call, decision: Decision, permit: Permit, error: UpstreamError) -> Permit | None:
+def _after(call: Call, decision: Decision, error: UpstreamError) -> Permit | None:
     """Settle a failed attempt; the permit of the next one, or None when nothing may be tried."""
-    mono, wall = time.monotonic_ns(), time.time_ns()
-    if call.content_sent:
-        permit.finish(error.outcome, error.status, None, call.bytes_sent, True, mono, wall)
-        return None
     return decision.next(
         error.outcome,
-        error.status,
+        error.status or call.upstream_status,
         int((error.retry_after or 0) * 1000),
-        mono,
-        wall,
+        call.bytes_sent,
+        call.content_sent,
+        time.monotonic_ns(),
+        time.time_ns(),
         call.worker.draw(64),
     )
 
@@ -245,8 +243,7 @@ def _settle(call: Call, outcome: Outcome) -> None:
     if permit is not None:
         permit.finish(
             outcome,
-            call.status,
-            None,
+            call.upstream_status,
             call.bytes_sent,
             call.content_sent,
             time.monotonic_ns(),

@@ -34,7 +34,7 @@ async def attempt_stream(call: Call, decision: Decision, permit: Permit) -> None
     # Through the hub the writer decides what the client is told; elsewhere only these two wires have
     # a usage event that comes on demand.
     strip = exchange.outbound is None and exchange.shape <= Shape.COMPLETIONS and not decision.include_usage
-    relay = Relay(exchange.shape, strip, decision.id, int(time.time()), permit.model)
+    relay = permit.relay(exchange.shape, strip, decision.id, int(time.time()))
     held = await _until_content(call, permit, response, relay, translation)
     if held is not None:
         await _relay(call, permit, response, relay, translation, held)
@@ -93,7 +93,7 @@ async def _until_content(
             await call.beat  # it was written before: a writer numbers what it writes
         first = translation.feed(first)
     if relay.terminal or not chunk:
-        await _last(call, permit, relay, first if translation is None else first + translation.close())
+        await _last(call, permit, first if translation is None else first + translation.close())
         if chunk:
             await _drain(response)
         return None
@@ -111,6 +111,7 @@ async def _relay(
     """Send from the first content to the end."""
     write = call.client.write
     call.content_sent = True
+    permit.commit()
     call.relay = relay if translation is None else None
     await _head(call)
     if not first:
@@ -144,7 +145,7 @@ async def _relay(
         if translation is not None and events:
             events = translation.feed(events)
         if relay.terminal:
-            await _last(call, permit, relay, _closed(translation, events))
+            await _last(call, permit, _closed(translation, events))
             await _drain(response)
             return
     events = relay.finish()
@@ -158,7 +159,7 @@ async def _relay(
         raise failed(found, failure)
     if translation is not None and events:
         events = translation.feed(events)
-    await _last(call, permit, relay, _closed(translation, events))
+    await _last(call, permit, _closed(translation, events))
 
 
 async def _failed_here(
@@ -218,12 +219,12 @@ async def _head(call: Call) -> None:
         call.client.start(200, stream_head(call))
 
 
-async def _last(call: Call, permit: Permit, relay: Relay, events: bytes) -> None:
+async def _last(call: Call, permit: Permit, events: bytes) -> None:
     """Settle, then send the last bytes and end the body at once: some clients read to the end of
     the body before they report a finished answer."""
     call.content_sent = True
     call.bytes_sent += len(events)
-    permit.finish(Outcome.SUCCESS, 200, relay, call.bytes_sent, True, time.monotonic_ns(), time.time_ns())
+    permit.finish(Outcome.SUCCESS, 200, call.bytes_sent, True, time.monotonic_ns(), time.time_ns())
     if call.memory is not None:
         await _keep(call, call.memory, events)
     await _head(call)
@@ -272,7 +273,7 @@ async def _whole_as_stream(
     events, an error in it is an error, and anything else (an HTML page) is no answer."""
     upstream = call.plan.upstreams[permit.deployment]
     exchange = exchange_of(call, upstream, permit)
-    relay = Relay(exchange.shape, False)
+    relay = permit.relay(exchange.shape, False)
     body = observed(relay, stream.take_body(), failure)
     if relay.error is not None:
         raise failure_inside(upstream, relay.error)
@@ -287,4 +288,4 @@ async def _whole_as_stream(
         events = as_stream(body, call, decision.include_usage)
     else:
         raise UpstreamError(Outcome.MALFORMED, "the upstream answered a stream with one object", status=200)
-    await _last(call, permit, relay, events)
+    await _last(call, permit, events)

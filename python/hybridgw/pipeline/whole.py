@@ -8,8 +8,10 @@ from hybridgw.core import Outcome, Shape
 from hybridgw.errors import UpstreamError
 from hybridgw.native import Decision, Permit, Relay
 from hybridgw.pipeline.call import Call
-from hybridgw.pipeline.exchange import failure_inside, opened, with_rest
+from hybridgw.pipeline.divided import Parts
+from hybridgw.pipeline.exchange import failure_inside, joined_answers, keep, opened, rest_of
 from hybridgw.pipeline.head import whole_head
+from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import UpstreamResponse
 
 _SUCCESS = int(Outcome.SUCCESS)
@@ -23,17 +25,12 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     upstream = call.plan.upstreams[permit.deployment]
     exchange, translation, response = await opened(call, decision, permit, upstream)
     body, failure = await _read(response)
-    parts = call.parts
-    if parts is not None:
-        if failure is not None:
-            raise failure.anew()
-        body = await with_rest(call, decision, permit, upstream, parts, body, _ANSWER_LIMIT)
+    relay = permit.relay(exchange.shape, False)
+    answer = answered(upstream, relay, body, failure)
+    if call.parts is not None:
+        answer = await _with_rest(call, decision, permit, upstream, exchange.shape, call.parts, answer)
     now = time.monotonic_ns()
     call.back(now)
-    relay = Relay(exchange.shape, False)
-    answer = observed(relay, body, failure)
-    if relay.error is not None:
-        raise failure_inside(upstream, relay.error)
     if translation is not None:
         answer = translation.whole(answer)
     elif exchange.shape is Shape.RESPONSES:
@@ -43,9 +40,7 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     call.content_sent = True
     # Settled before the last byte leaves: what a client has seen complete is never missing from
     # the journal.
-    # What is answered by an attempt before is in the usage of the whole, and was not used by this one.
-    used = None if parts is not None and parts.kept else relay
-    permit.finish(_SUCCESS, 200, used, len(answer), True, now, time.time_ns())
+    permit.finish(_SUCCESS, 200, len(answer), True, now, time.time_ns())
     if call.memory is not None:
         await call.memory.keep(decision, answer, observing=call.plan.observing)
     call.status = 200
@@ -55,6 +50,26 @@ async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
     client.start(200, whole_head(call, decision, permit, upstream, len(answer)))
     await client.end(answer)
     call.sending_since_ns = 0
+
+
+async def _with_rest(
+    call: Call,
+    decision: Decision,
+    permit: Permit,
+    upstream: Upstream,
+    shape: Shape,
+    parts: Parts,
+    first: bytes,
+) -> bytes:
+    """The whole answer to a divided request, of which `first` answers the piece that was sent. Each piece is
+    observed by itself and kept: what one of them used is known, and its answer there, when the next one
+    fails."""
+    keep(parts, first)
+    while parts.rest:
+        body, failure = await _read(await rest_of(call, decision, upstream, parts.rest[0]))
+        keep(parts, answered(upstream, permit.relay(shape, False), body, failure))
+    call.parts = None
+    return joined_answers(parts)
 
 
 async def _read(response: UpstreamResponse) -> tuple[bytes, UpstreamError | None]:
@@ -106,6 +121,14 @@ def _window_filled(relay: Relay, window: int, expected: int) -> bytes:
     if expected > window and prompt <= window and prompt < expected * _FAR_BELOW:
         return b"context-truncated"
     return b"context-full" if prompt + completion >= window else b""
+
+
+def answered(upstream: Upstream, relay: Relay, body: bytes, failure: UpstreamError | None) -> bytes:
+    """`observed`, where an answer that says itself that it failed is a failure."""
+    answer = observed(relay, body, failure)
+    if relay.error is not None:
+        raise failure_inside(upstream, relay.error)
+    return answer
 
 
 def observed(relay: Relay, body: bytes, failure: UpstreamError | None) -> bytes:

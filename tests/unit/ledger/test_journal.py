@@ -9,7 +9,7 @@ import pytest
 from hybridgw.core import Boundary, Outcome, Shape
 from hybridgw.ledger import journal
 from hybridgw.ledger.journal import Attempts, Entry, Tail
-from hybridgw.native import Decision, Journal, Principal, Relay, Router, StateFile, read_journal
+from hybridgw.native import Decision, Journal, Principal, Router, StateFile, read_journal
 
 SECOND = 1_000_000_000
 PLAN = {
@@ -133,12 +133,12 @@ def test_a_damaged_segment_is_named_and_the_others_are_read(tmp_path: Path) -> N
 def test_a_reported_cost_is_kept(tmp_path: Path, reported: str, nanos: int | None) -> None:
     writer = Writer(tmp_path, 1, start=100)
     decision = writer.begin()
-    relay = Relay(Shape.CHAT, False)
+    relay = decision.permit.relay(Shape.CHAT, False)
     relay.observe(
         b'{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"cost":%s}}' % reported.encode()
     )
     mono = (writer.now + 1) * SECOND
-    decision.permit.finish(int(Outcome.SUCCESS), 200, relay, 10, True, mono, mono)
+    decision.permit.finish(int(Outcome.SUCCESS), 200, 10, True, mono, mono)
     attempts = Attempts()
     (entry,) = filter(None, map(attempts.add, Tail(tmp_path / "journal").records()))
     assert (entry.prompt_tokens, entry.cost_nano_usd) == (3, nanos)

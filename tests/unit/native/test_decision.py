@@ -23,10 +23,10 @@ def test_a_happy_request_takes_two_calls(worker: Callable[..., Worker]) -> None:
     assert (decision.ceiling, decision.level, permit.probe) == (Boundary.EXTERNAL, 0, False)
     assert permit.model == "up0"
     assert w.in_flight() == 1
-    relay = Relay(0, False)
+    relay = permit.relay(0, False)
     relay.observe(b'{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2}}')
     permit.first_token(w.mono + 1)
-    permit.finish(Outcome.SUCCESS, 200, relay, 90, True, w.mono + SECOND, w.mono + SECOND)
+    permit.finish(Outcome.SUCCESS, 200, 90, True, w.mono + SECOND, w.mono + SECOND)
     assert w.in_flight() == 0
     start, settlement = read_journal(w.journal.path(), 0)[0]
     assert (start["kind"], start["id"], start["deployment_name"]) == ("start", decision.id, "local/d0")
@@ -37,11 +37,11 @@ def test_a_happy_request_takes_two_calls(worker: Callable[..., Worker]) -> None:
 def test_a_failed_attempt_goes_on_elsewhere(worker: Callable[..., Worker]) -> None:
     w = worker(deployment(0), deployment(1, Boundary.EXTERNAL))
     decision = w.decide(BODY)
-    following = decision.next(Outcome.RESET, 0, 0, w.mono, w.mono, 2)
+    following = decision.next(Outcome.RESET, 0, 0, 0, False, w.mono, w.mono, 2)
     assert following is not None
     assert (following.deployment, following.reason, following.attempt) == (1, "fallback", 2)
     assert b'"up1"' in following.body()
-    assert decision.next(Outcome.RESET, 0, 0, w.mono, w.mono, 2) is None
+    assert decision.next(Outcome.RESET, 0, 0, 0, False, w.mono, w.mono, 2) is None
     assert (decision.exhausted, decision.attempts) == ("none_left", 2)
     assert w.in_flight() == 0
 
@@ -50,7 +50,7 @@ def test_the_ceiling_of_the_principal_bounds_all_attempts(worker: Callable[..., 
     w = worker(deployment(0), deployment(1, Boundary.EXTERNAL))
     near = Principal("near", 1, int(Boundary.DEVICE))
     decision = w.decide(BODY, principal=near)
-    assert decision.next(Outcome.RESET, 0, 0, w.mono, w.mono, 2) is None
+    assert decision.next(Outcome.RESET, 0, 0, 0, False, w.mono, w.mono, 2) is None
 
 
 def test_dropping_everything_releases(worker: Callable[..., Worker]) -> None:
@@ -70,7 +70,7 @@ def test_finishing_twice_changes_nothing(worker: Callable[..., Worker]) -> None:
     w = worker()
     permit = w.decide(BODY).permit
     for outcome in (Outcome.SUCCESS, Outcome.SERVER_ERROR):
-        permit.finish(outcome, 200, None, 0, False, w.mono, w.mono)
+        permit.finish(outcome, 200, 0, False, w.mono, w.mono)
     outcomes = w.state.snapshot(w.mono)["deployments"][1]["outcomes"]
     assert (outcomes[Outcome.SUCCESS], outcomes[Outcome.SERVER_ERROR]) == (1, 0)
 
@@ -114,10 +114,10 @@ def test_policy_and_outage_are_told_apart(worker: Callable[..., Worker]) -> None
         w.decide(BODY, principal=Principal("near", 1, int(Boundary.DEVICE)))
     assert denied.value.code == "policy_denied"
     # A single refusal asks for patience and closes nothing; a backend that cannot be reached is down.
-    w.decide(BODY).next(Outcome.THROTTLED, 429, 7000, w.mono, w.mono, 1)
+    w.decide(BODY).next(Outcome.THROTTLED, 429, 7000, 0, False, w.mono, w.mono, 1)
     with pytest.raises(DecideError) as down:
         for _ in range(10):
-            w.decide(BODY).next(Outcome.CONNECT_FAILED, 0, 0, w.mono, w.mono, 1)
+            w.decide(BODY).next(Outcome.CONNECT_FAILED, 0, 0, 0, False, w.mono, w.mono, 1)
     assert down.value.code == "all_unavailable"
     assert down.value.retry_after_ms > 0
 
@@ -196,9 +196,9 @@ def test_numbers_that_mean_nothing_are_refused(worker: Callable[..., Worker]) ->
     with pytest.raises(ValueError, match="route"):
         w.router.decide(BODY, w.principal, 9, None, 0, 0, 0)
     with pytest.raises(ValueError, match="outcome"):
-        w.decide(BODY).next(99, 0, 0, 0, 0, 0)
+        w.decide(BODY).next(99, 0, 0, 0, False, 0, 0, 0)
     with pytest.raises(ValueError, match="outcome"):
-        w.decide(BODY).permit.finish(99, 0, None, 0, False, 0, 0)
+        w.decide(BODY).permit.finish(99, 0, 0, False, 0, 0)
 
 
 def test_a_full_journal_stops_requests_and_keeps_accounts(worker: Callable[..., Worker]) -> None:
@@ -208,7 +208,7 @@ def test_a_full_journal_stops_requests_and_keeps_accounts(worker: Callable[..., 
     with pytest.raises(DecideError) as full:
         w.decide(BODY)
     assert full.value.code == "journal_full"
-    assert open_decision.next(Outcome.RESET, 0, 0, w.mono, w.mono, 1) is None
+    assert open_decision.next(Outcome.RESET, 0, 0, 0, False, w.mono, w.mono, 1) is None
     assert open_decision.exhausted == "journal_full"
     assert w.in_flight() == 0
 

@@ -59,7 +59,9 @@ class Stream:
 def test_a_writer_is_not_fed_while_a_heartbeat_of_its_own_waits(begun: bool) -> None:
     async def run() -> list[str]:
         order: list[str] = []
-        permit = SimpleNamespace(deployment=0, first_token=lambda _: None, finish=lambda *_: None)
+        permit = SimpleNamespace(
+            deployment=0, first_token=lambda _: None, commit=lambda: None, finish=lambda *_: None
+        )
         limits = SimpleNamespace(idle=1.0)
         call: Any = SimpleNamespace(
             beat=None,

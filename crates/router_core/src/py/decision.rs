@@ -9,10 +9,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
-use super::relay::Relay;
+use super::relay::{self, Relay};
 use super::router::DETACH_ABOVE;
 use crate::body::Less;
-use crate::router::{self, Failure, Settlement};
+use crate::router::{self, Settlement};
+use crate::stream::MAX_EVENT;
 use crate::text::NESTED;
 use crate::types::{Now, Outcome};
 
@@ -156,20 +157,23 @@ impl Decision {
         outcome: u8,
         status: u16,
         retry_after_ms: u64,
+        bytes_sent: u64,
+        content_sent: bool,
         mono_ns: u64,
         wall_ns: u64,
         draw: u64,
     ) -> PyResult<Option<Permit>> {
-        let failure = Failure {
+        let failure = Settlement {
             outcome: outcome_of(outcome)?,
             status,
             retry_after_ms,
+            bytes_sent,
+            content_sent,
             now: Now { mono_ns, wall_ns },
-            draw,
         };
         Ok(self
             .decision
-            .next(&failure)
+            .next(&failure, draw)
             .map(|permit| self.permit_of(python, permit)))
     }
 }
@@ -305,18 +309,22 @@ impl Permit {
         Ok(PyBytes::new(python, &spliced))
     }
 
+    #[pyo3(signature = (shape, strip_usage, name = "", created = 0))]
+    fn relay(&self, shape: u8, strip_usage: bool, name: &str, created: u64) -> PyResult<Relay> {
+        let model = self.permit.upstream_model();
+        let options = relay::options(shape, strip_usage, name, created, &model, MAX_EVENT)?;
+        Ok(Relay::of(self.permit.relay(options)))
+    }
+
+    fn commit(&self) {
+        self.permit.commit();
+    }
+
     fn first_token(&self, mono_ns: u64) {
         self.permit.first_token(Now {
             mono_ns,
             wall_ns: 0,
         });
-    }
-
-    fn spend(&self, relay: &Bound<'_, Relay>) -> PyResult<()> {
-        if let Some(usage) = relay.try_borrow()?.facts().usage {
-            self.permit.spend(usage);
-        }
-        Ok(())
     }
 
     #[allow(
@@ -327,21 +335,15 @@ impl Permit {
         &self,
         outcome: u8,
         status: u16,
-        relay: Option<&Bound<'_, Relay>>,
         bytes_sent: u64,
         content_sent: bool,
         mono_ns: u64,
         wall_ns: u64,
     ) -> PyResult<()> {
-        let usage = match relay {
-            Some(relay) => relay.try_borrow()?.facts().usage,
-            None => None,
-        };
         self.permit.finish(&Settlement {
             outcome: outcome_of(outcome)?,
             status,
             retry_after_ms: 0,
-            usage,
             bytes_sent,
             content_sent,
             now: Now { mono_ns, wall_ns },

@@ -7,7 +7,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::stream::{self, Facts, Feed, Identity, RelayOptions, Shape, MAX_EVENT};
+use crate::router;
+use crate::stream::{Facts, Feed, Identity, RelayOptions, Shape, MAX_EVENT};
 
 /// Adds what this file defines to the extension module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -17,13 +18,42 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// The relay of one answer.
 #[pyclass(module = "hybridgw._router_core")]
 pub struct Relay {
-    relay: stream::Relay,
-    end: Option<&'static str>,
+    relay: router::Relay,
+}
+
+/// The options of a relay from plain values.
+pub(super) fn options(
+    shape: u8,
+    strip_usage: bool,
+    name: &str,
+    created: u64,
+    model: &str,
+    max_event: usize,
+) -> PyResult<RelayOptions> {
+    let Some(shape) = Shape::from_u8(shape) else {
+        return Err(PyValueError::new_err(format!(
+            "no answer shape has the number {shape}"
+        )));
+    };
+    Ok(RelayOptions {
+        shape,
+        strip_usage,
+        identity: Identity {
+            name: name.to_owned(),
+            created,
+            model: model.to_owned(),
+        },
+        max_event,
+    })
 }
 
 impl Relay {
-    /// What is known of the answer so far.
-    pub fn facts(&self) -> &Facts {
+    /// The relay that an attempt has made.
+    pub(super) fn of(relay: router::Relay) -> Self {
+        Self { relay }
+    }
+
+    fn facts(&self) -> &Facts {
         self.relay.facts()
     }
 
@@ -42,6 +72,7 @@ impl Relay {
 
 #[pymethods]
 impl Relay {
+    /// A relay of no attempt; those of attempts are made by their permits.
     #[new]
     #[pyo3(signature = (shape, strip_usage, name = "", created = 0, model = "", max_event = MAX_EVENT))]
     fn new(
@@ -52,25 +83,8 @@ impl Relay {
         model: &str,
         max_event: usize,
     ) -> PyResult<Self> {
-        let Some(shape) = Shape::from_u8(shape) else {
-            return Err(PyValueError::new_err(format!(
-                "no answer shape has the number {shape}"
-            )));
-        };
-        let options = RelayOptions {
-            shape,
-            strip_usage,
-            identity: Identity {
-                name: name.to_owned(),
-                created,
-                model: model.to_owned(),
-            },
-            max_event,
-        };
-        Ok(Self {
-            relay: stream::Relay::new(options),
-            end: None,
-        })
+        let options = options(shape, strip_usage, name, created, model, max_event)?;
+        Ok(Self::of(router::Relay::apart(options)))
     }
 
     /// Takes the next bytes; returns what to forward: the same object, other bytes, or `None`.
@@ -81,8 +95,7 @@ impl Relay {
 
     /// Takes the end of the answer, whatever ended it; returns what is still to be forwarded, or `None`.
     fn finish<'py>(&mut self, python: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        let (feed, end) = self.relay.finish();
-        self.end = Some(end.name());
+        let feed = self.relay.finish();
         Self::forward(python, feed, None)
     }
 
@@ -168,7 +181,7 @@ impl Relay {
     /// too_large.
     #[getter]
     fn end(&self) -> &'static str {
-        self.end.unwrap_or_else(|| self.relay.end().name())
+        self.relay.end().name()
     }
 
     /// The first error in the answer: message, type, code.

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::admit::{wait_ms, LONGEST_WAIT_MS, SHORTEST_WAIT_MS};
 use super::facts::Facts;
-use super::permit::{Grant, Permit, Settlement};
+use super::permit::{Grant, Permit};
 use super::prepare::{all_down, nobody, Prepared};
+use super::settle::Settlement;
 use super::walk::Walk;
 use super::{later, Ask, Core};
 use crate::error::DecideError;
@@ -25,21 +26,6 @@ pub(super) struct Request {
     pub(super) key: u64,
     pub(super) facts: Facts,
     started: Now,
-}
-
-/// An attempt that failed before anything was sent to the client.
-#[derive(Debug, Clone, Copy)]
-pub struct Failure {
-    /// How.
-    pub outcome: Outcome,
-    /// The upstream's status; 0 when there was none.
-    pub status: u16,
-    /// What the upstream asked for; 0 when it said nothing.
-    pub retry_after_ms: u64,
-    /// When.
-    pub now: Now,
-    /// Randomness for this call.
-    pub draw: u64,
 }
 
 /// A decided request.
@@ -154,21 +140,14 @@ impl Decision {
     }
 
     /// Settles the current permit as failed and takes the next one, if the rules allow one; otherwise
-    /// [`Decision::exhausted`] says why. To be called only while nothing was sent to the client.
-    pub fn next(&self, failure: &Failure) -> Option<Arc<Permit>> {
+    /// [`Decision::exhausted`] says why. After content there is no next one: another answer would be a
+    /// different answer.
+    pub fn next(&self, failure: &Settlement, draw: u64) -> Option<Arc<Permit>> {
         let mut progress = self.progress();
         if progress.exhausted.is_some() {
             return None;
         }
-        let settled = progress.permit.finish(&Settlement {
-            outcome: failure.outcome,
-            status: failure.status,
-            retry_after_ms: failure.retry_after_ms,
-            usage: None,
-            bytes_sent: 0,
-            content_sent: false,
-            now: failure.now,
-        });
+        let settled = progress.permit.finish(failure);
         if let Some(tried) = progress.tried.last_mut() {
             // An engine that had no answer in time still works on it, or stands where it stood: a second
             // attempt would begin at the end of its queue.
@@ -183,10 +162,10 @@ impl Decision {
                 progress.closed.engines.push(deployment.engine);
             }
         }
-        let next = if settled {
-            self.further(&mut progress, failure)
-        } else {
-            Err(Reason::Settled)
+        let next = match settled {
+            true if failure.content_sent => Err(Reason::NotRetryable),
+            true => self.further(&mut progress, failure, draw),
+            false => Err(Reason::Settled),
         };
         match next {
             Ok(permit) => Some(permit),

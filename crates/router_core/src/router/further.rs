@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
-use super::decision::{Decision, Failure, Progress, Tried};
+use super::decision::{Decision, Progress, Tried};
 use super::later;
 use super::permit::{Grant, Permit};
+use super::settle::Settlement;
 use super::walk::Walk;
 use crate::plan::Step;
 use crate::policy;
@@ -18,14 +19,15 @@ impl Decision {
     pub(super) fn further(
         &self,
         progress: &mut Progress,
-        failure: &Failure,
+        failure: &Settlement,
+        draw: u64,
     ) -> Result<Arc<Permit>, Reason> {
         let number = progress.permit.number();
         if !failure.outcome.elsewhere() {
             return Err(Reason::NotRetryable);
         }
         self.bounds(progress, failure.now)?;
-        let mut draws = Draws::new(failure.draw);
+        let mut draws = Draws::new(draw);
         let misfit = failure.outcome == Outcome::ContextExceeded;
         if misfit && !progress.context {
             progress.walk = Walk::new(self.larger(&progress.tried));
@@ -86,7 +88,7 @@ impl Decision {
     /// Whether a hiccup is worth another try of the model that was asked for before another *model*
     /// answers: that is what a number of retries means to whoever writes it. An attempt is left over for
     /// the fallback in any case.
-    fn stays(&self, progress: &Progress, failure: &Failure) -> bool {
+    fn stays(&self, progress: &Progress, failure: &Settlement) -> bool {
         let limits = &self.request.core.plan.retry;
         let hiccup = matches!(
             failure.outcome,
@@ -126,7 +128,7 @@ impl Decision {
     fn again(
         &self,
         progress: &mut Progress,
-        failure: &Failure,
+        failure: &Settlement,
         draws: &mut Draws,
     ) -> Result<Grant, Reason> {
         if progress.retries >= self.request.retries(failure.outcome) {

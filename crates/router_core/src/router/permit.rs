@@ -1,61 +1,45 @@
-//! The right to make one attempt at one deployment, and its settlement.
+//! The right to make one attempt at one deployment.
 //!
 //! Three things are held by a permit: a place in the deployment's in-flight count, perhaps the lease
-//! of a breaker's probe, and a start record in the journal that waits for its settlement. Whoever
-//! settles first wins, later calls change nothing, and dropping settles as cancelled, so no path
-//! through an exception leaks any of the three. (A process that dies leaks none either: its worker
-//! slot is swept, its lease expires, its journal shows a start without an end.)
+//! of a breaker's probe, and a start record in the journal that waits for its settlement (`settle`).
+//! The permit makes the relays of the attempt, so that what they read is known to the settlement
+//! whoever asks for it.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use super::decision::Request;
+use super::observed::{Observed, Relay, Seen};
+use super::settle::End;
 use crate::body::Less;
 use crate::breaker::{self, Ticket};
 use crate::plan::Step;
-use crate::shared::journal::{
-    JournalFull, JournalWriter, RecordId, SettlementFlags, SettlementRecord, StartRecord,
-};
-use crate::shared::AttemptReport;
-use crate::stream::Usage;
-use crate::types::{Draws, Now, Outcome, Reason};
-
-/// How an attempt ended.
-#[derive(Debug, Clone, Copy)]
-pub struct Settlement {
-    /// What became of it.
-    pub outcome: Outcome,
-    /// The upstream's status; 0 when there was none.
-    pub status: u16,
-    /// What the upstream asked for; 0 when it said nothing.
-    pub retry_after_ms: u64,
-    /// What the upstream reported.
-    pub usage: Option<Usage>,
-    /// Bytes that went to the client.
-    pub bytes_sent: u64,
-    /// Whether the client got content.
-    pub content_sent: bool,
-    /// When.
-    pub now: Now,
-}
+use crate::shared::journal::{JournalFull, JournalWriter, RecordId, StartRecord};
+use crate::stream::RelayOptions;
+use crate::types::{Now, Outcome, Reason};
 
 /// One attempt.
 pub struct Permit {
-    request: Arc<Request>,
-    step: Step,
-    number: u8,
+    pub(super) request: Arc<Request>,
+    pub(super) step: Step,
+    pub(super) number: u8,
     reason: Reason,
-    context: bool,
+    pub(super) context: bool,
     delay_ms: u64,
-    ticket: Ticket,
+    pub(super) ticket: Ticket,
     /// When it is sent, the back-off included.
-    started: Now,
+    pub(super) started: Now,
     /// Monotonic nanoseconds of the first content; 0 before.
-    first_token_ns: AtomicU64,
-    settled: AtomicBool,
-    /// What answers to parts of the request used, where it is asked in parts.
-    spent: Mutex<Option<Usage>>,
+    pub(super) first_token_ns: AtomicU64,
+    /// What its relays have read; empty while there is none.
+    pub(super) observed: OnceLock<Arc<Observed>>,
+    /// Whether its answer goes to the client.
+    pub(super) committed: AtomicBool,
+    /// How the attempt ended; empty while it runs.
+    pub(super) ended: OnceLock<End>,
+    /// Whether its settlement is in the journal.
+    pub(super) settled: AtomicBool,
 }
 
 /// What a permit is made from.
@@ -89,8 +73,10 @@ impl Permit {
             ticket: grant.ticket,
             started: super::later(now, grant.delay_ms),
             first_token_ns: AtomicU64::new(0),
+            observed: OnceLock::new(),
+            committed: AtomicBool::new(false),
+            ended: OnceLock::new(),
             settled: AtomicBool::new(false),
-            spent: Mutex::new(None),
         };
         let core = &request.core;
         let deployment = &core.plan.deployments[permit.deployment() as usize];
@@ -121,7 +107,7 @@ impl Permit {
         }
         // Nothing was counted, so there is nothing to settle but the lease.
         permit.settled.store(true, Ordering::Release);
-        permit.tell_breaker(Outcome::LocalFault, 0, now);
+        permit.report_to_breaker(Outcome::LocalFault, 0, now);
         Err(Reason::JournalFull)
     }
 
@@ -235,7 +221,7 @@ impl Permit {
             Ordering::AcqRel,
             Ordering::Acquire,
         );
-        if first.is_ok() && !self.settled.load(Ordering::Acquire) {
+        if first.is_ok() && self.ended.get().is_none() {
             let core = &self.request.core;
             let words = core.state.deployment(self.slot());
             words.observe_ttft(self.since_start_us(now.mono_ns), now);
@@ -243,142 +229,45 @@ impl Permit {
         }
     }
 
-    /// A part of the request was answered and used this. The sum counts, however the attempt ends, unless
-    /// its settlement says what all of it used.
-    pub fn spend(&self, usage: Usage) {
-        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        *spent = Some(spent.unwrap_or_default().plus(usage));
+    /// The relay of an answer to this attempt. What it reads is in the settlement.
+    pub fn relay(&self, options: RelayOptions) -> Relay {
+        Relay::within(&self.observed, options)
     }
 
-    fn spent(&self) -> Option<Usage> {
-        *self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the relays of this attempt have read so far.
+    pub fn seen(&self) -> Seen {
+        self.observed
+            .get()
+            .map_or_else(Seen::default, |observed| observed.seen())
     }
 
-    /// Settles the attempt: in-flight, breaker, metrics, journal. Returns false, and does nothing,
-    /// when it was settled before.
-    pub fn finish(&self, settlement: &Settlement) -> bool {
-        if self.settled.swap(true, Ordering::AcqRel) {
-            return false;
-        }
-        let core = &self.request.core;
-        let now = settlement.now;
-        let worker = core.state.worker(core.worker);
-        core.state.attempt_ended(core.worker, self.slot());
-        if self.number > 0 {
-            worker.retry_ended();
-        }
-        self.tell_breaker(settlement.outcome, settlement.retry_after_ms, now);
-        let reported = settlement.usage.or_else(|| self.spent());
-        let usage = reported.unwrap_or_default();
-        if usage != Usage::default() {
-            let words = core.state.deployment(self.slot());
-            words.add_tokens(usage.prompt.saturating_add(usage.completion), now);
-            if settlement.usage.is_some() {
-                self.request.facts.length.learn(words, usage.prompt);
-            }
-        }
-        let ttft_us = match self.first_token_ns.load(Ordering::Acquire) {
-            0 => None,
-            at => Some(self.since_start_us(at)),
-        };
-        let duration_us = self.since_start_us(now.mono_ns);
-        core.state
-            .cell(core.worker, self.slot())
-            .attempt_finished(&AttemptReport {
-                outcome: settlement.outcome,
-                prompt_tokens: usage.prompt,
-                completion_tokens: usage.completion,
-                cached_tokens: usage.cached,
-                ttft_us,
-                duration_us,
-            });
-        core.record(|journal| {
-            journal.append_settlement(&SettlementRecord {
-                id: self.record_id(),
-                wall_ns: now.wall_ns,
-                outcome: settlement.outcome,
-                status: settlement.status,
-                flags: SettlementFlags {
-                    usage_reported: reported.is_some(),
-                    content_sent: settlement.content_sent,
-                    fallback: self.context || self.request.facts.is_fallback(&self.step),
-                },
-                prompt_tokens: narrow(usage.prompt),
-                completion_tokens: narrow(usage.completion),
-                cached_tokens: narrow(usage.cached),
-                reasoning_tokens: narrow(usage.reasoning),
-                ttft_us: ttft_us.map_or(0, narrow),
-                duration_us,
-                bytes_sent: settlement.bytes_sent,
-                cost_nanos: usage.cost_nanos.unwrap_or(-1),
-            })
-        });
-        true
+    /// From here on the answer goes to the client, and nothing can be taken back.
+    pub fn commit(&self) {
+        self.committed.store(true, Ordering::Release);
     }
 
-    fn slot(&self) -> usize {
+    pub(super) fn slot(&self) -> usize {
         self.request.core.slots[self.step.deployment as usize]
     }
 
-    fn record_id(&self) -> RecordId {
+    pub(super) fn record_id(&self) -> RecordId {
         RecordId {
             attempt: self.number,
             ..self.request.id
         }
     }
 
-    fn since_start_us(&self, mono_ns: u64) -> u64 {
+    pub(super) fn since_start_us(&self, mono_ns: u64) -> u64 {
         mono_ns.saturating_sub(self.started.mono_ns) / 1000
-    }
-
-    fn tell_breaker(&self, outcome: Outcome, retry_after_ms: u64, now: Now) {
-        let core = &self.request.core;
-        let words = core.state.deployment(self.slot());
-        // The jitter of a breaker needs a number that differs between attempts and no more; callers
-        // have no draw when they settle.
-        let draw = Draws::new(self.request.id.sequence ^ now.mono_ns.rotate_left(32)).word();
-        breaker::record(
-            words,
-            &core.breaker,
-            self.ticket,
-            breaker::Report {
-                outcome,
-                retry_after_ms,
-                request: self.request.number(),
-            },
-            now,
-            draw,
-        );
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        // A drop has no clock. The last moment that the permit knows of is its best reading.
-        let last = self
-            .first_token_ns
-            .load(Ordering::Acquire)
-            .max(self.started.mono_ns);
-        let elapsed = last - self.started.mono_ns;
-        let now = Now {
-            mono_ns: last,
-            wall_ns: self.started.wall_ns + elapsed,
-        };
-        self.finish(&Settlement {
-            outcome: Outcome::Cancelled,
-            status: 0,
-            retry_after_ms: 0,
-            usage: None,
-            bytes_sent: 0,
-            content_sent: self.first_token_ns.load(Ordering::Acquire) != 0,
-            now,
-        });
     }
 }
 
 impl super::Core {
     /// Writes one record. True when it is on the journal, or when there is no journal to be on.
-    fn record(&self, append: impl FnOnce(&JournalWriter) -> Result<(), JournalFull>) -> bool {
+    pub(super) fn record(
+        &self,
+        append: impl FnOnce(&JournalWriter) -> Result<(), JournalFull>,
+    ) -> bool {
         let Some(journal) = &self.journal else {
             return true;
         };
@@ -386,8 +275,4 @@ impl super::Core {
         self.state.worker(self.worker).count_journal(written);
         written
     }
-}
-
-fn narrow(number: u64) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -98,6 +98,11 @@ impl FinishReasons {
         self.0 == 0
     }
 
+    /// The reasons of both.
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     pub(super) fn add(&mut self, reason: Self) {
         self.0 |= reason.0;
     }

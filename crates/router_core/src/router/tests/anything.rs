@@ -46,7 +46,7 @@ proptest! {
                     prop_assert!(!tried.contains(&permit.deployment()), "each deployment once");
                 }
                 tried.push(permit.deployment());
-                match decision.next(&Failure { retry_after_ms: ms / 2, ..worker.failure(outcome) }) {
+                match decision.next(&Settlement { retry_after_ms: ms / 2, ..worker.settlement(outcome) }, worker.draw) {
                     Some(next) => permit = next,
                     None => break,
                 }

@@ -120,7 +120,9 @@ fn a_wildcard_hands_the_clients_name_through() {
     let decision = worker.decide_as(body, Route::Chat, &[]).unwrap();
     let spliced = decision.permit().splice(body.as_bytes()).unwrap();
     assert_eq!(spliced, br#"{"model":"big","messages":[]}"#);
-    let next = decision.next(&worker.failure(Outcome::Reset)).unwrap();
+    let next = decision
+        .next(&worker.settlement(Outcome::Reset), worker.draw)
+        .unwrap();
     assert_eq!(
         next.splice(body.as_bytes()).unwrap(),
         br#"{"model":"small","messages":[]}"#

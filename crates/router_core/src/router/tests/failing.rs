@@ -95,7 +95,7 @@ fn the_same_deployment_again_only_when_nothing_else_is_left() {
         Ok((1, "fallback"))
     );
     let again = decision
-        .next(&worker.failure(Outcome::ServerError))
+        .next(&worker.settlement(Outcome::ServerError), worker.draw)
         .unwrap();
     assert_eq!((again.deployment(), again.reason().code()), (0, "retry"));
     assert!(again.delay_ms() <= 200);
@@ -115,7 +115,9 @@ fn back_off_has_full_jitter_within_its_bounds() {
         worker.draw = draw;
         let decision = worker.decide().unwrap();
         for (longest, bound) in longest.iter_mut().zip([100, 200, 300, 300]) {
-            let permit = decision.next(&worker.failure(Outcome::Malformed)).unwrap();
+            let permit = decision
+                .next(&worker.settlement(Outcome::Malformed), worker.draw)
+                .unwrap();
             assert!(permit.delay_ms() <= bound);
             *longest = permit.delay_ms().max(*longest);
         }
@@ -133,18 +135,18 @@ fn a_short_retry_after_is_waited_for_a_long_one_is_not() {
         r#"{"name":"m","groups":[[0]],"retries":2}"#,
         "",
     ));
-    let throttled = |retry_after_ms| Failure {
+    let throttled = |retry_after_ms| Settlement {
         retry_after_ms,
-        ..worker.failure(Outcome::Throttled)
+        ..worker.settlement(Outcome::Throttled)
     };
     let decision = worker.decide().unwrap();
-    let permit = decision.next(&throttled(1_500)).unwrap();
+    let permit = decision.next(&throttled(1_500), worker.draw).unwrap();
     assert_eq!(
         (permit.reason().code(), permit.delay_ms()),
         ("retry", 1_500)
     );
     drop(permit);
-    assert!(decision.next(&throttled(30_000)).is_none());
+    assert!(decision.next(&throttled(30_000), worker.draw).is_none());
     assert_eq!(decision.retry_after_ms(), 30_000);
 }
 
@@ -240,11 +242,11 @@ fn a_hiccup_is_tried_again_before_another_model_answers() {
     }
     let worker = new();
     let decision = worker.decide().unwrap();
-    let long = Failure {
+    let long = Settlement {
         retry_after_ms: 10_000,
-        ..worker.failure(Outcome::Throttled)
+        ..worker.settlement(Outcome::Throttled)
     };
-    let next = decision.next(&long).unwrap();
+    let next = decision.next(&long, worker.draw).unwrap();
     assert_eq!((next.deployment(), next.delay_ms()), (1, 0));
 }
 
@@ -404,16 +406,16 @@ fn nobody_panics_past_a_wish_for_quiet() {
         "",
     ));
     let decision = worker.decide().unwrap();
-    let quiet = Failure {
+    let quiet = Settlement {
         retry_after_ms: 20_000,
-        ..worker.failure(Outcome::Throttled)
+        ..worker.settlement(Outcome::Throttled)
     };
     drop(decision);
     // One wish keeps nobody away; when all are refused, nearly everybody is.
     for _ in 0..8 {
         worker.draw += 1 << 40;
         if let Ok(decision) = worker.decide() {
-            decision.next(&quiet);
+            decision.next(&quiet, worker.draw);
         }
     }
     let mut refused = Vec::new();

@@ -11,7 +11,7 @@ mod settling;
 
 use std::sync::Arc;
 
-use super::{Ask, Decision, Failure, Principal, Router, Settlement, Setup};
+use super::{Ask, Decision, Principal, Router, Settlement, Setup};
 use crate::error::DecideError;
 use crate::shared::{Owner, StateFile};
 use crate::types::{Boundary, Now, Outcome, Route};
@@ -123,20 +123,9 @@ impl Worker {
             outcome,
             status: 0,
             retry_after_ms: 0,
-            usage: None,
             bytes_sent: 0,
             content_sent: false,
             now: self.now(),
-        }
-    }
-
-    fn failure(&self, outcome: Outcome) -> Failure {
-        Failure {
-            outcome,
-            status: 0,
-            retry_after_ms: 0,
-            now: self.now(),
-            draw: self.draw,
         }
     }
 
@@ -146,7 +135,7 @@ impl Worker {
         decision: &Decision,
         outcome: Outcome,
     ) -> Result<(u32, &'static str), &'static str> {
-        match decision.next(&self.failure(outcome)) {
+        match decision.next(&self.settlement(outcome), self.draw) {
             Some(permit) => Ok((permit.deployment(), permit.reason().code())),
             None => Err(decision.exhausted().unwrap().code()),
         }
