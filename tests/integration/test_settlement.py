@@ -240,7 +240,7 @@ def test_a_divided_request_that_fails_late(gateway: Gateway, player: Player) -> 
     player.plays(whole(b'{"error":{"message":"broken"}}', "500 Broken"))
     assert gateway.post("/v1/embeddings", {"model": "pieces", "input": list("abcde")}).status == 502
     (broken,) = attempts(gateway, 1)
-    assert used(broken) == ("server_error", PROMPT, True)
+    assert used(broken) == ("server_error", 4000, True)
 
 
 def test_a_divided_request_is_counted_once(gateway: Gateway, player: Player) -> None:
