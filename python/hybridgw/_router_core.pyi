@@ -10,9 +10,11 @@ them by name, and a test compares the two.
 """
 
 import os
-from typing import Any, final
+from collections.abc import Collection
+from typing import Any, Literal, final
 
 __all__ = [
+    "JOURNAL_FIELDS",
     "SCAN_RULES",
     "ComplexityScorer",
     "DecideError",
@@ -29,6 +31,7 @@ __all__ = [
     "complexity_train",
     "journal_segment",
     "prompt_hash",
+    "read_batch",
     "read_journal",
     "warm_tokens",
 ]
@@ -548,10 +551,25 @@ class Journal:
     def close(self) -> None:
         """Seals the segment. Later appends fail. OSError."""
 
+JOURNAL_FIELDS: dict[str, tuple[str, ...]]
+"""The fields of a record's tuple by its kind, in their order. Later versions append."""
+
+def read_batch(
+    path: str | os.PathLike[str], offset: int, max_records: int, kinds: Collection[str] | None = None
+) -> tuple[list[tuple[Any, ...]], int, Literal["more", "clean", "sealed", "torn"]]:
+    """Records of a segment from `offset` (0, or what an earlier call returned) as tuples with the fields of
+    `JOURNAL_FIELDS`, where to go on, and what stands there.
+
+    At most `max_records` of the file are passed; those of `kinds` are returned, of unknown kinds none.
+    `more`: call again. `clean`: nothing yet. `sealed`: nothing, for ever. `torn`: the end of a killed
+    writer, a damaged one, or a record being written. OSError for a file that is no segment.
+    """
+
 def read_journal(
     path: str | os.PathLike[str], offset: int, limit: int | None = None
 ) -> tuple[list[dict[str, Any]], int, bool]:
-    """Records of a segment from `offset` (0, or what an earlier call returned), at most `limit`.
+    """Records of a segment from `offset` (0, or what an earlier call returned), at most `limit`, by the names
+    of their fields: for a look at a few. `read_batch` costs a third.
 
     Returns the records, where to go on, and whether the end is torn (a killed writer, or one that is
     writing). OSError for a file that is no segment.

@@ -14,14 +14,14 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from hybridgw.native import read_journal
+from hybridgw.native import read_batch
 
 _NAME = re.compile(r"([0-9a-f]{16})-([0-9a-f]{4})-([0-9a-f]{8})-([0-9a-f]{8})\.journal")
 _FRESH_NS = 100_000_000
 """A modification time younger than this may hide a later change within the same tick of the clock."""
 _PAGE = 4096
-_AT_ONCE = 1000
-"""Records read at once: they are large as objects."""
+_AT_ONCE = 10_000
+"""Records passed at once; none is made an object."""
 _AHEAD = 2
 """Newest segments of a writer that stay: the one in use and the one prepared."""
 
@@ -118,11 +118,10 @@ def _has_room(path: Path) -> bool:
 
 
 def _last_record(path: Path) -> tuple[int, bool]:
-    offset = 0
-    while True:
-        records, offset, torn = read_journal(str(path), offset, _AT_ONCE)
-        if torn or not records:
-            return offset, torn
+    offset, tail = 0, "more"
+    while tail == "more":
+        _, offset, tail = read_batch(str(path), offset, _AT_ONCE, ())
+    return offset, tail == "torn"
 
 
 class Syncer:

@@ -15,7 +15,7 @@ use crate::body::Less;
 use crate::breaker::{self, Ticket};
 use crate::plan::Step;
 use crate::shared::journal::{
-    JournalFull, JournalWriter, RecordId, SettlementFlags, SettlementRecord, StartRecord,
+    Disposal, EndFlags, EndRecord, JournalFull, JournalWriter, RecordId, StartMore, StartRecord,
 };
 use crate::shared::AttemptReport;
 use crate::stream::Usage;
@@ -97,9 +97,9 @@ impl Permit {
             journal.append_start(&StartRecord {
                 id: permit.record_id(),
                 wall_ns: now.wall_ns,
-                route: request.facts.route,
-                level: request.facts.level,
-                ceiling: request.facts.ceiling,
+                route: request.facts.route.into(),
+                level: request.facts.level.into(),
+                ceiling: request.facts.ceiling.into(),
                 stream: request.facts.stream(),
                 key: request.key,
                 model: Cow::Borrowed(&request.facts.model),
@@ -107,6 +107,12 @@ impl Permit {
                 deployment_name: Cow::Borrowed(&deployment.name),
                 estimated_prompt_tokens: u32::try_from(expected).unwrap_or(u32::MAX),
                 max_tokens: request.facts.max_tokens,
+                more: StartMore {
+                    tier: Cow::Borrowed(&core.plan.tiers[usize::from(deployment.tier)]),
+                    reason: Some(permit.reason.into()),
+                    config: core.plan.generation,
+                    ..StartMore::default()
+                },
             })
         });
         if recorded {
@@ -255,16 +261,23 @@ impl Permit {
                 ttft_us,
                 duration_us,
             });
+        // Nothing is held yet beyond its attempt's end.
+        let disposal = if settlement.content_sent {
+            Disposal::Sent
+        } else {
+            Disposal::Discarded
+        };
         core.record(|journal| {
-            journal.append_settlement(&SettlementRecord {
+            journal.append_end(&EndRecord {
                 id: self.record_id(),
                 wall_ns: now.wall_ns,
-                outcome: settlement.outcome,
+                outcome: settlement.outcome.into(),
                 status: settlement.status,
-                flags: SettlementFlags {
+                flags: EndFlags {
                     usage_reported: settlement.usage.is_some(),
                     content_sent: settlement.content_sent,
                     fallback: self.context || self.request.facts.is_fallback(&self.step),
+                    others: 0,
                 },
                 prompt_tokens: narrow(usage.prompt),
                 completion_tokens: narrow(usage.completion),
@@ -274,6 +287,9 @@ impl Permit {
                 duration_us,
                 bytes_sent: settlement.bytes_sent,
                 cost_nanos: usage.cost_nanos.unwrap_or(-1),
+                cache_write_tokens: narrow(usage.cache_write),
+                verdict: 0,
+                disposal: Some(disposal.into()),
             })
         });
         true

@@ -127,7 +127,7 @@ fn folder(name: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn every_attempt_has_a_start_and_a_settlement() {
+fn every_attempt_has_a_start_and_an_end() {
     let folder = folder("journal");
     let writer = Arc::new(JournalWriter::open(&folder, 9, 0, 1, 1 << 16).unwrap());
     let mut worker = Worker::with_journal(&plan(&[0, 0], PAIR, ""), Some(writer));
@@ -155,7 +155,7 @@ fn every_attempt_has_a_start_and_a_settlement() {
             Record::Start(start) => {
                 assert_eq!(
                     (start.key, start.model.as_ref(), start.ceiling),
-                    (5, "m", Boundary::External)
+                    (5, "m", Boundary::External.into())
                 );
                 (
                     start.id.sequence,
@@ -163,7 +163,7 @@ fn every_attempt_has_a_start_and_a_settlement() {
                     start.deployment_name.to_string(),
                 )
             }
-            Record::Settlement(end) => {
+            Record::End(end) => {
                 let fallback = if end.flags.fallback {
                     " at a fallback"
                 } else {
@@ -172,9 +172,10 @@ fn every_attempt_has_a_start_and_a_settlement() {
                 (
                     end.id.sequence,
                     end.id.attempt,
-                    format!("{} {}{fallback}", end.outcome.name(), end.bytes_sent),
+                    format!("{} {}{fallback}", end.outcome.word(), end.bytes_sent),
                 )
             }
+            other => panic!("{other:?}"),
         })
         .collect();
     let told: Vec<_> = told

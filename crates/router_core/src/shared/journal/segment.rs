@@ -29,7 +29,7 @@ pub(super) const AT_SEGMENT: usize = 4;
 pub(super) const AT_SEALED: usize = 5;
 
 /// Bytes that a record of `length` bytes takes, its frame word included.
-pub(super) fn frame_size(length: usize) -> usize {
+pub(super) const fn frame_size(length: usize) -> usize {
     WORD + length.next_multiple_of(WORD)
 }
 
