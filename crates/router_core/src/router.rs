@@ -20,6 +20,7 @@ mod judge;
 mod length;
 mod permit;
 mod prepare;
+mod record;
 mod setup;
 mod stages;
 mod walk;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::admit::{wait_ms, LONGEST_WAIT_MS, SHORTEST_WAIT_MS};
 use super::permit::{Grant, Permit, Settlement};
 use super::prepare::{all_down, nobody, Facts, Prepared};
+use super::record::Decided;
 use super::walk::Walk;
 use super::{later, Ask, Core};
 use crate::error::DecideError;
@@ -97,15 +98,16 @@ impl Decision {
         ask: &Ask<'_>,
         prepared: Prepared,
     ) -> Result<Self, DecideError> {
-        if prepared.candidates.steps().is_empty() {
-            return Err(nobody(core, &prepared.facts, &prepared.candidates));
+        let Prepared { facts, candidates } = prepared;
+        if candidates.steps().is_empty() {
+            return Err(nobody(core, &facts, &candidates));
         }
         let now = ask.now;
         let mut draws = Draws::new(ask.draw);
-        let mut walk = Walk::new(prepared.candidates.into_steps());
-        let grant = match walk.take(core, &prepared.facts.lineup, now, &mut draws) {
+        let mut walk = Walk::new(candidates.steps().to_vec());
+        let grant = match walk.take(core, &facts.lineup, now, &mut draws) {
             Some((step, ticket)) => {
-                let reason = prepared.facts.first_reason(&step);
+                let reason = facts.first_reason(&step);
                 Grant {
                     step,
                     reason,
@@ -125,9 +127,17 @@ impl Decision {
                 None => return Err(all_down(walk.blocks(), now)),
             },
         };
-        let request = Arc::new(Request::new(core, ask, prepared.facts));
+        let request = Arc::new(Request::new(core, ask, facts));
         let step = grant.step;
-        let permit = Permit::open(&request, grant, 0, now).map_err(|_| {
+        let decided = Decided {
+            request: &request,
+            candidates: &candidates,
+            walk: &walk,
+            grant: &grant,
+        };
+        let recorded = decided.record(ask);
+        let permit = Permit::open(&request, grant, 0, now);
+        let permit = permit.ok().filter(|_| recorded).ok_or_else(|| {
             let message = "The gateway cannot record this request, so it was not sent.";
             DecideError::new("journal_full", "", message).retry_after(SHORTEST_WAIT_MS)
         })?;

@@ -357,7 +357,10 @@ impl Drop for Permit {
 
 impl super::Core {
     /// Writes one record. True when it is on the journal, or when there is no journal to be on.
-    fn record(&self, append: impl FnOnce(&JournalWriter) -> Result<(), JournalFull>) -> bool {
+    pub(super) fn record(
+        &self,
+        append: impl FnOnce(&JournalWriter) -> Result<(), JournalFull>,
+    ) -> bool {
         let Some(journal) = &self.journal else {
             return true;
         };

@@ -14,20 +14,16 @@ pub const NAME_LIMIT: usize = 128;
 /// Kind and record id, with which every record begins.
 pub(super) const ID_SIZE: usize = 1 + 8 + 2 + 4 + 8 + 1;
 
-/// Most bytes of a record that this version writes: a start with three names of full length and all of
-/// its accounts.
-pub(super) const MAX_WRITTEN: usize = 640;
-
-/// The bytes of one record, on the stack.
-pub(super) struct Encoded {
-    bytes: [u8; MAX_WRITTEN],
+/// The bytes of one record, on the stack; `ROOM` is what its kind takes at most.
+pub(super) struct Encoded<const ROOM: usize> {
+    bytes: [u8; ROOM],
     length: usize,
 }
 
-impl Encoded {
+impl<const ROOM: usize> Encoded<ROOM> {
     pub(super) fn new(kind: u8, id: &RecordId) -> Self {
         let mut encoded = Self {
-            bytes: [0; MAX_WRITTEN],
+            bytes: [0; ROOM],
             length: 0,
         };
         encoded.u8(kind);

@@ -8,6 +8,9 @@ use super::known::{number_of, Known, Numbered};
 use super::record::{RecordId, KIND_DECISION};
 use crate::types::{BoundSource, Boundary, Level, Reason, Route, Stage};
 
+/// Most bytes of a decision.
+const MOST_BYTES: usize = 256;
+
 /// Most candidates that a decision names: with every other field at its largest it takes 253 bytes.
 pub const MOST_CANDIDATES: usize = 11;
 /// Most bounds that a decision names: one of each source.
@@ -233,7 +236,7 @@ impl DecisionRecord<'_> {
         usize::from(self.considered) > self.candidates.len()
     }
 
-    pub(super) fn encode(&self) -> Encoded {
+    pub(super) fn encode(&self) -> Encoded<MOST_BYTES> {
         let mut encoded = Encoded::new(KIND_DECISION, &self.id);
         encoded.u64(self.wall_ns);
         encoded.u64(self.draw);

@@ -117,7 +117,7 @@ pub struct EndRecord {
 }
 
 impl EndRecord {
-    pub(super) fn encode(&self) -> Encoded {
+    pub(super) fn encode(&self) -> Encoded<END_SIZE> {
         let mut encoded = Encoded::new(KIND_END, &self.id);
         encoded.u64(self.wall_ns);
         encoded.u8(self.outcome.number());
@@ -173,7 +173,7 @@ pub struct DisposalRecord {
 }
 
 impl DisposalRecord {
-    pub(super) fn encode(&self) -> Encoded {
+    pub(super) fn encode(&self) -> Encoded<DISPOSAL_SIZE> {
         let mut encoded = Encoded::new(KIND_DISPOSAL, &self.id);
         encoded.u64(self.wall_ns);
         encoded.u8(self.disposal.number());

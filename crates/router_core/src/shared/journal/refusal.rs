@@ -1,9 +1,12 @@
 //! A request that was answered by the gateway itself.
 
-use super::bytes::{Encoded, Fields};
+use super::bytes::{Encoded, Fields, ID_SIZE};
 use super::known::{number_of, Known};
 use super::record::{RecordId, KIND_REFUSAL};
 use crate::types::{Boundary, Level, Refusal, Route};
+
+/// Bytes of a refusal.
+const SIZE: usize = ID_SIZE + 42;
 
 /// A request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +47,7 @@ fn moved_back<T: super::Numbered>(number: u8) -> Option<Known<T>> {
 }
 
 impl RefusalRecord {
-    pub(super) fn encode(&self) -> Encoded {
+    pub(super) fn encode(&self) -> Encoded<SIZE> {
         let mut encoded = Encoded::new(KIND_REFUSAL, &self.id);
         encoded.u64(self.wall_ns);
         encoded.u8(number_of(Some(self.cause)));

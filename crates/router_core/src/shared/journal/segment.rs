@@ -76,10 +76,16 @@ impl Segment {
     /// returns the end of this frame.
     pub(super) fn append(&self, offset: usize, record: &[u8]) -> usize {
         let words = &self.words()[offset / WORD..][..frame_size(record.len()) / WORD];
-        for (word, bytes) in words[1..].iter().zip(record.chunks(WORD)) {
+        let whole = record.chunks_exact(WORD);
+        let rest = whole.remainder();
+        for (word, bytes) in words[1..].iter().zip(whole) {
+            let bytes = bytes.first_chunk().copied().unwrap_or_default();
+            word.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
+        }
+        if !rest.is_empty() {
             let mut padded = [0; WORD];
-            padded[..bytes.len()].copy_from_slice(bytes);
-            word.store(u64::from_ne_bytes(padded), Ordering::Relaxed);
+            padded[..rest.len()].copy_from_slice(rest);
+            words[words.len() - 1].store(u64::from_ne_bytes(padded), Ordering::Relaxed);
         }
         let checksum = u64::from(crc32fast::hash(record));
         words[0].store(

@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::bytes::{Encoded, Fields};
+use super::bytes::{Encoded, Fields, ID_SIZE, NAME_LIMIT};
 use super::known::{number_of, Known};
 use super::record::{RecordId, KIND_START};
 use crate::types::{Boundary, Level, Reason, Route};
+
+/// Most bytes of a start: three names of full length and all accounts.
+const MOST_BYTES: usize = ID_SIZE + 36 + 3 * (1 + NAME_LIMIT) + 58 + 1 + 8 * MOST_ACCOUNTS;
 
 /// Most accounts that a start names; further ones are left out.
 pub const MOST_ACCOUNTS: usize = 8;
@@ -77,7 +80,7 @@ pub struct StartMore<'a> {
 }
 
 impl StartRecord<'_> {
-    pub(super) fn encode(&self) -> Encoded {
+    pub(super) fn encode(&self) -> Encoded<MOST_BYTES> {
         let mut encoded = Encoded::new(KIND_START, &self.id);
         encoded.u64(self.wall_ns);
         encoded.u8(self.route.number());
