@@ -48,6 +48,7 @@ class DecideError(Exception):
         retry_after_ms: int = 0,
         level: str | None = None,
         kinds: list[str] | None = None,
+        refused: tuple[int, int, int, int, int, int] | None = None,
     ) -> DecideError: ...
     @property
     def code(self) -> str:
@@ -72,6 +73,10 @@ class DecideError(Exception):
     @property
     def kinds(self) -> list[str]:
         """The kinds that made it so."""
+
+    @property
+    def refused(self) -> tuple[int, int, int, int, int, int] | None:
+        """What was known of the request, for `Journal.refuse`; None where it was not read so far."""
 
 @final
 class Principal:
@@ -524,7 +529,7 @@ class StateFile:
 
 @final
 class Journal:
-    """The journal of one worker: appended by Router and Permit, never from Python."""
+    """The journal of one worker: appended by Router and Permit; from Python only what was refused."""
 
     def __new__(
         cls,
@@ -541,6 +546,20 @@ class Journal:
 
     def sync(self) -> None:
         """Writes through to the disk. OSError."""
+
+    def refuse(
+        self,
+        code: str,
+        status: int,
+        route: int | None,
+        key: int,
+        refused: tuple[int, int, int, int, int, int] | None,
+        mono_ns: int,
+        wall_ns: int,
+    ) -> bool:
+        """Records that a request was answered with this error; whether it was recorded. `refused` is what
+        the `DecideError` knew. Without it the request was not admitted: then at most 100 a second of each
+        cause are recorded, in segments of their own under `refused/`, and the rest are counted."""
 
     def path(self) -> str:
         """The segment being written."""

@@ -15,7 +15,7 @@ from hybridgw.core import Route
 from hybridgw.dialects import Dialect
 from hybridgw.dialects.base import Fault, Writer
 from hybridgw.ledger.response_store import ResponseStore
-from hybridgw.native import Decision, Permit, Principal, Relay, Router, StateFile
+from hybridgw.native import Decision, Journal, Permit, Principal, Relay, Router, StateFile
 from hybridgw.pipeline.line import Lines
 from hybridgw.pipeline.memory import Memory
 from hybridgw.pipeline.room import Room
@@ -31,8 +31,8 @@ class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "chat_only", "draining", "draw", "images", "lines", "loop", "most_inputs", "plan",
-        "responses", "room", "router", "slot", "state", "transport",
+        "active", "chat_only", "draining", "draw", "images", "journal", "lines", "loop", "most_inputs",
+        "plan", "responses", "room", "router", "slot", "state", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +44,7 @@ class Worker:
         transport: Transport,
         images: Images,
         room: Room,
+        journal: Journal,
     ) -> None:
         self.plan = plan
         self.router = router
@@ -52,6 +53,7 @@ class Worker:
         self.transport = transport
         self.images = images
         self.room = room
+        self.journal = journal
         self.responses: ResponseStore | None = None
         """Where responses are stored that clients may refer to; None where none are."""
         self.loop = asyncio.get_running_loop()

@@ -14,7 +14,7 @@ from hybridgw.dialects import DIALECTS, Dialect
 from hybridgw.errors import GatewayError, RequestError
 from hybridgw.native import warm_tokens
 from hybridgw.pipeline.call import Message, Receive, Send
-from hybridgw.server import cors, model_pages, ollama_pages, pages, stored_responses, token_counter
+from hybridgw.server import cors, model_pages, ollama_pages, pages, refusals, stored_responses, token_counter
 from hybridgw.server.body import discard_body
 from hybridgw.server.inference import infer
 from hybridgw.server.lifecycle import Lifecycle
@@ -146,6 +146,7 @@ class Application:
             if facts.content_length > 0 or method not in ("GET", "HEAD"):
                 await discard_body(receive, plan.settings.server.max_body)
             fault = rescue(error, plan.settings.error_catalogue)
+            refusals.record(self.lifecycle.worker, error, fault.status, route)
             await send_fault(send, _dialect(path, route), fault, head_only=method == "HEAD")
         except Exception as error:
             await send_fault(send, _dialect(path, route), rescue(error), head_only=method == "HEAD")

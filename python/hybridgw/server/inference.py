@@ -14,6 +14,7 @@ from hybridgw.errors import GatewayError
 from hybridgw.pipeline import Call, Worker, answer
 from hybridgw.pipeline.call import Receive, Send
 from hybridgw.pipeline.run import ClientGone
+from hybridgw.server import refusals
 from hybridgw.server.auth import admit
 from hybridgw.server.body import discard_body, read_body
 from hybridgw.server.ollama_load import load_or_answer
@@ -54,6 +55,7 @@ async def infer(
             raise GatewayError("draining", "the gateway is stopping", retry_after=1.0)
     except GatewayError as error:
         fault = rescue(error, plan.settings.error_catalogue)
+        refusals.record(worker, error, fault.status, route)
         worker.state.request_finished(worker.slot, route, fault.status, 0)
         await discard_body(receive, plan.settings.server.max_body)
         await send_fault(send, dialect, fault)
@@ -97,6 +99,8 @@ async def _end_with(call: Call, error: Exception) -> None:
     event, without the mark that clients take for success."""
     decision = call.decision
     fault = rescue(error, call.plan.settings.error_catalogue, decision.id if decision is not None else None)
+    if decision is None:
+        refusals.record(call.worker, error, fault.status, call.route, call.principal.key)
     if call.ended:
         call.status = fault.status
         return

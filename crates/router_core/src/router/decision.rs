@@ -12,7 +12,7 @@ use super::prepare::{all_down, nobody, Facts, Prepared};
 use super::record::Decided;
 use super::walk::Walk;
 use super::{later, Ask, Core};
-use crate::error::DecideError;
+use crate::error::{DecideError, Refused};
 use crate::plan::{Deployment, Lineup, Step};
 use crate::shared::journal::RecordId;
 use crate::types::{Boundary, Draws, Level, Now, Outcome, Reason, Signal};
@@ -100,7 +100,7 @@ impl Decision {
     ) -> Result<Self, DecideError> {
         let Prepared { facts, candidates } = prepared;
         if candidates.steps().is_empty() {
-            return Err(nobody(core, &facts, &candidates));
+            return Err(refused(core, &facts, nobody(core, &facts, &candidates)));
         }
         let now = ask.now;
         let mut draws = Draws::new(ask.draw);
@@ -124,7 +124,7 @@ impl Decision {
                     delay_ms: 0,
                     ticket,
                 },
-                None => return Err(all_down(walk.blocks(), now)),
+                None => return Err(refused(core, &facts, all_down(walk.blocks(), now))),
             },
         };
         let request = Arc::new(Request::new(core, ask, facts));
@@ -321,6 +321,20 @@ impl Decision {
         // may still be settled, which is all that is left to do with it.
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The error with what the journal is to know of the request. Whether it is recorded is up to whoever
+/// answers with it: where only room is missing, the request may wait and be decided anew.
+fn refused(core: &Core, facts: &Facts, mut error: DecideError) -> DecideError {
+    error.refused = Some(Box::new(Refused {
+        sequence: core.state.worker(core.worker).next_sequence(),
+        level: facts.level,
+        ceiling: facts.ceiling,
+        config: core.plan.generation,
+        model: facts.resolved,
+        prompt_tokens: u32::try_from(facts.length.tokens).unwrap_or(u32::MAX),
+    }));
+    error
 }
 
 impl Request {

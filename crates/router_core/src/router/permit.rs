@@ -102,7 +102,7 @@ impl Permit {
                 ceiling: request.facts.ceiling.into(),
                 stream: request.facts.stream(),
                 key: request.key,
-                model: Cow::Borrowed(&request.facts.model),
+                model: Cow::Borrowed(request.facts.recorded_model(core)),
                 deployment: deployment.id,
                 deployment_name: Cow::Borrowed(&deployment.name),
                 estimated_prompt_tokens: u32::try_from(expected).unwrap_or(u32::MAX),

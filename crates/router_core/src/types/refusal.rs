@@ -19,11 +19,6 @@ macro_rules! refusals {
                 match value { $($number => Some(Self::$variant),)+ _ => None }
             }
 
-            /// The refusal with this code.
-            pub fn of_code(code: &str) -> Option<Self> {
-                match code { $($code => Some(Self::$variant),)+ _ => None }
-            }
-
             /// The stable code; those of a decision are the codes of its errors.
             pub fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)+ }
@@ -69,6 +64,24 @@ refusals! {
 impl Refusal {
     /// The highest number of a refusal after admission.
     pub const LAST_AFTER: u8 = 63;
+
+    /// What an error with this code, answered with this status, is counted as.
+    pub fn of(code: &str, status: u16) -> Self {
+        let admitted = Self::ALL.iter().take_while(|one| one.is_after_admission());
+        if let Some(known) = admitted.copied().find(|one| one.code() == code) {
+            return known;
+        }
+        match code {
+            "missing_api_key" | "invalid_api_key" => Self::BadKey,
+            "model_not_found" => Self::UnknownModel,
+            "unknown_url" | "method_not_allowed" | "upgrade_required" => Self::UnknownPage,
+            "request_too_large" | "headers_too_large" => Self::TooLarge,
+            "overloaded" | "draining" | "not_ready" | "journal_full" => Self::Overloaded,
+            "forbidden_host" | "forbidden_origin" => Self::Forbidden,
+            _ if (400..500).contains(&status) => Self::BadRequest,
+            _ => Self::Other,
+        }
+    }
 
     /// Whether the request had been read and the principal was known.
     pub fn is_after_admission(self) -> bool {

@@ -1,7 +1,7 @@
 //! The journal as Python sees it: the writer's housekeeping, and reading.
 //!
-//! Python never appends: records are written where requests are decided and permits settled. Records
-//! become tuples for consumers, which read all of them, and dicts for a look at a few; `rows` says how.
+//! Records are written where requests are decided and permits settled; of Python comes only what was
+//! refused, since only it knows what was answered. Read records become tuples for consumers, which read all of them, and dicts for a look at a few; `rows` says how.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,14 +9,22 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
+use super::super::router::RefusedRequest;
 use super::rows::{Kind, Rows};
-use crate::shared::journal::{read_segment, visit_segment, JournalWriter, SegmentRest, Tail};
+use crate::shared::journal::{
+    read_segment, visit_segment, JournalWriter, Known, RecordId, RefusalRecord, RefusedWriter,
+    SegmentRest, Tail,
+};
+use crate::types::{Now, Refusal};
 
 /// The journal of one worker.
 #[pyclass(name = "Journal", module = "hybridgw._router_core", frozen)]
 pub struct PyJournal {
     /// The writer itself, for the router.
     pub inner: Arc<JournalWriter>,
+    /// `None` where there is no room for it: what it would hold is not worth stopping for.
+    refused: Option<RefusedWriter>,
+    writer: RecordId,
 }
 
 #[pymethods]
@@ -34,15 +42,75 @@ impl PyJournal {
             py.detach(|| JournalWriter::open(&dir, instance, slot, epoch, segment_bytes))?;
         Ok(Self {
             inner: Arc::new(writer),
+            refused: py
+                .detach(|| RefusedWriter::open(&dir, instance, slot, epoch))
+                .ok(),
+            writer: RecordId {
+                instance,
+                slot,
+                epoch,
+                sequence: 0,
+                attempt: 0,
+            },
         })
     }
 
     fn prepare(&self, py: Python<'_>) -> PyResult<bool> {
-        Ok(py.detach(|| self.inner.prepare())?)
+        Ok(py.detach(|| {
+            if let Some(refused) = &self.refused {
+                refused.journal().prepare()?;
+            }
+            self.inner.prepare()
+        })?)
     }
 
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         Ok(py.detach(|| self.inner.sync())?)
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one call per refusal: what is known of it"
+    )]
+    #[pyo3(signature = (code, status, route, key, refused, mono_ns, wall_ns))]
+    fn refuse(
+        &self,
+        code: &str,
+        status: u16,
+        route: Option<u8>,
+        key: u64,
+        refused: Option<RefusedRequest>,
+        mono_ns: u64,
+        wall_ns: u64,
+    ) -> bool {
+        let cause = Refusal::of(code, status);
+        let mut record = RefusalRecord {
+            id: self.writer,
+            wall_ns,
+            cause: cause.into(),
+            status,
+            unrecorded: 0,
+            route: route.map(Known::of),
+            level: None,
+            ceiling: None,
+            key,
+            config: 0,
+            model: 0,
+            prompt_tokens: 0,
+        };
+        match refused.filter(|_| cause.is_after_admission()) {
+            Some((sequence, level, ceiling, config, model, prompt_tokens)) => {
+                record.id.sequence = sequence;
+                (record.level, record.ceiling) = (Some(Known::of(level)), Some(Known::of(ceiling)));
+                (record.config, record.model) = (config, model.saturating_add(1));
+                record.prompt_tokens = prompt_tokens;
+                self.inner.append_refusal(&record).is_ok()
+            }
+            None => self.refused.as_ref().is_some_and(|writer| {
+                let now = Now { mono_ns, wall_ns };
+                writer.refuse(cause, &record, now).unwrap_or(false)
+            }),
+        }
     }
 
     fn path(&self) -> String {
@@ -54,7 +122,13 @@ impl PyJournal {
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.inner.close())?)
+        Ok(py.detach(|| {
+            let closed = self.inner.close();
+            if let Some(refused) = &self.refused {
+                refused.journal().close()?;
+            }
+            closed
+        })?)
     }
 }
 

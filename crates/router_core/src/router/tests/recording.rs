@@ -5,7 +5,7 @@ use crate::shared::journal::{
     read_segment, Bound, Candidate, DecisionRecord, HintNumbers, JournalWriter, Record,
     MOST_CANDIDATES,
 };
-use crate::types::BoundSource;
+use crate::types::{BoundSource, Level};
 
 /// A worker whose journal lies in a folder of its own.
 struct Recorded {
@@ -203,4 +203,33 @@ fn nothing_that_a_client_wrote_is_in_the_journal() {
     assert_eq!(it.records().len(), 3);
     let bytes = std::fs::read(it.journal.path()).unwrap();
     assert!(!bytes.windows(6).any(|window| window == b"wombat"));
+}
+
+#[test]
+fn a_refusal_knows_the_request() {
+    let it = Recorded::new("refused", &plan(&[2], r#"{"name":"m","groups":[[0]]}"#, ""));
+    let ask = |body: &str| it.worker.decide_as(body, Route::Chat, &[]).err().unwrap();
+    let denied = ask(r#"{"model":"m","messages":[],"hybridgw":{"sensitivity":"internal"}}"#);
+    let refused = denied.refused.unwrap();
+    assert_eq!(denied.code, "policy_denied");
+    assert_eq!(
+        (
+            refused.level,
+            refused.ceiling,
+            refused.config,
+            refused.model
+        ),
+        (Level::Internal, Boundary::Organization, 7, 0)
+    );
+    assert!(ask(r#"{"model":"other","messages":[]}"#).refused.is_none());
+    for _ in 0..5 {
+        it.worker.run(Outcome::CredentialRejected).unwrap_or(0);
+    }
+    let down = ask(BODY);
+    assert_eq!(down.code, "upstream_auth");
+    assert!(down.refused.unwrap().sequence > refused.sequence);
+    assert!(it
+        .records()
+        .iter()
+        .all(|one| !matches!(one, Record::Refusal(_))));
 }

@@ -19,6 +19,7 @@ mod name;
 mod reader;
 mod record;
 mod refusal;
+mod refused;
 mod segment;
 mod start;
 mod writer;
@@ -34,6 +35,7 @@ pub use name::SegmentName;
 pub use reader::{read_segment, visit_segment, SegmentInfo, SegmentPart, SegmentRest, Tail};
 pub use record::{Record, RecordId, MAX_SIZE};
 pub use refusal::RefusalRecord;
+pub use refused::{RefusedWriter, PER_SECOND, REFUSED_FOLDER};
 pub use start::{StartMore, StartRecord, Trace, MOST_ACCOUNTS};
 pub use writer::{JournalFull, JournalWriter, MAX_SEGMENT, MIN_SEGMENT};
 

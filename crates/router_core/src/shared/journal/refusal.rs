@@ -11,7 +11,7 @@ const SIZE: usize = ID_SIZE + 42;
 /// A request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusalRecord {
-    /// Which request. Before admission a request has no number: 0.
+    /// Which request. Refusals before admission are counted by themselves, since nothing follows them.
     pub id: RecordId,
     /// When, in nanoseconds since the Unix epoch.
     pub wall_ns: u64,

@@ -39,7 +39,7 @@ pub struct StartRecord<'a> {
     pub stream: bool,
     /// The number of the principal: the key that pays.
     pub key: u64,
-    /// The model that the client asked for.
+    /// The model that the client asked for; where a pattern let a sensitive name through, the pattern.
     pub model: Cow<'a, str>,
     /// Identity of the deployment.
     pub deployment: u64,

@@ -12,7 +12,7 @@ use super::record::decode;
 use super::segment::{frame_size, HEADER_SIZE};
 use super::*;
 use crate::shared::tests::Folder;
-use crate::types::{BoundSource, Boundary, Level, Outcome, Reason, Refusal, Route, Stage};
+use crate::types::{BoundSource, Boundary, Level, Now, Outcome, Reason, Refusal, Route, Stage};
 
 const ID: RecordId = RecordId {
     instance: 0xabc,
@@ -632,6 +632,60 @@ fn an_answer_whose_fate_is_open_keeps_its_room() {
         journal.append_disposal(&disposal(sequence)).unwrap();
     }
     fs::remove_file(folder.path()).unwrap();
+}
+
+#[test]
+fn refusals_before_admission_are_capped_and_the_rest_is_counted() {
+    let folder = Folder::new();
+    let main = writer(&folder);
+    let refused = RefusedWriter::open(folder.path(), ID.instance, ID.slot, ID.epoch).unwrap();
+    let record = RefusalRecord {
+        id: ID,
+        wall_ns: 1,
+        cause: Refusal::Other.into(),
+        status: 401,
+        unrecorded: 0,
+        route: Some(Route::Chat.into()),
+        level: None,
+        ceiling: None,
+        key: 0,
+        config: 0,
+        model: 0,
+        prompt_tokens: 0,
+    };
+    let at = |ms: u64| Now {
+        mono_ns: ms * 1_000_000,
+        wall_ns: 0,
+    };
+    let refuse = |cause, ms| refused.refuse(cause, &record, at(ms)).unwrap();
+    let written = (0..250).filter(|_| refuse(Refusal::BadKey, 5_000)).count();
+    assert_eq!(written as u32, PER_SECOND);
+    assert!(refuse(Refusal::UnknownPage, 5_500), "each cause by itself");
+    assert!(!refuse(Refusal::BadKey, 5_999) && refuse(Refusal::BadKey, 6_000));
+    assert!(refuse(Refusal::BadKey, 6_001));
+    refused.journal().close().unwrap();
+    let part = read(&refused.journal().path());
+    let found: Vec<_> = part
+        .records
+        .iter()
+        .map(|record| match record {
+            Record::Refusal(it) => (it.id.sequence, it.cause.word().into_owned(), it.unrecorded),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let row = |sequence, cause: &str, unrecorded| (sequence, cause.to_owned(), unrecorded);
+    assert_eq!(
+        found[99..],
+        [
+            row(100, "invalid_api_key", 0),
+            row(101, "not_found", 0),
+            row(102, "invalid_api_key", 151),
+            row(103, "invalid_api_key", 0),
+        ]
+    );
+    assert_eq!(main.records(), 0, "the journal itself holds none");
+    let names = fs::read_dir(folder.path()).unwrap();
+    assert_eq!(names.count(), 2, "a segment, and the folder of refusals");
 }
 
 fn any_id() -> impl Strategy<Value = RecordId> {
