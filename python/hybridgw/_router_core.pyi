@@ -10,9 +10,11 @@ them by name, and a test compares the two.
 """
 
 import os
-from typing import Any, final
+from collections.abc import Collection
+from typing import Any, Literal, final
 
 __all__ = [
+    "JOURNAL_FIELDS",
     "NESTED",
     "SCAN_RULES",
     "ComplexityScorer",
@@ -30,6 +32,7 @@ __all__ = [
     "complexity_train",
     "journal_segment",
     "prompt_hash",
+    "read_batch",
     "read_journal",
     "warm_tokens",
 ]
@@ -46,6 +49,7 @@ class DecideError(Exception):
         retry_after_ms: int = 0,
         level: str | None = None,
         kinds: list[str] | None = None,
+        refused: tuple[int, int, int, int, int, int] | None = None,
     ) -> DecideError: ...
     @property
     def code(self) -> str:
@@ -70,6 +74,10 @@ class DecideError(Exception):
     @property
     def kinds(self) -> list[str]:
         """The kinds that made it so."""
+
+    @property
+    def refused(self) -> tuple[int, int, int, int, int, int] | None:
+        """What was known of the request, for `Journal.refuse`; None where it was not read so far."""
 
 @final
 class Principal:
@@ -562,7 +570,7 @@ class StateFile:
 
 @final
 class Journal:
-    """The journal of one worker: appended by Router and Permit, never from Python."""
+    """The journal of one worker: appended by Router and Permit; from Python only what was refused."""
 
     def __new__(
         cls,
@@ -582,6 +590,20 @@ class Journal:
     def sync(self) -> None:
         """Writes through to the disk. OSError."""
 
+    def refuse(
+        self,
+        code: str,
+        status: int,
+        route: int | None,
+        key: int,
+        refused: tuple[int, int, int, int, int, int] | None,
+        mono_ns: int,
+        wall_ns: int,
+    ) -> bool:
+        """Records that a request was answered with this error; whether it was recorded. `refused` is what
+        the `DecideError` knew. Without it the request was not admitted: then at most 100 a second of each
+        cause are recorded, in segments of their own under `refused/`, and the rest are counted."""
+
     def path(self) -> str:
         """The segment being written."""
 
@@ -591,10 +613,25 @@ class Journal:
     def close(self) -> None:
         """Seals the segment. Later appends fail. OSError."""
 
+JOURNAL_FIELDS: dict[str, tuple[str, ...]]
+"""The fields of a record's tuple by its kind, in their order. Later versions append."""
+
+def read_batch(
+    path: str | os.PathLike[str], offset: int, max_records: int, kinds: Collection[str] | None = None
+) -> tuple[list[tuple[Any, ...]], int, Literal["more", "clean", "sealed", "torn"]]:
+    """Records of a segment from `offset` (0, or what an earlier call returned) as tuples with the fields of
+    `JOURNAL_FIELDS`, where to go on, and what stands there.
+
+    At most `max_records` of the file are passed; those of `kinds` are returned, of unknown kinds none.
+    `more`: call again. `clean`: nothing yet. `sealed`: nothing, for ever. `torn`: the end of a killed
+    writer, a damaged one, or a record being written. OSError for a file that is no segment.
+    """
+
 def read_journal(
     path: str | os.PathLike[str], offset: int, limit: int | None = None
 ) -> tuple[list[dict[str, Any]], int, bool]:
-    """Records of a segment from `offset` (0, or what an earlier call returned), at most `limit`.
+    """Records of a segment from `offset` (0, or what an earlier call returned), at most `limit`, by the names
+    of their fields: for a look at a few. `read_batch` costs a third.
 
     Returns the records, where to go on, and whether the end is torn (a killed writer, or one that is
     writing). OSError for a file that is no segment.

@@ -29,6 +29,7 @@ class GatewayError(Exception):
         retry_safe: bool = False,
         retry_after: float | None = None,
         headers: tuple[tuple[bytes, bytes], ...] = (),
+        refused: tuple[int, int, int, int, int, int] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -38,6 +39,8 @@ class GatewayError(Exception):
         self.retry_after = retry_after
         self.headers = headers
         """What HTTP wants said beside the error: which methods, which encodings."""
+        self.refused = refused
+        """What the native side knew of a request that it refused, for the journal."""
 
     def anew(self) -> Self:
         """The same error, never raised yet. Whoever keeps an error that it may have to raise raises one of

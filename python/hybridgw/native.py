@@ -6,6 +6,7 @@ languages is one file, and a missing or stale build says so once and plainly.
 
 try:
     from hybridgw._router_core import (
+        JOURNAL_FIELDS,
         NESTED,
         SCAN_RULES,
         ComplexityScorer,
@@ -23,6 +24,7 @@ try:
         complexity_train,
         journal_segment,
         prompt_hash,
+        read_batch,
         read_journal,
         warm_tokens,
     )
@@ -30,6 +32,7 @@ except ImportError as error:  # pragma: no cover - only without a build
     raise ImportError(f"the native part of hybridgw is not built ({error}); run: make build") from error
 
 __all__ = [
+    "JOURNAL_FIELDS",
     "NESTED",
     "SCAN_RULES",
     "ComplexityScorer",
@@ -47,6 +50,7 @@ __all__ = [
     "complexity_train",
     "journal_segment",
     "prompt_hash",
+    "read_batch",
     "read_journal",
     "warm_tokens",
 ]

@@ -320,7 +320,7 @@ def test_the_journal_knows_the_level_and_not_the_text(demo: Demo, private: Gatew
     answer = ask(private, "chat", "chat", {"messages": user(f"card {CARD}")})
     (entry,) = [e for e in private.journal() if e["id"] == answer.headers["x-request-id"]]
     assert (entry["level"], entry["ceiling"]) == ("regulated", "device")
-    for path in (private.state_dir / "journal").iterdir():
+    for path in private.state_dir.glob("journal/**/*.journal"):
         assert CARD.encode() not in path.read_bytes()
     assert CARD not in private.log()
 
@@ -360,6 +360,9 @@ def test_the_name_of_a_model_that_a_client_chooses_is_text(player: Player, provi
             player.plays(whole(b'{"error":{"message":"no"}}', "404 Not Found"))
             assert running.post(PATHS["chat"], {**body, "model": model}).status == 404
         assert len(player.heads) == before + 2
+        assert {entry["model"] for entry in running.journal()} == {"cloud/gpt-5", "local/*"}
+        for path in running.state_dir.glob("journal/**/*.journal"):
+            assert CARD.encode() not in path.read_bytes()
         # Half a surrogate pair passes where it is only carried, and is the client's error elsewhere.
         player.plays(whole(b'{"error":{"message":"no"}}', "404 Not Found"))
         half = b'{"model":"local/x","max_tokens":5,"messages":[{"role":"user","content":"\\ud800"}]}'

@@ -90,7 +90,7 @@ def attempts(gateway: Gateway, count: int) -> list[dict[str, Any]]:
     until(lambda: gateway.get("/health").json["active"] == 0)
     paths = sorted((gateway.state_dir / "journal").glob("*.journal"))
     records = [record for path in paths for record in read_journal(str(path), 0)[0]]
-    ends = [record for record in records if record["kind"] == "settlement"]
+    ends = [record for record in records if record["kind"] == "end"]
     return sorted(ends, key=lambda end: (end["wall_ns"], end["attempt"]))[-count:]
 
 

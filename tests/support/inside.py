@@ -18,7 +18,7 @@ from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.config.load import load
 from hybridgw.core import Route
 from hybridgw.front.seam import Headers
-from hybridgw.native import Router, StateFile
+from hybridgw.native import Journal, Router, StateFile
 from hybridgw.pipeline import Worker
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.room import Room
@@ -84,6 +84,7 @@ class Inside:
     ) -> None:
         file = folder / "inside.yaml"
         file.write_text(json.dumps(config))
+        self._folder = folder
         self._settings = load(file, {})
         self._begins = begins
 
@@ -96,7 +97,8 @@ class Inside:
         networks.relist(boundaries.device.networks, boundaries.organization.networks)
         transport = Transports(networks)
         router = Router(plan.native, state, slot, None)
-        self.worker = Worker(plan, router, state, slot, transport, transport, Room(1 << 30))
+        journal = Journal(self._folder, 1, slot, state.epoch(slot), 1 << 16)
+        self.worker = Worker(plan, router, state, slot, transport, transport, Room(1 << 30), journal)
         if self._begins is not None:
             self.worker.active = _Active(self._begins)
         self._watchdog = Watchdog(self.worker)

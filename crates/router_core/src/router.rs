@@ -22,6 +22,7 @@ mod length;
 mod observed;
 mod permit;
 mod prepare;
+mod record;
 mod settle;
 mod setup;
 mod stages;

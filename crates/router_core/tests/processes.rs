@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use router_core::breaker::{self, Admission, BreakerConfig};
 use router_core::shared::journal::{
-    read_segment, JournalWriter, Record, RecordId, SettlementFlags, SettlementRecord, StartRecord,
+    read_segment, EndFlags, EndRecord, JournalWriter, Record, RecordId, StartMore, StartRecord,
 };
 use router_core::shared::{AttemptReport, Owner, StateFile};
 use router_core::types::{Boundary, Level, Now, Outcome, Route};
@@ -75,9 +75,9 @@ fn start(sequence: u64) -> StartRecord<'static> {
     StartRecord {
         id: id(sequence),
         wall_ns: sequence,
-        route: Route::Chat,
-        level: Level::Public,
-        ceiling: Boundary::External,
+        route: Route::Chat.into(),
+        level: Level::Public.into(),
+        ceiling: Boundary::External.into(),
         stream: false,
         key: 0,
         model: Cow::Borrowed("model"),
@@ -85,16 +85,17 @@ fn start(sequence: u64) -> StartRecord<'static> {
         deployment_name: Cow::Borrowed("local/model"),
         estimated_prompt_tokens: 0,
         max_tokens: 0,
+        more: StartMore::default(),
     }
 }
 
-fn settlement(sequence: u64) -> SettlementRecord {
-    SettlementRecord {
+fn end(sequence: u64) -> EndRecord {
+    EndRecord {
         id: id(sequence),
         wall_ns: sequence,
-        outcome: Outcome::Success,
+        outcome: Outcome::Success.into(),
         status: 200,
-        flags: SettlementFlags::default(),
+        flags: EndFlags::default(),
         prompt_tokens: 1,
         completion_tokens: 1,
         cached_tokens: 0,
@@ -103,6 +104,9 @@ fn settlement(sequence: u64) -> SettlementRecord {
         duration_us: 1,
         bytes_sent: 1,
         cost_nanos: -1,
+        cache_write_tokens: 0,
+        verdict: 0,
+        disposal: None,
     }
 }
 
@@ -122,7 +126,7 @@ fn child_appends_until_killed() {
         let sequence = state.worker(slot).next_sequence();
         journal.append_start(&start(sequence)).unwrap();
         state.worker(slot).count_journal(true);
-        journal.append_settlement(&settlement(sequence)).unwrap();
+        journal.append_end(&end(sequence)).unwrap();
         state.worker(slot).count_journal(true);
     }
 }
@@ -161,7 +165,7 @@ fn a_worker_killed_while_it_appends_loses_no_record_and_leaks_no_count() {
         });
         paths.sort();
         assert!(paths.len() > 1, "over several segments");
-        let records: Vec<Record> = paths
+        let records: Vec<Record<'_>> = paths
             .iter()
             .flat_map(|path| read_segment(path, 0, usize::MAX).unwrap().records)
             .collect();
@@ -175,7 +179,7 @@ fn a_worker_killed_while_it_appends_loses_no_record_and_leaks_no_count() {
             let sequence = position as u64 / 2 + 1;
             let expected = match position % 2 {
                 0 => Record::Start(start(sequence)),
-                _ => Record::Settlement(settlement(sequence)),
+                _ => Record::End(end(sequence)),
             };
             assert_eq!(record, expected);
         }

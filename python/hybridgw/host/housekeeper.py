@@ -33,7 +33,7 @@ from hybridgw.host import bell, publication
 from hybridgw.host.configure import again
 from hybridgw.host.console import configure, say
 from hybridgw.host.folder_events import FolderEvents
-from hybridgw.host.journal_care import Syncer, Trimmer, prune
+from hybridgw.host.journal_care import REFUSED, REFUSED_MAX, Syncer, Trimmer, prune
 from hybridgw.host.learning import Learner
 from hybridgw.host.life import LOOK, LifeWatch
 from hybridgw.host.loads import LoadWatch
@@ -207,6 +207,10 @@ def _tidy(info: RuntimeInfo, journal: Path, trimmer: Trimmer, limit: int) -> Non
     removed = prune(journal, limit, live)
     if removed:
         say("housekeeper", f"removed {len(removed)} journal segments beyond journal_max", "warning")
+    refused = journal / REFUSED
+    if refused.is_dir():
+        Trimmer(refused).trim(live)
+        prune(refused, REFUSED_MAX, live)
 
 
 def main(info_path: str) -> None:

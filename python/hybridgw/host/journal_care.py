@@ -5,6 +5,9 @@ machine's. Writing back on an interval bounds what a power loss can take, here a
 because a flush may take milliseconds. A killed worker leaves a segment that is mostly room for
 records which will never come: it is cut behind its last record. Old segments go when all of them
 together are too large. One that a living process may write to is neither cut nor removed.
+
+What was refused before it was admitted lies in a folder of its own, which anybody can make grow: so its
+limit is fixed, and small.
 """
 
 import contextlib
@@ -14,14 +17,18 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from hybridgw.native import read_journal
+from hybridgw.native import read_batch
 
 _NAME = re.compile(r"([0-9a-f]{16})-([0-9a-f]{4})-([0-9a-f]{8})-([0-9a-f]{8})\.journal")
 _FRESH_NS = 100_000_000
 """A modification time younger than this may hide a later change within the same tick of the clock."""
+REFUSED = "refused"
+"""The folder of such refusals within that of the journal."""
+REFUSED_MAX = 16 << 20
+"""Bytes that all of them together may take: 200,000 refusals."""
 _PAGE = 4096
-_AT_ONCE = 1000
-"""Records read at once: they are large as objects."""
+_AT_ONCE = 10_000
+"""Records passed at once; none is made an object."""
 _AHEAD = 2
 """Newest segments of a writer that stay: the one in use and the one prepared."""
 
@@ -118,11 +125,10 @@ def _has_room(path: Path) -> bool:
 
 
 def _last_record(path: Path) -> tuple[int, bool]:
-    offset = 0
-    while True:
-        records, offset, torn = read_journal(str(path), offset, _AT_ONCE)
-        if torn or not records:
-            return offset, torn
+    offset, tail = 0, "more"
+    while tail == "more":
+        _, offset, tail = read_batch(str(path), offset, _AT_ONCE, ())
+    return offset, tail == "torn"
 
 
 class Syncer:

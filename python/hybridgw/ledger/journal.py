@@ -1,9 +1,8 @@
-"""Reading the journal: segments in order of age, starts and settlements joined into attempts.
+"""Reading the journal: segments in order of age, starts and ends joined into attempts.
 
-Workers append to it from the native side, a start record when a permit is taken and a settlement
-before the last byte of an answer leaves. A start without a settlement is a request in flight, or
-one whose worker died: readers show it as open and decide nothing about it. The format is known to
-the native side only; here a record is a mapping with names.
+Workers append to it from the native side, a start record when a permit is taken and an end before the
+last byte of an answer leaves. A start without an end is a request in flight, or one whose worker died:
+readers show it as open and decide nothing about it. Other kinds of records have other readers.
 """
 
 from bisect import insort
@@ -13,12 +12,12 @@ from typing import Any
 
 import msgspec
 
-from hybridgw.native import journal_segment, read_journal
-
-Record = dict[str, Any]
+from hybridgw.ledger.records import End, Record, Start, read
+from hybridgw.native import journal_segment
 
 _AT_ONCE = 1000
 """Records read at once: as objects they are large, and a journal may hold millions."""
+_KINDS = ("start", "end")
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -43,6 +42,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     usage_reported: bool = False
     first_token_ms: float = 0.0
     duration_ms: float = 0.0
@@ -63,7 +63,7 @@ class Tail:
         """Segments that cannot be read, and why."""
 
     def records(self) -> Iterator[Record]:
-        """What was added since the last call, segment by segment, oldest segment first."""
+        """Starts and ends that were added since the last call, segment by segment, oldest segment first."""
         for path in segments(self._folder):
             if path not in self._done:
                 yield from self._records(path)
@@ -104,11 +104,10 @@ class Tail:
         try:
             closed = _closed(path)  # asked first: then nothing can follow what is read now
             while True:
-                found, self._offsets[path], _torn = read_journal(
-                    str(path), self._offsets.get(path, 0), _AT_ONCE
-                )
-                yield from found
-                if len(found) < _AT_ONCE:
+                batch = read(path, self._offsets.get(path, 0), _AT_ONCE, _KINDS)
+                self._offsets[path] = batch.next_offset
+                yield from batch.records
+                if batch.tail != "more":
                     break
         except FileNotFoundError:
             return  # pruned between listing and reading
@@ -120,23 +119,26 @@ class Tail:
 
 
 class Attempts:
-    """Joins starts with settlements, in whatever order segments are read."""
+    """Joins starts with ends, in whatever order segments are read."""
 
     def __init__(self) -> None:
-        self._starts: dict[tuple[str, int], Record] = {}
-        self._ends: dict[tuple[str, int], Record] = {}
+        self._starts: dict[tuple[str, int], Start] = {}
+        self._ends: dict[tuple[str, int], End] = {}
 
     def add(self, record: Record) -> Entry | None:
         """The attempt, if `record` completes one."""
-        key = (record["id"], record["attempt"])
-        mine, others = self._starts, self._ends
-        if record["kind"] != "start":
-            mine, others = others, mine
-        other = others.pop(key, None)
-        if other is None:
-            mine[key] = record
-            return None
-        return _entry(record, other) if mine is self._starts else _entry(other, record)
+        key = (record.id, record.attempt)
+        if isinstance(record, Start):
+            end = self._ends.pop(key, None)
+            if end is not None:
+                return _entry(record, end)
+            self._starts[key] = record
+        elif isinstance(record, End):
+            start = self._starts.pop(key, None)
+            if start is not None:
+                return _entry(start, record)
+            self._ends[key] = record
+        return None
 
     def open(self) -> list[Entry]:
         """Attempts that were not settled."""
@@ -157,31 +159,32 @@ def _time(entry: Entry) -> float:
     return entry.time
 
 
-def _entry(start: Record, end: Record | None) -> Entry:
+def _entry(start: Start, end: End | None) -> Entry:
     common: dict[str, Any] = {
-        "id": start["id"],
-        "attempt": start["attempt"] + 1,
-        "time": start["wall_ns"] / 1e9,
-        "route": start["route"],
-        "model": start["model"],
-        "deployment": start["deployment_name"],
-        "level": start["level"],
-        "ceiling": start["ceiling"],
-        "stream": bool(start["stream"]),
-        "estimated_tokens": start["estimated_prompt_tokens"],
+        "id": start.id,
+        "attempt": start.attempt + 1,
+        "time": start.wall_ns / 1e9,
+        "route": start.route,
+        "model": start.model,
+        "deployment": start.deployment_name,
+        "level": start.level,
+        "ceiling": start.ceiling,
+        "stream": start.stream,
+        "estimated_tokens": start.estimated_prompt_tokens,
     }
     if end is None:
         return Entry(**common)
     return Entry(
         **common,
-        outcome=end["outcome"].lower(),
-        status=end["status"],
-        prompt_tokens=end["prompt_tokens"],
-        completion_tokens=end["completion_tokens"],
-        cached_tokens=end["cached_tokens"],
-        usage_reported=bool(end["usage_reported"]),
-        first_token_ms=end["ttft_us"] / 1000,
-        duration_ms=end["duration_us"] / 1000,
-        bytes_sent=end["bytes_sent"],
-        cost_nano_usd=end["cost_nanos"],
+        outcome=end.outcome.lower(),
+        status=end.status,
+        prompt_tokens=end.prompt_tokens,
+        completion_tokens=end.completion_tokens,
+        cached_tokens=end.cached_tokens,
+        cache_write_tokens=end.cache_write_tokens,
+        usage_reported=end.usage_reported,
+        first_token_ms=end.ttft_us / 1000,
+        duration_ms=end.duration_us / 1000,
+        bytes_sent=end.bytes_sent,
+        cost_nano_usd=end.cost_nanos,
     )

@@ -15,7 +15,7 @@ from hybridgw.dialects import Dialect
 from hybridgw.dialects.base import Fault, Writer
 from hybridgw.front.seam import Client
 from hybridgw.ledger.response_store import ResponseStore
-from hybridgw.native import Decision, Permit, Principal, Relay, Router, StateFile
+from hybridgw.native import Decision, Journal, Permit, Principal, Relay, Router, StateFile
 from hybridgw.pipeline.divided import Parts
 from hybridgw.pipeline.lessons import Learnt
 from hybridgw.pipeline.line import Lines
@@ -29,7 +29,7 @@ class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "draining", "draw", "images", "learnt", "lines", "loop", "plan",
+        "active", "draining", "draw", "images", "journal", "learnt", "lines", "loop", "plan",
         "responses", "resting", "room", "rouse", "router", "slot", "state", "transport",
     )  # fmt: skip
 
@@ -42,6 +42,7 @@ class Worker:
         transport: Transport,
         images: Images,
         room: Room,
+        journal: Journal,
     ) -> None:
         self.plan = plan
         self.router = router
@@ -50,6 +51,7 @@ class Worker:
         self.transport = transport
         self.images = images
         self.room = room
+        self.journal = journal
         self.responses: ResponseStore | None = None
         """Where responses are stored that clients may refer to; None where none are."""
         self.loop = asyncio.get_running_loop()

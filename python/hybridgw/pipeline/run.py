@@ -205,6 +205,7 @@ def _decide(call: Call, body: bytes, hints: dict[str, str] | None) -> Decision:
             message=error.message,
             field=error.field,
             retry_after=error.retry_after_ms / 1000 if error.retry_after_ms else None,
+            refused=error.refused,
         ) from None
 
 

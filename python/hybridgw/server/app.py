@@ -16,7 +16,7 @@ from hybridgw.errors import GatewayError, RequestError
 from hybridgw.front.asgi import AsgiClient, Message, Receive, Send
 from hybridgw.front.seam import Client, Headers
 from hybridgw.native import warm_tokens
-from hybridgw.server import cors, model_pages, ollama_pages, pages, stored_responses, token_counter
+from hybridgw.server import cors, model_pages, ollama_pages, pages, refusals, stored_responses, token_counter
 from hybridgw.server.body import discard_body
 from hybridgw.server.inference import infer
 from hybridgw.server.lifecycle import Lifecycle
@@ -159,6 +159,7 @@ class Application:
             if facts.content_length > 0 or method not in ("GET", "HEAD"):
                 await discard_body(client, plan.settings.server.max_body)
             fault = rescue(error, plan.settings.error_catalogue)
+            refusals.record(self.lifecycle.worker, error, fault.status, route)
             await send_fault(client, _dialect(path, route), fault, head_only=method == "HEAD")
         except Exception as error:
             await send_fault(client, _dialect(path, route), rescue(error), head_only=method == "HEAD")

@@ -15,6 +15,7 @@ from hybridgw.errors import GatewayError
 from hybridgw.front.seam import Client
 from hybridgw.pipeline import Call, Worker, answer
 from hybridgw.pipeline.run import ClientGone
+from hybridgw.server import refusals
 from hybridgw.server.auth import admit
 from hybridgw.server.body import discard_body, read_body
 from hybridgw.server.ollama_load import load_or_answer
@@ -57,6 +58,7 @@ async def infer(
         _check_room(worker)
     except GatewayError as error:
         fault = rescue(error, plan.settings.error_catalogue)
+        refusals.record(worker, error, fault.status, route)
         worker.state.request_finished(worker.slot, route, fault.status, 0)
         await discard_body(client, plan.settings.server.max_body)
         await send_fault(client, dialect, fault)
@@ -110,6 +112,8 @@ async def _end_with(call: Call, error: Exception) -> None:
     fault = rescue(error, call.plan.settings.error_catalogue, decision.id if decision is not None else None)
     if _log.isEnabledFor(logging.DEBUG):
         _log.debug("%s is answered with %d %s", call.route.name, fault.status, fault.reason)
+    if decision is None:
+        refusals.record(call.worker, error, fault.status, call.route, call.principal.key)
     if call.ended:
         call.status = fault.status
         return

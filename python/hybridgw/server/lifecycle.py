@@ -120,7 +120,9 @@ class Lifecycle:
         built = self._build(settings, published.generation)
         self._networks = BoundaryNetworks()
         transport = Transports(self._networks, limits(settings))
-        self.worker = Worker(built.plan, built.router, state, slot, transport, transport, Room(0))
+        self.worker = Worker(
+            built.plan, built.router, state, slot, transport, transport, Room(0), self._journal
+        )
         self._adopt(built)
         self._watchdog = Watchdog(self.worker)
         self._watchdog.start()

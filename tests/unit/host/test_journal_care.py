@@ -5,7 +5,7 @@ import pytest
 
 from hybridgw.host import journal_care
 from hybridgw.host.journal_care import Syncer, Trimmer, prune, sealed, segments
-from hybridgw.native import Journal, read_journal
+from hybridgw.native import Journal, read_batch
 
 OLD, NEW = 0x10, 0x20
 SIZE = 64 * 1024
@@ -119,7 +119,7 @@ def test_what_a_killed_writer_left_is_cut_behind_its_last_record(tmp_path: Path)
     assert trimmer.trim({OLD}) == 0, "its writer lives"
     assert trimmer.trim(set()) == 1
     assert path.stat().st_size < SIZE
-    assert read_journal(str(path), 0)[0] == []
+    assert read_batch(str(path), 0, 9) == ([], 64, "clean")
     assert trimmer.trim(set()) == 0
 
 
@@ -130,18 +130,18 @@ def test_segments_without_room_are_not_read_at_the_next_start(
     Journal(str(tmp_path), OLD, 1, 1, SIZE).close()
     killed = Journal(str(tmp_path), OLD, 2, 1, SIZE)
     assert Trimmer(tmp_path).trim(set()) == 1, killed.path()
-    monkeypatch.setattr(journal_care, "read_journal", lambda *_: pytest.fail("a whole segment was read"))
+    monkeypatch.setattr(journal_care, "read_batch", lambda *_: pytest.fail("a whole segment was read"))
     assert Trimmer(tmp_path).trim(set()) == 0
 
 
 def test_a_damaged_segment_is_left_as_it_is(tmp_path: Path) -> None:
     journal = Journal(str(tmp_path), OLD, 0, 1, SIZE)
     path = Path(journal.path())
-    _, start, _ = read_journal(str(path), 0)
+    _, start, _ = read_batch(str(path), 0, 9)
     with path.open("r+b") as file:
         file.seek(start)
         file.write(b"\xff" * 64)
-    assert read_journal(str(path), 0)[2], "it should read as torn"
+    assert read_batch(str(path), 0, 9)[2] == "torn"
     assert Trimmer(tmp_path).trim(set()) == 0
     nonsense = make(tmp_path, OLD, 1, 1, 0)
     assert Trimmer(tmp_path).trim(set()) == 0

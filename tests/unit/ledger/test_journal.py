@@ -9,7 +9,8 @@ import pytest
 from hybridgw.core import Boundary, Outcome, Shape
 from hybridgw.ledger import journal
 from hybridgw.ledger.journal import Attempts, Entry, Tail
-from hybridgw.native import Decision, Journal, Principal, Router, StateFile, read_journal
+from hybridgw.ledger.records import Batch, read
+from hybridgw.native import Decision, Journal, Principal, Router, StateFile
 
 SECOND = 1_000_000_000
 PLAN = {
@@ -68,11 +69,11 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the segments whose records were read."""
     names: list[str] = []
 
-    def watched(path: str, offset: int, limit: int) -> tuple[list[journal.Record], int, bool]:
-        names.append(Path(path).name[:16])
-        return read_journal(path, offset, limit)
+    def watched(path: Path, offset: int, at_once: int, kinds: tuple[str, ...]) -> Batch:
+        names.append(path.name[:16])
+        return read(path, offset, at_once, kinds)
 
-    monkeypatch.setattr(journal, "read_journal", watched)
+    monkeypatch.setattr(journal, "read", watched)
     return names
 
 

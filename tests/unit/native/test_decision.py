@@ -28,8 +28,12 @@ def test_a_happy_request_takes_two_calls(worker: Callable[..., Worker]) -> None:
     permit.first_token(w.mono + 1)
     permit.finish(Outcome.SUCCESS, 200, 90, True, w.mono + SECOND, w.mono + SECOND)
     assert w.in_flight() == 0
-    start, settlement = read_journal(w.journal.path(), 0)[0]
+    decided, start, settlement = read_journal(w.journal.path(), 0)[0]
+    assert (decided["kind"], decided["id"], decided["config"]) == ("decision", decision.id, 3)
+    assert decided["candidates"] == ((0, 0, "chosen", "", "primary", "", 0, 0),)
+    assert decided["bounds"] == (("key", "external"), ("content", "external"))
     assert (start["kind"], start["id"], start["deployment_name"]) == ("start", decision.id, "local/d0")
+    assert (start["tier"], start["reason"], start["config"]) == ("local", "primary", 3)
     assert (settlement["outcome"], settlement["prompt_tokens"]) == ("SUCCESS", 7)
     assert (settlement["bytes_sent"], settlement["duration_us"]) == (90, 1_000_000)
 

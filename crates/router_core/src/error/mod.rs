@@ -3,7 +3,7 @@
 //! Codes are what callers act on; nobody parses messages. The HTTP status that a code becomes is
 //! chosen outside of this crate, in one place.
 
-use crate::types::Level;
+use crate::types::{Boundary, Level};
 
 /// A request that cannot be served, said in terms that a client understands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,25 @@ pub struct DecideError {
     pub level: Option<Level>,
     /// The kinds that made it so.
     pub kinds: Vec<&'static str>,
+    /// What was known of the request, where it was read: for the journal.
+    pub refused: Option<Box<Refused>>,
+}
+
+/// A request that was read and refused, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// Its number within the worker's epoch.
+    pub sequence: u64,
+    /// How sensitive it is.
+    pub level: Level,
+    /// How far it may travel.
+    pub ceiling: Boundary,
+    /// The generation of the configuration.
+    pub config: u64,
+    /// Position of the model in the plan.
+    pub model: u32,
+    /// Tokens of the prompt, counted or estimated.
+    pub prompt_tokens: u32,
 }
 
 impl DecideError {
@@ -32,6 +51,7 @@ impl DecideError {
             retry_after_ms: 0,
             level: None,
             kinds: Vec::new(),
+            refused: None,
         }
     }
 

@@ -5,41 +5,7 @@
 //! an earlier one took away: that is what keeps the boundary of a request, whatever comes after it.
 
 use crate::plan::Step;
-use crate::types::Reason;
-
-/// What looks at the candidates, in the order of the decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stage {
-    /// What the deployment can serve.
-    Capability,
-    /// The tier that the client asked for.
-    Tier,
-    /// How far the request may travel.
-    Privacy,
-    /// Whether the deployment can be called as it is configured.
-    Configuration,
-    /// What may stand in for the first choice.
-    Fallbacks,
-    /// Whether the prompt fits.
-    Length,
-    /// Where the request starts by how hard it looks.
-    Complexity,
-}
-
-impl Stage {
-    /// The name used in explanations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Capability => "capability",
-            Self::Tier => "tier",
-            Self::Privacy => "privacy",
-            Self::Configuration => "configuration",
-            Self::Fallbacks => "fallbacks",
-            Self::Length => "length",
-            Self::Complexity => "complexity",
-        }
-    }
-}
+use crate::types::{Reason, Stage};
 
 /// What a stage did to one candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

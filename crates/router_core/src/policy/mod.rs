@@ -9,10 +9,10 @@
 
 mod candidates;
 
-pub use candidates::{Candidates, Stage, Verdict};
+pub use candidates::{Candidates, Verdict};
 
 use crate::plan::{Lineup, Plan, Step};
-use crate::types::{Boundary, Level, Reason, Route};
+use crate::types::{Boundary, Level, Reason, Route, Stage};
 
 /// What a request demands of a deployment.
 #[derive(Debug, Clone, Copy)]

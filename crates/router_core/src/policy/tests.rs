@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
-use super::{boundary_of, screen, Candidates, Demand, Stage, Verdict};
+use super::{boundary_of, screen, Candidates, Demand, Verdict};
 use crate::plan::Plan;
-use crate::types::{Boundary, Level, Reason, Route};
+use crate::types::{Boundary, Level, Reason, Route, Stage};
 
 /// (tier, boundary, model, routes, unusable) per deployment.
 type Row<'a> = (&'a str, u8, &'a str, &'a str, bool);

@@ -48,12 +48,18 @@ pub struct DecideError {
     level: Option<&'static str>,
     #[pyo3(get)]
     kinds: Vec<String>,
+    /// What `Journal.refuse` takes: sequence, level, ceiling, generation, model, tokens.
+    #[pyo3(get)]
+    refused: Option<RefusedRequest>,
 }
+
+/// What was known of a request that was refused, as Python carries it from the decision to the journal.
+pub(super) type RefusedRequest = (u64, u8, u8, u64, u32, u32);
 
 #[pymethods]
 impl DecideError {
     #[new]
-    #[pyo3(signature = (code, message, field = None, retry_after_ms = 0, level = None, kinds = None))]
+    #[pyo3(signature = (code, message, field = None, retry_after_ms = 0, level = None, kinds = None, refused = None))]
     fn new(
         code: String,
         message: String,
@@ -61,6 +67,7 @@ impl DecideError {
         retry_after_ms: u64,
         level: Option<&str>,
         kinds: Option<Vec<String>>,
+        refused: Option<RefusedRequest>,
     ) -> Self {
         Self {
             code,
@@ -74,6 +81,7 @@ impl DecideError {
                     .find(|it| *it == name)
             }),
             kinds: kinds.unwrap_or_default(),
+            refused,
         }
     }
 
@@ -86,6 +94,17 @@ impl From<crate::error::DecideError> for PyErr {
     fn from(error: crate::error::DecideError) -> Self {
         let field = (!error.field.is_empty()).then_some(error.field);
         let level = error.level.map(|level| level.name());
+        let refused = error.refused.map(|it| {
+            let (level, ceiling) = (it.level as u8, it.ceiling as u8);
+            (
+                it.sequence,
+                level,
+                ceiling,
+                it.config,
+                it.model,
+                it.prompt_tokens,
+            )
+        });
         let said = (
             error.code,
             error.message,
@@ -93,6 +112,7 @@ impl From<crate::error::DecideError> for PyErr {
             error.retry_after_ms,
             level,
             error.kinds,
+            refused,
         );
         PyErr::new::<DecideError, _>(said)
     }

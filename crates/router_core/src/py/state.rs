@@ -5,6 +5,7 @@
 //! which are single stores.
 
 mod journal;
+mod rows;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

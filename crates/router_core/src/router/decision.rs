@@ -10,10 +10,11 @@ use super::admit::{wait_ms, LONGEST_WAIT_MS, SHORTEST_WAIT_MS};
 use super::facts::Facts;
 use super::permit::{Grant, Permit};
 use super::prepare::{all_down, nobody, Prepared};
+use super::record::Decided;
 use super::settle::Settlement;
 use super::walk::Walk;
 use super::{later, Ask, Core};
-use crate::error::DecideError;
+use crate::error::{DecideError, Refused};
 use crate::plan::{Deployment, Lineup, Step};
 use crate::shared::journal::RecordId;
 use crate::types::{Boundary, Draws, Level, Now, Outcome, Reason, Signal};
@@ -84,15 +85,16 @@ impl Decision {
         ask: &Ask<'_>,
         prepared: Prepared,
     ) -> Result<Self, DecideError> {
-        if prepared.candidates.steps().is_empty() {
-            return Err(nobody(core, &prepared.facts, &prepared.candidates));
+        let Prepared { facts, candidates } = prepared;
+        if candidates.steps().is_empty() {
+            return Err(refused(core, &facts, nobody(core, &facts, &candidates)));
         }
         let now = ask.now;
         let mut draws = Draws::new(ask.draw);
-        let mut walk = Walk::new(prepared.candidates.into_steps());
-        let grant = match walk.take(core, &prepared.facts.lineup, now, &mut draws) {
+        let mut walk = Walk::new(candidates.steps().to_vec());
+        let grant = match walk.take(core, &facts.lineup, now, &mut draws) {
             Some((step, ticket)) => {
-                let reason = prepared.facts.first_reason(&step);
+                let reason = facts.first_reason(&step);
                 Grant {
                     step,
                     reason,
@@ -109,12 +111,20 @@ impl Decision {
                     delay_ms: 0,
                     ticket,
                 },
-                None => return Err(all_down(walk.blocks(), now)),
+                None => return Err(refused(core, &facts, all_down(walk.blocks(), now))),
             },
         };
-        let request = Arc::new(Request::new(core, ask, prepared.facts));
+        let request = Arc::new(Request::new(core, ask, facts));
         let step = grant.step;
-        let permit = Permit::open(&request, grant, 0, now).map_err(|_| {
+        let decided = Decided {
+            request: &request,
+            candidates: &candidates,
+            walk: &walk,
+            grant: &grant,
+        };
+        let recorded = decided.record(ask);
+        let permit = Permit::open(&request, grant, 0, now);
+        let permit = permit.ok().filter(|_| recorded).ok_or_else(|| {
             let message = "The gateway cannot record this request, so it was not sent.";
             DecideError::new("journal_full", "", message).retry_after(SHORTEST_WAIT_MS)
         })?;
@@ -297,6 +307,20 @@ impl Decision {
         // may still be settled, which is all that is left to do with it.
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The error with what the journal is to know of the request. Whether it is recorded is up to whoever
+/// answers with it: where only room is missing, the request may wait and be decided anew.
+fn refused(core: &Core, facts: &Facts, mut error: DecideError) -> DecideError {
+    error.refused = Some(Box::new(Refused {
+        sequence: core.state.worker(core.worker).next_sequence(),
+        level: facts.level,
+        ceiling: facts.ceiling,
+        config: core.plan.generation,
+        model: facts.resolved,
+        prompt_tokens: u32::try_from(facts.length.tokens).unwrap_or(u32::MAX),
+    }));
+    error
 }
 
 impl Request {

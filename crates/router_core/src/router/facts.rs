@@ -78,6 +78,16 @@ impl Facts {
         step.target > 0 || Some(step.group) != self.first_group
     }
 
+    /// What records call the model: as the client did, unless a pattern let the name through and it holds
+    /// more than a name should.
+    pub(super) fn recorded_model<'f>(&'f self, core: &'f Core) -> &'f str {
+        if self.level == Level::Public {
+            &self.model
+        } else {
+            &core.plan.models[self.resolved as usize].name
+        }
+    }
+
     /// What the upstream of a step calls the model.
     pub(super) fn upstream_model<'c>(
         &self,

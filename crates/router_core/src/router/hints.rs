@@ -14,6 +14,7 @@ use crate::body::{Body, Raw};
 use crate::error::DecideError;
 use crate::json::Kind;
 use crate::plan::Plan;
+use crate::shared::journal::HintNumbers;
 use crate::types::Level;
 
 /// Longest task type or conversation key, bytes.
@@ -113,6 +114,35 @@ impl Hints {
         }
         hints.body(plan, body)?;
         Ok(hints)
+    }
+
+    /// What the journal keeps of them: which were given, and those that are numbers.
+    pub(super) fn numbers(&self) -> HintNumbers {
+        let given: [bool; HintNumbers::GIVEN.len()] = [
+            self.tier.is_some(),
+            self.level.is_some(),
+            self.task_type.is_some(),
+            self.latency.is_some(),
+            self.conversation.is_some(),
+            self.no_fallback,
+            self.fallbacks.is_some(),
+            self.retries.is_some(),
+            self.timeout_ms > 0,
+            self.stream_timeout_ms > 0,
+            !self.tags.is_empty(),
+            !self.leave.is_empty(),
+            self.drop_refused.is_some(),
+        ];
+
+        HintNumbers {
+            given: given
+                .into_iter()
+                .rev()
+                .fold(0, |bits, one| bits << 1 | u16::from(one)),
+            tier: self.tier.map_or(0, |tier| tier + 1),
+            latency: self.latency.map_or(0, |latency| latency as u8 + 1),
+            task: 0,
+        }
     }
 
     /// Whether a header is one of these vocabularies, which no backend is sent.

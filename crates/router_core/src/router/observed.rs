@@ -40,28 +40,13 @@ impl Seen {
     fn and(self, other: Self) -> Self {
         Self {
             usage: match (self.usage, other.usage) {
-                (Some(one), Some(two)) => Some(sum(one, two)),
+                (Some(one), Some(two)) => Some(one.plus(two)),
                 (one, two) => one.or(two),
             },
             content: self.content || other.content,
             reasons: self.reasons.and(other.reasons),
             complete: self.complete || other.complete,
         }
-    }
-}
-
-/// All fields by name: one that is added later must not be forgotten here.
-fn sum(one: Usage, two: Usage) -> Usage {
-    Usage {
-        prompt: one.prompt.saturating_add(two.prompt),
-        completion: one.completion.saturating_add(two.completion),
-        cached: one.cached.saturating_add(two.cached),
-        reasoning: one.reasoning.saturating_add(two.reasoning),
-        total: one.total.saturating_add(two.total),
-        cost_nanos: match (one.cost_nanos, two.cost_nanos) {
-            (Some(one), Some(two)) => Some(one.saturating_add(two)),
-            (one, two) => one.or(two),
-        },
     }
 }
 

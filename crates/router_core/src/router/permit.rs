@@ -15,7 +15,7 @@ use super::settle::End;
 use crate::body::Less;
 use crate::breaker::{self, Ticket};
 use crate::plan::Step;
-use crate::shared::journal::{JournalFull, JournalWriter, RecordId, StartRecord};
+use crate::shared::journal::{JournalFull, JournalWriter, RecordId, StartMore, StartRecord};
 use crate::stream::RelayOptions;
 use crate::types::{Now, Outcome, Reason};
 
@@ -86,16 +86,22 @@ impl Permit {
             journal.append_start(&StartRecord {
                 id: permit.record_id(),
                 wall_ns: now.wall_ns,
-                route: request.facts.route,
-                level: request.facts.level,
-                ceiling: request.facts.ceiling,
+                route: request.facts.route.into(),
+                level: request.facts.level.into(),
+                ceiling: request.facts.ceiling.into(),
                 stream: request.facts.stream(),
                 key: request.key,
-                model: Cow::Borrowed(&request.facts.model),
+                model: Cow::Borrowed(request.facts.recorded_model(core)),
                 deployment: deployment.id,
                 deployment_name: Cow::Borrowed(&deployment.name),
                 estimated_prompt_tokens: u32::try_from(expected).unwrap_or(u32::MAX),
                 max_tokens: request.facts.max_tokens,
+                more: StartMore {
+                    tier: Cow::Borrowed(&core.plan.tiers[usize::from(deployment.tier)]),
+                    reason: Some(permit.reason.into()),
+                    config: core.plan.generation,
+                    ..StartMore::default()
+                },
             })
         });
         if recorded {

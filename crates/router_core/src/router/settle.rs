@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 
 use super::permit::Permit;
 use crate::breaker;
-use crate::shared::journal::{SettlementFlags, SettlementRecord};
+use crate::shared::journal::{Disposal, EndFlags, EndRecord};
 use crate::shared::AttemptReport;
 use crate::stream::Usage;
 use crate::types::{Draws, Now, Outcome};
@@ -130,16 +130,22 @@ impl Permit {
 
     fn dispose(&self, end: &End, settlement: &Settlement) {
         let usage = end.usage.unwrap_or_default();
+        let disposal = if settlement.content_sent {
+            Disposal::Sent
+        } else {
+            Disposal::Discarded
+        };
         self.request.core.record(|journal| {
-            journal.append_settlement(&SettlementRecord {
+            journal.append_end(&EndRecord {
                 id: self.record_id(),
                 wall_ns: settlement.now.wall_ns,
-                outcome: end.outcome,
+                outcome: end.outcome.into(),
                 status: end.status,
-                flags: SettlementFlags {
+                flags: EndFlags {
                     usage_reported: end.usage.is_some(),
                     content_sent: settlement.content_sent,
                     fallback: self.context || self.request.facts.is_fallback(&self.step),
+                    others: 0,
                 },
                 prompt_tokens: narrow(usage.prompt),
                 completion_tokens: narrow(usage.completion),
@@ -149,6 +155,9 @@ impl Permit {
                 duration_us: end.duration_us,
                 bytes_sent: settlement.bytes_sent,
                 cost_nanos: usage.cost_nanos.unwrap_or(-1),
+                cache_write_tokens: narrow(usage.cache_write),
+                verdict: 0,
+                disposal: Some(disposal.into()),
             })
         });
     }

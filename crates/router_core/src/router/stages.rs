@@ -10,10 +10,10 @@ use super::facts::Facts;
 use super::{Ask, Core};
 use crate::body::Body;
 use crate::plan::Step;
-use crate::policy::{self, Candidates, Stage};
+use crate::policy::{self, Candidates};
 use crate::text::Text;
 use crate::tokens::Fit;
-use crate::types::Reason;
+use crate::types::{Reason, Stage};
 
 /// Runs all stages. `facts` learns what they found out: which lineup is walked, how hard the request looks,
 /// why nobody may see it.

@@ -66,6 +66,12 @@ impl Walk {
         self.blocks.iter().map(|(_, block)| block)
     }
 
+    /// What stood in the way of this step, if it was passed over.
+    pub(super) fn block(&self, step: &Step) -> Option<&Block> {
+        let mut blocks = self.blocks.iter();
+        blocks.find(|(it, _)| it == step).map(|(_, block)| block)
+    }
+
     /// The steps that were neither tried nor passed over.
     pub(super) fn ahead(&self) -> &[Step] {
         &self.steps[self.cursor..]

@@ -57,7 +57,7 @@ fn chunk(delta: &str) -> String {
 
 const FINISH: &str =
     "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
-const USAGE: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2,\"total_tokens\":11,\"prompt_tokens_details\":{\"cached_tokens\":4},\"completion_tokens_details\":{\"reasoning_tokens\":1},\"cost\":0.00014}}\n\n";
+const USAGE: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2,\"total_tokens\":11,\"prompt_tokens_details\":{\"cached_tokens\":4,\"cache_write_tokens\":3},\"completion_tokens_details\":{\"reasoning_tokens\":1},\"cost\":0.00014}}\n\n";
 const DONE: &str = "data: [DONE]\n\n";
 
 #[test]
@@ -83,6 +83,7 @@ fn a_plain_stream_passes_and_is_observed() {
             prompt: 9,
             completion: 2,
             cached: 4,
+            cache_write: 3,
             reasoning: 1,
             total: 11,
             cost_nanos: Some(140_000)

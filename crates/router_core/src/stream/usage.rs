@@ -12,6 +12,8 @@ pub struct Usage {
     pub completion: u64,
     /// Prompt tokens read from the upstream's cache.
     pub cached: u64,
+    /// Prompt tokens written to the upstream's cache.
+    pub cache_write: u64,
     /// Completion tokens spent on reasoning.
     pub reasoning: u64,
     /// As reported; the sum of prompt and completion when not.
@@ -28,6 +30,7 @@ impl Usage {
             prompt: self.prompt.saturating_add(other.prompt),
             completion: self.completion.saturating_add(other.completion),
             cached: self.cached.saturating_add(other.cached),
+            cache_write: self.cache_write.saturating_add(other.cache_write),
             reasoning: self.reasoning.saturating_add(other.reasoning),
             total: self.total.saturating_add(other.total),
             cost_nanos: match (self.cost_nanos, other.cost_nanos) {
@@ -51,6 +54,7 @@ impl Usage {
                 "total_tokens" => total = count,
                 "prompt_tokens_details" => {
                     read.cached = inside(value, "cached_tokens");
+                    read.cache_write = inside(value, "cache_write_tokens");
                     continue;
                 }
                 "completion_tokens_details" => {
@@ -80,7 +84,10 @@ impl Usage {
                 "input_tokens" => read.prompt = count.unwrap_or(0),
                 "output_tokens" => read.completion = count.unwrap_or(0),
                 "total_tokens" => total = count,
-                "input_tokens_details" => read.cached = inside(value, "cached_tokens"),
+                "input_tokens_details" => {
+                    read.cached = inside(value, "cached_tokens");
+                    read.cache_write = inside(value, "cache_write_tokens");
+                }
                 "output_tokens_details" => read.reasoning = inside(value, "reasoning_tokens"),
                 "cost" => {
                     read.cost_nanos = cost(value);
@@ -178,6 +185,7 @@ impl Beside {
             prompt,
             completion: self.output,
             cached: self.read,
+            cache_write: self.written,
             reasoning: self.thinking,
             total: prompt.saturating_add(self.output),
             cost_nanos: self.cost_nanos,

@@ -3,13 +3,19 @@
 //! Values with a number are part of two interfaces, the journal on disk and the Python mirror in
 //! `hybridgw.core`; numbers are never reused.
 
+mod bound;
 mod draws;
 mod outcome;
 mod reason;
+mod refusal;
+mod stage;
 
+pub use bound::BoundSource;
 pub use draws::Draws;
 pub use outcome::{Outcome, Signal};
 pub use reason::Reason;
+pub use refusal::Refusal;
+pub use stage::Stage;
 
 /// How far data travels. Ordered: a request may reach boundaries up to its ceiling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,25 +1,31 @@
-//! The journal as Python sees it: the writer's housekeeping, and records as dicts.
+//! The journal as Python sees it: the writer's housekeeping, and reading.
 //!
-//! Python never appends: records are written where permits are given and settled. Numbers that name
-//! something in the vocabulary become its words, so a reader needs no table; an unknown cost becomes
-//! `None`.
+//! Records are written where requests are decided and permits settled; of Python comes only what was
+//! refused, since only it knows what was answered. Read records become tuples for consumers, which read all of them, and dicts for a look at a few; `rows` says how.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
+use super::super::router::RefusedRequest;
+use super::rows::{Kind, Rows};
 use super::PyStateFile;
 use crate::shared::journal::{
-    read_segment, Bell, JournalWriter, Record, RecordId, SettlementRecord, StartRecord, Tail,
+    read_segment, visit_segment, Bell, JournalWriter, Known, RecordId, RefusalRecord,
+    RefusedWriter, SegmentRest, Tail,
 };
+use crate::types::{Now, Refusal};
 
 /// The journal of one worker.
 #[pyclass(name = "Journal", module = "hybridgw._router_core", frozen)]
 pub struct PyJournal {
     /// The writer itself, for the router.
     pub inner: Arc<JournalWriter>,
+    /// `None` where there is no room for it: what it would hold is not worth stopping for.
+    refused: Option<RefusedWriter>,
+    writer: RecordId,
 }
 
 #[pymethods]
@@ -47,15 +53,75 @@ impl PyJournal {
         };
         Ok(Self {
             inner: Arc::new(writer),
+            refused: py
+                .detach(|| RefusedWriter::open(&dir, instance, slot, epoch))
+                .ok(),
+            writer: RecordId {
+                instance,
+                slot,
+                epoch,
+                sequence: 0,
+                attempt: 0,
+            },
         })
     }
 
     fn prepare(&self, py: Python<'_>) -> PyResult<bool> {
-        Ok(py.detach(|| self.inner.prepare())?)
+        Ok(py.detach(|| {
+            if let Some(refused) = &self.refused {
+                refused.journal().prepare()?;
+            }
+            self.inner.prepare()
+        })?)
     }
 
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         Ok(py.detach(|| self.inner.sync())?)
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one call per refusal: what is known of it"
+    )]
+    #[pyo3(signature = (code, status, route, key, refused, mono_ns, wall_ns))]
+    fn refuse(
+        &self,
+        code: &str,
+        status: u16,
+        route: Option<u8>,
+        key: u64,
+        refused: Option<RefusedRequest>,
+        mono_ns: u64,
+        wall_ns: u64,
+    ) -> bool {
+        let cause = Refusal::of(code, status);
+        let mut record = RefusalRecord {
+            id: self.writer,
+            wall_ns,
+            cause: cause.into(),
+            status,
+            unrecorded: 0,
+            route: route.map(Known::of),
+            level: None,
+            ceiling: None,
+            key,
+            config: 0,
+            model: 0,
+            prompt_tokens: 0,
+        };
+        match refused.filter(|_| cause.is_after_admission()) {
+            Some((sequence, level, ceiling, config, model, prompt_tokens)) => {
+                record.id.sequence = sequence;
+                (record.level, record.ceiling) = (Some(Known::of(level)), Some(Known::of(ceiling)));
+                (record.config, record.model) = (config, model.saturating_add(1));
+                record.prompt_tokens = prompt_tokens;
+                self.inner.append_refusal(&record).is_ok()
+            }
+            None => self.refused.as_ref().is_some_and(|writer| {
+                let now = Now { mono_ns, wall_ns };
+                writer.refuse(cause, &record, now).unwrap_or(false)
+            }),
+        }
     }
 
     fn path(&self) -> String {
@@ -67,12 +133,53 @@ impl PyJournal {
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.inner.close())?)
+        Ok(py.detach(|| {
+            let closed = self.inner.close();
+            if let Some(refused) = &self.refused {
+                refused.journal().close()?;
+            }
+            closed
+        })?)
     }
 }
 
+/// Reads records of a segment from `offset` (0, or what an earlier call returned), at most
+/// `max_records` of the file, of which those of `kinds` are returned: (tuples, next offset, tail). The
+/// tail says what stands behind: `more`, `clean` (nothing yet), `sealed` (nothing, for ever) or `torn`.
+///
+/// Tuples have the fields of `JOURNAL_FIELDS`, by the kind that stands first. Kinds that this version
+/// does not know are passed over.
+#[pyfunction]
+#[pyo3(signature = (path, offset, max_records, kinds = None))]
+fn read_batch<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    offset: u64,
+    max_records: usize,
+    kinds: Option<Vec<String>>,
+) -> PyResult<(Bound<'py, PyList>, u64, Bound<'py, PyString>)> {
+    let wanted = match kinds {
+        None => Kind::ALL.to_vec(),
+        Some(names) => names
+            .iter()
+            .map(|name| Kind::named(name))
+            .collect::<PyResult<_>>()?,
+    };
+    let list = PyList::empty(py);
+    let rest = rows(py, &path, offset, max_records, &wanted, |_, row| {
+        list.append(PyTuple::new(py, row)?)
+    })?;
+    let tail = match rest.tail {
+        Tail::Clean => "clean",
+        Tail::Sealed => "sealed",
+        Tail::Torn => "torn",
+        Tail::More => "more",
+    };
+    Ok((list, rest.next_offset, PyString::intern(py, tail)))
+}
+
 /// Reads the records of a segment from `offset` (0, or what an earlier call returned), all of them
-/// or up to `limit`: (records, next offset, torn). No records and not torn: there are none yet.
+/// or up to `limit`, as dicts: (records, next offset, torn).
 #[pyfunction]
 #[pyo3(signature = (path, offset, limit = None))]
 fn read_journal<'py>(
@@ -81,15 +188,37 @@ fn read_journal<'py>(
     offset: u64,
     limit: Option<usize>,
 ) -> PyResult<(Bound<'py, PyList>, u64, bool)> {
-    let part = py.detach(|| read_segment(&path, offset, limit.unwrap_or(usize::MAX)))?;
     let list = PyList::empty(py);
-    for record in &part.records {
-        list.append(match record {
-            Record::Start(start) => start_dict(py, start)?,
-            Record::Settlement(settlement) => settlement_dict(py, settlement)?,
-        })?;
-    }
-    Ok((list, part.next_offset, part.tail == Tail::Torn))
+    let limit = limit.unwrap_or(usize::MAX);
+    let rest = rows(py, &path, offset, limit, &Kind::ALL, |kind, row| {
+        let dict = PyDict::new(py);
+        for (name, value) in kind.fields().iter().zip(row) {
+            dict.set_item(PyString::intern(py, name), value)?;
+        }
+        list.append(dict)
+    })?;
+    Ok((list, rest.next_offset, rest.tail == Tail::Torn))
+}
+
+/// Shows each record of the kinds that are wanted.
+fn rows<'py>(
+    py: Python<'py>,
+    path: &Path,
+    offset: u64,
+    limit: usize,
+    wanted: &[Kind],
+    mut show: impl FnMut(Kind, Vec<Bound<'py, PyAny>>) -> PyResult<()>,
+) -> PyResult<SegmentRest> {
+    let mut rows = Rows::new(py);
+    let mut failed = None;
+    let rest = visit_segment(path, offset, limit, |record| {
+        if let Some(kind) = Kind::of(&record).filter(|kind| wanted.contains(kind)) {
+            if failed.is_none() {
+                failed = rows.row(&record).and_then(|row| show(kind, row)).err();
+            }
+        }
+    })?;
+    failed.map_or(Ok(rest), Err)
 }
 
 /// Who wrote a segment, and whether it is complete: `sealed` is the offset behind the last record
@@ -109,61 +238,14 @@ fn journal_segment<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Option<Bound
     Ok(Some(dict))
 }
 
-fn record_dict<'py>(
-    py: Python<'py>,
-    kind: &str,
-    id: &RecordId,
-    wall_ns: u64,
-) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    dict.set_item("kind", kind)?;
-    dict.set_item("id", id.to_string())?;
-    dict.set_item("attempt", id.attempt)?;
-    dict.set_item("wall_ns", wall_ns)?;
-    Ok(dict)
-}
-
-fn start_dict<'py>(py: Python<'py>, record: &StartRecord<'_>) -> PyResult<Bound<'py, PyDict>> {
-    let dict = record_dict(py, "start", &record.id, record.wall_ns)?;
-    dict.set_item("route", record.route.name())?;
-    dict.set_item("level", record.level.name())?;
-    dict.set_item("ceiling", record.ceiling.name())?;
-    dict.set_item("stream", record.stream)?;
-    dict.set_item("key", record.key)?;
-    dict.set_item("model", &*record.model)?;
-    dict.set_item("deployment", format!("{:016x}", record.deployment))?;
-    dict.set_item("deployment_name", &*record.deployment_name)?;
-    dict.set_item("estimated_prompt_tokens", record.estimated_prompt_tokens)?;
-    dict.set_item("max_tokens", record.max_tokens)?;
-    Ok(dict)
-}
-
-fn settlement_dict<'py>(
-    py: Python<'py>,
-    record: &SettlementRecord,
-) -> PyResult<Bound<'py, PyDict>> {
-    let dict = record_dict(py, "settlement", &record.id, record.wall_ns)?;
-    dict.set_item("outcome", record.outcome.name())?;
-    dict.set_item("status", record.status)?;
-    dict.set_item("usage_reported", record.flags.usage_reported)?;
-    dict.set_item("content_sent", record.flags.content_sent)?;
-    dict.set_item("fallback", record.flags.fallback)?;
-    dict.set_item("prompt_tokens", record.prompt_tokens)?;
-    dict.set_item("completion_tokens", record.completion_tokens)?;
-    dict.set_item("cached_tokens", record.cached_tokens)?;
-    dict.set_item("reasoning_tokens", record.reasoning_tokens)?;
-    dict.set_item("ttft_us", record.ttft_us)?;
-    dict.set_item("duration_us", record.duration_us)?;
-    dict.set_item("bytes_sent", record.bytes_sent)?;
-    dict.set_item(
-        "cost_nanos",
-        (record.cost_nanos >= 0).then_some(record.cost_nanos),
-    )?;
-    Ok(dict)
-}
-
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyJournal>()?;
+    let fields = PyDict::new(module.py());
+    for kind in Kind::ALL {
+        fields.set_item(kind.name(), PyTuple::new(module.py(), kind.fields())?)?;
+    }
+    module.add("JOURNAL_FIELDS", fields)?;
+    module.add_function(wrap_pyfunction!(read_batch, module)?)?;
     module.add_function(wrap_pyfunction!(read_journal, module)?)?;
     module.add_function(wrap_pyfunction!(journal_segment, module)?)
 }

@@ -2,7 +2,7 @@
 //!
 //! The bytes are not trusted: a length is used only after it was compared with the largest record
 //! and with what the file still holds, so garbage costs neither a panic nor memory. The reader uses
-//! `read`, not a mapping: the drainer must survive a file that somebody shortens. While the writer
+//! `read`, not a mapping: the reader must survive a file that is shortened meanwhile. While the writer
 //! lives, a read may catch a record half copied; it is then reported as torn and is whole at the
 //! next call from the same offset.
 
@@ -49,7 +49,18 @@ pub struct SegmentPart {
     /// The header; `None` while the writer has not completed it.
     pub info: Option<SegmentInfo>,
     /// Records in the order they were written.
-    pub records: Vec<Record>,
+    pub records: Vec<Record<'static>>,
+    /// Where to go on.
+    pub next_offset: u64,
+    /// What stands there.
+    pub tail: Tail,
+}
+
+/// What stands behind the records that a call looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentRest {
+    /// The header; `None` while the writer has not completed it.
+    pub info: Option<SegmentInfo>,
     /// Where to go on.
     pub next_offset: u64,
     /// What stands there.
@@ -59,9 +70,32 @@ pub struct SegmentPart {
 /// Reads up to `limit` records from `offset`, which is 0 or the `next_offset` of an earlier call.
 ///
 /// # Errors
+/// As [`visit_segment`].
+pub fn read_segment(path: &Path, offset: u64, limit: usize) -> io::Result<SegmentPart> {
+    let mut records = Vec::new();
+    let rest = visit_segment(path, offset, limit, |record| {
+        records.push(record.into_owned());
+    })?;
+    Ok(SegmentPart {
+        info: rest.info,
+        records,
+        next_offset: rest.next_offset,
+        tail: rest.tail,
+    })
+}
+
+/// Shows up to `limit` records from `offset`, which is 0 or the `next_offset` of an earlier call, in the
+/// order they were written. Records borrow from the bytes that were read: no copy is made of any.
+///
+/// # Errors
 /// `InvalidData` for a file that is no segment, `InvalidInput` for an offset that no call returned,
 /// and whatever the file system says. A damaged tail is no error.
-pub fn read_segment(path: &Path, offset: u64, limit: usize) -> io::Result<SegmentPart> {
+pub fn visit_segment(
+    path: &Path,
+    offset: u64,
+    limit: usize,
+    mut visit: impl FnMut(Record<'_>),
+) -> io::Result<SegmentRest> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW)
@@ -73,36 +107,30 @@ pub fn read_segment(path: &Path, offset: u64, limit: usize) -> io::Result<Segmen
         } else {
             Tail::Torn
         };
-        return Ok(SegmentPart {
+        return Ok(SegmentRest {
             info: None,
-            records: Vec::new(),
             next_offset: 0,
             tail,
         });
     };
-    let offset = if offset == 0 {
+    let mut next_offset = if offset == 0 {
         HEADER_SIZE as u64
     } else {
         offset
     };
-    if offset < HEADER_SIZE as u64 || offset % WORD as u64 != 0 || offset > length {
+    if next_offset < HEADER_SIZE as u64 || next_offset % WORD as u64 != 0 || next_offset > length {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "offset is not the end of a record",
         ));
     }
-    let mut part = SegmentPart {
-        info: Some(info),
-        records: Vec::new(),
-        next_offset: offset,
-        tail: Tail::Clean,
-    };
+    let mut left = limit;
     let mut chunk = vec![0; CHUNK.min(usize::try_from(length).unwrap_or(CHUNK))];
-    part.tail = loop {
-        let filled = read_some(&file, &mut chunk, part.next_offset)?;
+    let tail = loop {
+        let filled = read_some(&file, &mut chunk, next_offset)?;
         let mut rest = &chunk[..filled];
-        let stop = read_frames(&mut rest, limit, &mut part.records);
-        part.next_offset += (filled - rest.len()) as u64;
+        let stop = read_frames(&mut rest, &mut left, &mut visit);
+        next_offset += (filled - rest.len()) as u64;
         match stop {
             // The chunk ended inside a frame: go on from its start, unless the file ends there too.
             Stop::Cut if filled == chunk.len() && rest.len() < filled => {}
@@ -113,10 +141,12 @@ pub fn read_segment(path: &Path, offset: u64, limit: usize) -> io::Result<Segmen
             Stop::Limit => break Tail::More,
         }
     };
-    if part.tail == Tail::Clean && info.sealed == Some(part.next_offset) {
-        part.tail = Tail::Sealed;
-    }
-    Ok(part)
+    let sealed = tail == Tail::Clean && info.sealed == Some(next_offset);
+    Ok(SegmentRest {
+        info: Some(info),
+        next_offset,
+        tail: if sealed { Tail::Sealed } else { tail },
+    })
 }
 
 /// Why reading frames stopped.
@@ -127,14 +157,14 @@ enum Stop {
     Cut,
     /// Space that nobody has written.
     Zero,
-    /// A frame that does not hold a record.
+    /// A length that no record has, or bytes that do not fit their checksum.
     Garbage,
     /// Enough records.
     Limit,
 }
 
-/// Takes whole frames off the front of `bytes`.
-fn read_frames(bytes: &mut &[u8], limit: usize, records: &mut Vec<Record>) -> Stop {
+/// Takes whole frames off the front of `bytes`, at most `left`.
+fn read_frames(bytes: &mut &[u8], left: &mut usize, visit: &mut impl FnMut(Record<'_>)) -> Stop {
     loop {
         let Some((word, body)) = bytes.split_first_chunk::<WORD>() else {
             return Stop::End;
@@ -153,17 +183,15 @@ fn read_frames(bytes: &mut &[u8], limit: usize, records: &mut Vec<Record>) -> St
         if crc32fast::hash(record) != checksum {
             return Stop::Garbage;
         }
-        let Some(record) = decode(record) else {
-            return Stop::Garbage;
-        };
-        if records.len() >= limit {
+        if *left == 0 {
             return Stop::Limit;
         }
         // The padding behind a record may be cut off with the file.
         let Some(rest) = bytes.get(frame_size(length)..) else {
             return Stop::Cut;
         };
-        records.push(record);
+        visit(decode(record));
+        *left -= 1;
         *bytes = rest;
     }
 }

@@ -29,7 +29,7 @@ pub(super) const AT_SEGMENT: usize = 4;
 pub(super) const AT_SEALED: usize = 5;
 
 /// Bytes that a record of `length` bytes takes, its frame word included.
-pub(super) fn frame_size(length: usize) -> usize {
+pub(super) const fn frame_size(length: usize) -> usize {
     WORD + length.next_multiple_of(WORD)
 }
 
@@ -76,10 +76,16 @@ impl Segment {
     /// returns the end of this frame.
     pub(super) fn append(&self, offset: usize, record: &[u8]) -> usize {
         let words = &self.words()[offset / WORD..][..frame_size(record.len()) / WORD];
-        for (word, bytes) in words[1..].iter().zip(record.chunks(WORD)) {
+        let whole = record.chunks_exact(WORD);
+        let rest = whole.remainder();
+        for (word, bytes) in words[1..].iter().zip(whole) {
+            let bytes = bytes.first_chunk().copied().unwrap_or_default();
+            word.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
+        }
+        if !rest.is_empty() {
             let mut padded = [0; WORD];
-            padded[..bytes.len()].copy_from_slice(bytes);
-            word.store(u64::from_ne_bytes(padded), Ordering::Relaxed);
+            padded[..rest.len()].copy_from_slice(rest);
+            words[words.len() - 1].store(u64::from_ne_bytes(padded), Ordering::Relaxed);
         }
         let checksum = u64::from(crc32fast::hash(record));
         words[0].store(

@@ -5,8 +5,8 @@
 //! and a reader must stop at a hole. There is hardly any contention: a worker decides on one
 //! thread, and only large bodies on a second; the lock is held for the copy of some 200 bytes.
 //!
-//! A start is accepted only if the settlements of all attempts in flight still fit. A full disk
-//! therefore stops new requests, never the accounts of those that already ran.
+//! A start is accepted only if the ends of all attempts in flight still fit, and what becomes of their
+//! answers. A full disk therefore stops new requests, never the accounts of those that already ran.
 
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -15,14 +15,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::bell::Bell;
+use super::end::{DISPOSAL_SIZE, END_SIZE};
 use super::name::SegmentName;
-use super::record::{Encoded, SettlementRecord, StartRecord, SETTLEMENT_SIZE};
 use super::segment::{frame_size, Segment, HEADER_SIZE};
+use super::{DecisionRecord, DisposalRecord, EndRecord, RefusalRecord, StartRecord};
 
-/// Smallest segment: holds the settlements of some 700 attempts in flight.
+/// Smallest segment: holds the ends of some 400 attempts in flight.
 pub const MIN_SEGMENT: usize = 64 * 1024;
 /// Largest segment.
 pub const MAX_SEGMENT: usize = 1 << 30;
+
+/// Room that an attempt in flight is owed.
+const OWED_END: usize = frame_size(END_SIZE);
+/// Room that an answer is owed of which it is not known whether it will be sent.
+const OWED_DISPOSAL: usize = frame_size(DISPOSAL_SIZE);
 
 /// Filled segments that may wait for `prepare` to give their unused space back.
 const MAX_RETIRED: usize = 4;
@@ -64,7 +70,7 @@ struct State {
     next: Option<Segment>,
     next_number: u32,
     retired: Vec<(Arc<Segment>, usize)>,
-    /// Starts without a settlement.
+    /// Bytes kept free for the ends of attempts in flight and for what becomes of their answers.
     owed: usize,
     records: u64,
     folder_changed: bool,
@@ -142,30 +148,76 @@ impl JournalWriter {
         )
     }
 
+    /// Records what was decided, before the first start of the request.
+    ///
+    /// # Errors
+    /// No space for it and for the ends of all attempts in flight.
+    pub fn append_decision(&self, record: &DecisionRecord<'_>) -> Result<(), JournalFull> {
+        self.append_free(record.encode().bytes())
+    }
+
+    /// Records that a request was refused after it was admitted.
+    ///
+    /// # Errors
+    /// No space for it and for the ends of all attempts in flight.
+    pub fn append_refusal(&self, record: &RefusalRecord) -> Result<(), JournalFull> {
+        self.append_free(record.encode().bytes())
+    }
+
     /// Records the start of an attempt.
     ///
     /// # Errors
-    /// No space for it and for the settlements of all attempts in flight.
+    /// No space for it and for the ends of all attempts in flight.
     pub fn append_start(&self, record: &StartRecord<'_>) -> Result<(), JournalFull> {
-        let encoded = Encoded::start(record);
+        let encoded = record.encode();
         let mut state = self.lock();
-        let owed = (state.owed + 1) * frame_size(SETTLEMENT_SIZE);
+        let owed = state.owed + OWED_END + OWED_DISPOSAL;
         self.append(&mut state, encoded.bytes(), owed)?;
-        state.owed += 1;
+        state.owed = owed;
         drop(state);
         self.written();
         Ok(())
     }
 
-    /// Records the end of an attempt whose start was recorded here.
+    /// Records the end of an attempt whose start was recorded here. Unless it says what became of the
+    /// answer, [`JournalWriter::append_disposal`] has to follow.
     ///
     /// # Errors
     /// The writer is closed; or no space, which can only happen without a start.
-    pub fn append_settlement(&self, record: &SettlementRecord) -> Result<(), JournalFull> {
-        let encoded = Encoded::settlement(record);
+    pub fn append_end(&self, record: &EndRecord) -> Result<(), JournalFull> {
+        let encoded = record.encode();
         let mut state = self.lock();
         self.append(&mut state, encoded.bytes(), 0)?;
-        state.owed = state.owed.saturating_sub(1);
+        let disposed = if record.disposal.is_some() {
+            OWED_DISPOSAL
+        } else {
+            0
+        };
+        state.owed = state.owed.saturating_sub(OWED_END + disposed);
+        drop(state);
+        self.written();
+        Ok(())
+    }
+
+    /// Records what became of an answer whose end did not say so.
+    ///
+    /// # Errors
+    /// As [`JournalWriter::append_end`].
+    pub fn append_disposal(&self, record: &DisposalRecord) -> Result<(), JournalFull> {
+        let encoded = record.encode();
+        let mut state = self.lock();
+        self.append(&mut state, encoded.bytes(), 0)?;
+        state.owed = state.owed.saturating_sub(OWED_DISPOSAL);
+        drop(state);
+        self.written();
+        Ok(())
+    }
+
+    /// Appends a record that nothing has to follow.
+    fn append_free(&self, record: &[u8]) -> Result<(), JournalFull> {
+        let mut state = self.lock();
+        let owed = state.owed;
+        self.append(&mut state, record, owed)?;
         drop(state);
         self.written();
         Ok(())

@@ -46,7 +46,7 @@ event: response.output_item.done
 data: {"type":"response.output_item.done","sequence_number":4,"output_index":0,"item":{"id":"m","type":"message","role":"assistant","content":[{"type":"output_text","text":"Hi é"}]}}
 
 event: response.completed
-data: {"type":"response.completed","sequence_number":5,"response":{"id":"r","status":"completed","error":null,"output":[{"type":"message","content":[{"type":"output_text","text":"Hi é"}]}],"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4},"output_tokens":2,"output_tokens_details":{"reasoning_tokens":1},"total_tokens":11}}}
+data: {"type":"response.completed","sequence_number":5,"response":{"id":"r","status":"completed","error":null,"output":[{"type":"message","content":[{"type":"output_text","text":"Hi é"}]}],"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4,"cache_write_tokens":3},"output_tokens":2,"output_tokens_details":{"reasoning_tokens":1},"total_tokens":11}}}
 
 "#;
 
@@ -67,19 +67,20 @@ const STREAMS: [(Shape, &str, End); 4] = [
 
 #[test]
 fn streams_pass_and_are_observed() {
-    let usage = |prompt, completion, cached, reasoning| Usage {
+    let usage = |prompt, completion, cached, cache_write, reasoning| Usage {
         prompt,
         completion,
         cached,
+        cache_write,
         reasoning,
         total: prompt + completion,
         cost_nanos: None,
     };
     let reported = [
-        usage(917, 30, 900, 8),
-        usage(9, 2, 4, 1),
-        usage(26, 120, 0, 0),
-        usage(11, 12, 3, 7),
+        usage(917, 30, 900, 5, 8),
+        usage(9, 2, 4, 3, 1),
+        usage(26, 120, 0, 0, 0),
+        usage(11, 12, 3, 0, 7),
     ];
     for ((shape, input, ends), usage) in STREAMS.into_iter().zip(reported) {
         for strip_usage in [false, true] {
