@@ -94,9 +94,9 @@ class Acceptor:
             if self._crowd.full:
                 if self._connection_waits():
                     self._deaf()
-                    if not self._crowd.make_room():
-                        self._later = self._loop.call_later(_AGAIN, self._listen)
-                    # Else `_counted` listens again when it has gone.
+                    self._crowd.make_room()
+                    # `_counted` listens earlier, when one has gone.
+                    self._later = self._loop.call_later(_AGAIN, self._listen)
                 return
             if not self._is_mine():
                 self._deaf()

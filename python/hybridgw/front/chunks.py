@@ -10,6 +10,12 @@ proxy in front that reads it otherwise could be made to see other requests than 
 _LINE_LIMIT = 4096
 """Most bytes of a line with a size and its extensions."""
 _TRAILER_LIMIT = 16 * 1024
+_LINES_AT_ONCE = 256
+"""Most lines of one call: a body of one-byte chunks must not hold up the others."""
+_FRAMING = 1024 * 1024
+_FRAMING_SHARE = 16
+"""A body whose lines take more than this is refused, where they are also so many times its content: nothing
+else bounds what is no content."""
 _DIGITS = frozenset(b"0123456789abcdefABCDEF")
 _MOST_DIGITS = 15
 
@@ -23,13 +29,15 @@ class BadChunk(Exception):
 class Chunks:
     """Decodes one body. Feed it what arrives until `done`."""
 
-    __slots__ = ("_left", "_line", "_stage", "_trailer")
+    __slots__ = ("_content", "_framing", "_left", "_line", "_stage", "_trailer")
 
     def __init__(self) -> None:
         self._stage = _SIZE
         self._left = 0
         self._line = b""
         self._trailer = 0
+        self._content = 0
+        self._framing = 0
 
     @property
     def done(self) -> bool:
@@ -37,18 +45,23 @@ class Chunks:
         return self._stage == _DONE
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
-        """The content that these bytes hold, and what follows the end of the body. BadChunk."""
+        """The content that these bytes hold, and the rest of them: what follows the end of the body where it
+        is `done`, else what is to be fed again in another turn of the loop. BadChunk."""
         pieces: list[bytes] = []
-        at = 0
+        at = lines = 0
         while at < len(data) and self._stage != _DONE:
             if self._stage == _DATA:
                 piece = data[at : at + self._left]
                 pieces.append(piece)
                 at += len(piece)
+                self._content += len(piece)
                 self._left -= len(piece)
                 if not self._left:
                     self._stage = _DATA_END
                 continue
+            if lines == _LINES_AT_ONCE:
+                break
+            lines += 1
             at = self._lines(data, at)
         return pieces, data[at:]
 
@@ -58,6 +71,9 @@ class Chunks:
         stop = len(data) if end < 0 else end + 1
         # Of what was kept there is never more than a line.
         self._line += data[at:stop]
+        self._framing += stop - at
+        if self._framing > _FRAMING and self._framing > _FRAMING_SHARE * self._content:
+            raise BadChunk("its chunked coding is far longer than its content")
         line = self._line
         if len(line) > (2 if self._stage == _DATA_END else _LINE_LIMIT):
             raise BadChunk("a line of its chunked coding is too long")

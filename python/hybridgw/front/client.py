@@ -44,6 +44,8 @@ class LeanClient:
     """The whole answer was written."""
     broken = False
     """The rest of the body will not come."""
+    behind = b""
+    """Bytes of the body that were read and wait for another turn of the loop."""
     _chunks: Chunks | None = None
     _held = 0
     _size = 0
@@ -150,6 +152,9 @@ class LeanClient:
         """Bytes of the body from the wire; what follows its end."""
         rest = b""
         self._expects = False
+        if self.behind:
+            self.behind += data
+            return b""
         if self._chunks is None:
             left = self._left
             if len(data) > left:
@@ -166,8 +171,30 @@ class LeanClient:
             self.whole = self._chunks.done
             for piece in pieces:
                 self._add(piece)
+            if rest and not self.whole:
+                self._put_off(rest)
+                rest = b""
         self._came()
         return rest
+
+    def _put_off(self, data: bytes) -> None:
+        """Go on with these bytes when the others had their turn, and read no more until then."""
+        connection = self._connection
+        if connection is not None:
+            self.behind = data
+            connection.pause()
+            connection.loop.call_soon(self._catch_up)
+
+    def _catch_up(self) -> None:
+        connection = self._connection
+        data, self.behind = self.behind, b""
+        if connection is None or self.broken or not data:
+            return
+        rest = self.feed(data)
+        if rest:
+            connection.keep(rest)
+        elif not self.behind and self._held <= _HIGH:
+            connection.resume()
 
     def cut(self) -> None:
         """The rest of the body will not come."""

@@ -30,7 +30,11 @@ _FIRST_LOOK = 0.02
 _NEXT_LOOKS = 0.25
 _TCP_CLOSED = 7
 """The first byte of the kernel's `tcp_info`: the connection was reset."""
+_CLOSE_WAIT = 8
+"""The client closed its side."""
 _LINGER_BYTES = 64 * 1024 * 1024
+_BLANK = 4096
+"""Most bytes of empty lines before a request."""
 
 
 async def _served(serve: Serve, client: LeanClient) -> None:
@@ -49,12 +53,14 @@ class Connection(asyncio.Protocol):
     """See the module. Owned by a `Crowd`."""
 
     __slots__ = (
+        "_blank",
         "_client",
         "_crowd",
         "_drainers",
         "_half",
         "_head",
         "_lingers",
+        "_looked_at",
         "_paused",
         "_rest",
         "_socket",
@@ -78,6 +84,9 @@ class Connection(asyncio.Protocol):
         """Serves the present request. Kept here because the loop keeps no task that waits; not longer,
         because a task that was cancelled keeps its frames, and with them the request's body."""
         self._rest = b""
+        self._blank = 0
+        self._looked_at: LeanClient | None = None
+        """Whose departure is looked for, since nothing is read meanwhile."""
         self._paused = False
         self._half = False
         self._lingers = False
@@ -104,11 +113,11 @@ class Connection(asyncio.Protocol):
                 return
             self._take(data)
         elif client.whole:
-            self._keep(data)
+            self.keep(data)
         elif not client.broken:
             rest = client.feed(data)
             if rest:
-                self._keep(rest)
+                self.keep(rest)
 
     def eof_received(self) -> bool:
         client = self._client
@@ -131,11 +140,13 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.full = False
         self._let_go()
+        if self._rest and self._client is None:
+            self.loop.call_soon(self._next)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._crowd.left(self)
         client, self._client = self._client, None
-        self._head = None
+        self._head = self._looked_at = None
         self._rest = b""
         self.full = False
         if client is not None:
@@ -148,11 +159,13 @@ class Connection(asyncio.Protocol):
         """Bytes of a request head, and perhaps what follows it."""
         head = self._head
         if head is None:
-            if data[0] in b"\r\n":
-                # Empty lines before a request are ignored, as old clients send them behind a body.
-                data = data.lstrip(b"\r\n")
-                if not data:
-                    return
+            data = self._without_blanks(data)
+            if not data:
+                return
+            if self.full:
+                # It does not take its answers: the next one would only be heaped on them.
+                self.keep(data)
+                return
             head = Head()
         try:
             taken = head.feed(data)
@@ -166,6 +179,7 @@ class Connection(asyncio.Protocol):
                 self._crowd.begins(self)
             return
         self._head = None
+        self._blank = 0
         self._crowd.works(self)
         rest = data[taken:]
         if len(rest) == head.length:
@@ -175,18 +189,40 @@ class Connection(asyncio.Protocol):
             if rest and not client.whole:
                 rest = client.feed(rest)
             if rest:
-                self._keep(rest)
+                self.keep(rest)
         self._task = self.loop.create_task(_served(self._crowd.serve, client))
 
-    def _keep(self, data: bytes) -> None:
+    def _without_blanks(self, data: bytes) -> bytes:
+        """Empty lines before a request are ignored, as old clients send them behind a body; some of them."""
+        if data[0] not in b"\r\n":
+            return data
+        rest = data.lstrip(b"\r\n")
+        self._blank += len(data) - len(rest)
+        if self._blank > _BLANK:
+            self.refuse("bad_request", "the request is not valid HTTP: too many empty lines")
+            return b""
+        return rest
+
+    def keep(self, data: bytes) -> None:
         """These bytes are the next request: their turn comes when this one is answered."""
+        if not self._rest:
+            data = data.lstrip(b"\r\n")
+            if not data:
+                return
         self._rest += data
         self.pause()
+        client = self._client
+        if client is not None and self._looked_at is not client:
+            # What is not read does not say that its client has left.
+            self._looked_at = client
+            self.loop.call_later(_NEXT_LOOKS, self._look, client, False)
 
     def _next(self) -> None:
+        if self._client is not None or self._lingers or self.full:
+            return
         rest, self._rest = self._rest, b""
         self.resume()
-        if rest and self._client is None and not self._lingers:
+        if rest:
             self.data_received(rest)
 
     def finished(self, client: LeanClient) -> None:
@@ -194,12 +230,13 @@ class Connection(asyncio.Protocol):
         self._client = self._task = None
         if client.keep and not self.closes and (self._rest or not self._half):
             if self._rest:
-                # Another turn of the loop: a thousand of them must not hold up the others.
+                # Another turn of the loop: a thousand of them must not hold up the others. One that does not
+                # take its answers waits until it does (`resume_writing`).
                 self.loop.call_soon(self._next)
-            else:
-                if self._paused:
-                    self.resume()
-                self._crowd.rests(self)
+            elif self._paused:
+                self.resume()
+            # Every connection without a request stands in a row: nothing else ends it.
+            self._crowd.rests(self)
         elif self._half or (client.whole and not self._rest):
             self.transport.close()
         else:
@@ -255,7 +292,8 @@ class Connection(asyncio.Protocol):
 
     def resume(self) -> None:
         """Read again."""
-        if self._paused:
+        client = self._client
+        if self._paused and not (client is not None and client.behind):
             self._paused = False
             if not self.transport.is_closing() and not self._half:
                 self.transport.resume_reading()
@@ -273,12 +311,15 @@ class Connection(asyncio.Protocol):
                 waiter.set_result(None)
 
     def _look(self, client: LeanClient, probe: bool) -> None:
-        """Whether a client that closed its side is still there."""
+        """Whether a client that closed its side, or of which nothing is read, is still there."""
         if self._client is not client or self.transport.is_closing():
             return
-        if probe:
-            client.probe()
-        elif self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSED:
+        state = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        if state == _TCP_CLOSED:
             self.transport.abort()
             return
+        if state == _CLOSE_WAIT and self._paused and not self._half:
+            self._half = probe = True
+        if probe:
+            client.probe()
         self.loop.call_later(_NEXT_LOOKS if not probe else _FIRST_LOOK, self._look, client, False)

@@ -84,7 +84,7 @@ class Crowd:
         self.coming -= 1
         self.all.add(connection)
         if self._draining:
-            connection.leave()
+            self._dismiss(connection)
             return
         self._wait(self._idle, connection, self._limits.idle)
 
@@ -101,10 +101,17 @@ class Crowd:
 
     def rests(self, connection: Connection) -> None:
         """It was answered, and may send another request."""
-        if self.others_wait or self._draining:
-            connection.leave()
+        if (self.others_wait and not connection.transport.get_write_buffer_size()) or self._draining:
+            self._dismiss(connection)
             return
         self._wait(self._idle, connection, self._limits.idle)
+
+    def _dismiss(self, connection: Connection) -> bool:
+        """Let it go; False where its request is there already, which is then waited for like any other."""
+        if connection.leave():
+            return True
+        self._wait(self._heads, connection, self._limits.head)
+        return False
 
     def lingers(self, connection: Connection) -> None:
         """It was answered, and is to go."""
@@ -128,10 +135,13 @@ class Crowd:
         """Another connection waits for a place: end the one that needs its own least. False: none can."""
         self.others_wait = True
         now = self.loop.time()
-        while idle := next(self._overdue(self._idle, now - _JUST_CAME), None):
-            del self._idle[idle]
-            if idle.leave():
-                return True
+        for idle in self._overdue(self._idle, now - _JUST_CAME):
+            # One whose last answer is still on its way to it would not be gone at once.
+            if not idle.transport.get_write_buffer_size():
+                del self._idle[idle]
+                if self._dismiss(idle):
+                    return True
+                return self.make_room()
         slow = next(self._overdue(self._heads, now - _SLOW_HEAD), None)
         if slow is not None:
             slow.refuse("request_timeout", _LATE)
@@ -143,7 +153,8 @@ class Crowd:
         for connection in self.all:
             connection.closes = True
         for connection in tuple(self._idle):
-            connection.leave()
+            del self._idle[connection]
+            self._dismiss(connection)
         for connection in tuple(self._heads):
             connection.transport.close()
 
@@ -167,7 +178,7 @@ class Crowd:
         now = self.loop.time()
         for connection in tuple(self._overdue(self._idle, now - self._limits.idle)):
             del self._idle[connection]
-            connection.leave()
+            self._dismiss(connection)
         for connection in tuple(self._overdue(self._heads, now - self._limits.head)):
             connection.refuse("request_timeout", _LATE)
         for connection in tuple(self._overdue(self._lingering, now - _LINGER)):

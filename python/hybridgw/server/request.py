@@ -95,7 +95,8 @@ class Facts:
                 elif name == b"origin":
                     self.origin = value
                 elif name == b"upgrade":
-                    self.upgrade = True
+                    # Others (h2c) are offers that a server may ignore (RFC 9110, 7.8).
+                    self.upgrade = b"websocket" in value.lower()
                 elif name == b"content-encoding":
                     first: bytes | None = self.content_encoding
                     self.content_encoding = value if first is None else b"%b, %b" % (first, value)

@@ -18,6 +18,10 @@ def fed(*pieces: bytes) -> tuple[bytes, bytes, bool]:
             rest += piece
             continue
         found, left = chunks.feed(piece)
+        while left and not chunks.done:
+            # Put off to another turn of the loop.
+            more, left = chunks.feed(left)
+            found += more
         content += b"".join(found)
         rest += left
     return content, rest, chunks.done
