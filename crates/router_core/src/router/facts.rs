@@ -79,12 +79,13 @@ impl Facts {
     }
 
     /// What records call the model: as the client did, unless a pattern let the name through and it holds
-    /// more than a name should.
+    /// what a name should not. A journal holds no text, and only such a name is a client's own words.
     pub(super) fn recorded_model<'f>(&'f self, core: &'f Core) -> &'f str {
-        if self.level == Level::Public {
+        let configured = &core.plan.models[self.resolved as usize].name;
+        if !configured.contains('*') || core.judge.is_public(&self.model) {
             &self.model
         } else {
-            &core.plan.models[self.resolved as usize].name
+            configured
         }
     }
 

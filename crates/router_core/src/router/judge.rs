@@ -209,6 +209,11 @@ impl Judge {
         })
     }
 
+    /// Whether nothing sensitive is found in a short text, and nothing in it is unreadable.
+    pub(super) fn is_public(&self, text: &str) -> bool {
+        self.scanner.level(&Text::of(text)).level == Some(Level::Public)
+    }
+
     /// How sensitive a text is. `whole`: everything in it is found, to be told; else no more than
     /// the level needs.
     pub(super) fn judge(&self, text: &Text, whole: bool) -> Judgement {
