@@ -5,10 +5,12 @@
 
 mod draws;
 mod outcome;
+mod path;
 mod reason;
 
 pub use draws::Draws;
 pub use outcome::{Outcome, Signal};
+pub use path::MemberPath;
 pub use reason::Reason;
 
 /// How far data travels. Ordered: a request may reach boundaries up to its ceiling.
