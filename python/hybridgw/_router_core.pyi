@@ -276,9 +276,14 @@ class Permit:
     def model(self) -> str:
         """What this upstream calls the model."""
 
-    def untold(self) -> list[str] | None:
+    def untold(self, translated: bool = False) -> list[str] | None:
         """Members of the body that this upstream is not told: the plan cuts them because it does not
-        know them, or the client asked for it (`additional_drop_params`). None when there are none."""
+        know them or must not be told, or the client asked for it (`additional_drop_params`). None when there
+        are none. `translated`: only the last, a translation lists the others itself."""
+
+    @property
+    def leaves(self) -> list[str] | None:
+        """Names that the client wants left out (`additional_drop_params`); None when there are none."""
 
     @property
     def converted(self) -> bool:
@@ -308,6 +313,7 @@ class Permit:
         leave: list[str] | None = None,
         withhold: list[str] | None = None,
         renames: list[tuple[str, str]] | None = None,
+        translated: bool = False,
     ) -> bytes:
         """The request body for this deployment: the client's bytes with the plan's edits.
 

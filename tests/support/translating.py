@@ -15,10 +15,20 @@ from hybridgw.core import Route
 from hybridgw.dialects import DIALECTS
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.translation import Translation, translation_of
+from hybridgw.providers import configured
 from hybridgw.providers.base import Backend, Exchange
 from hybridgw.providers.nested import nested
 from hybridgw.providers.registry import PROVIDERS
 from hybridgw.routing.plan import Upstream
+from hybridgw.wire import Ask
+from hybridgw.wire.parameters import Said
+
+
+def configure(ask: Ask, backend: Backend, *said: str) -> Ask:
+    """A request that a test made by hand, with the rules of `backend` in it. `said`: which parameters its
+    client said, by Chat's names."""
+    configured.apply(ask, backend, Said(Route.CHAT, json.dumps(dict.fromkeys(said, 1)).encode()))
+    return ask
 
 
 class Talk:
@@ -32,6 +42,8 @@ class Talk:
         self._body = said
         settings = SimpleNamespace(translation=SimpleNamespace(unsupported="drop"))
         self.call: Any = SimpleNamespace(
+            route=route,
+            permit=None,
             dialect=DIALECTS[route],
             decision=SimpleNamespace(include_usage=True, prompt_tokens=7, nested=nested),
             plan=SimpleNamespace(settings=settings),

@@ -17,6 +17,7 @@ from hybridgw.pipeline.lessons import takes_any
 from hybridgw.pipeline.translation import Translation, asked, translation_of, unsupported
 from hybridgw.providers import Exchange, failures, nested, provider_named
 from hybridgw.providers.openai_models import thinks
+from hybridgw.providers.passing import drops_limit, sets_limit
 from hybridgw.providers.refusals import Without, about_a_value, refused
 from hybridgw.providers.templated import edited
 from hybridgw.routing.plan import Upstream
@@ -116,8 +117,9 @@ def _begun(call: Call) -> bool:
     return call.writer is not None and call.head_sent and call.route in _BEGUN_BY_HEARTBEATS
 
 
-_CUTS = b'"truncate":true'
-"""In a body of Ollama's, as it is written here: rather cut than refused, said the client."""
+_CUTS = re.compile(rb'"truncate"\s*:\s*true').search
+"""In a body of Ollama's: rather cut than refused, said the client."""
+_OLLAMA = frozenset({Route.OLLAMA_CHAT, Route.OLLAMA_GENERATE})
 _DEVELOPER = 1 << NESTED.index("role")
 _MESSAGES = frozenset({Route.CHAT, Route.OLLAMA_CHAT})
 """Routes with the `messages` of Chat, whose bytes may pass to an engine."""
@@ -269,20 +271,24 @@ async def _request(
 ) -> UpstreamRequest:
     """The request for a backend that `refuses` some members."""
     less = Without.of(refuses, may_leave)
-    untold = permit.untold() or []
+    # What the configuration says of parameters, the hub puts into a body that is translated there.
+    hub = exchange.outbound is not None
+    untold = permit.untold(hub) or []
     limit = exchange.limit
-    if limit is not None and permit.says("max_tokens"):
+    if limit is not None and (
+        sets_limit(upstream.backend) or (permit.says("max_tokens") and not drops_limit(upstream.backend))
+    ):
         limit = None
     if less is not None:
         untold += [name for name in less.leave if permit.says(name)]
     if less is None and limit is None:
-        body = permit.body()
+        body = permit.body(translated=True) if hub else permit.body()
     else:
         leave, withhold, renames = (less.leave, less.withhold, less.renames) if less else ([], [], [])
         if translation is not None:
             renames = []  # those are names of the backend's; the client's dialect is still to be read
         # A limit of null is none.
-        body = permit.body(leave if limit is None else [*leave, "max_tokens"], withhold, renames)
+        body = permit.body(leave if limit is None else [*leave, "max_tokens"], withhold, renames, hub)
     if limit is not None:
         # A body is an object, and never empty: it names a model.
         body = body.rstrip()[:-1] + b',"max_tokens":%d}' % limit(upstream.backend, permit.model)
@@ -308,11 +314,9 @@ async def _request(
         if upstream.forwards:
             headers = _forwarded(call, upstream)
             target += call.query
-        if exchange.configure is not None:
-            configure, backend = exchange.configure, upstream.backend
-            body, call.dropped = asked(lambda data: configure(data, backend), body)
-            if upstream.window and decision.prompt_tokens > upstream.window and _CUTS in body:
-                call.warning = b"context-truncated"
+        too_long = 0 < (upstream.window or 0) < decision.prompt_tokens
+        if too_long and call.route in _OLLAMA and _CUTS(body) is not None:
+            call.warning = b"context-truncated"
         if exchange.edit is not None:
             body = exchange.edit(body)
         if untold and call.plan.settings.translation.unsupported == "error":

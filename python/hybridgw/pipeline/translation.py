@@ -20,12 +20,14 @@ from hybridgw.dialects.openai import completion_as_events
 from hybridgw.errors import RequestError, UpstreamError
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.images import inline_images
+from hybridgw.providers import configured
 from hybridgw.providers.base import Backend, Exchange, Translator
 from hybridgw.providers.failures import hide
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import Headers
 from hybridgw.wire import Ask, Event, Failure
 from hybridgw.wire.ask import direct_results
+from hybridgw.wire.parameters import Said
 
 T = TypeVar("T")
 
@@ -94,6 +96,7 @@ class _Through:
         self._call = call
         self._upstream = upstream
         self._exchange = exchange
+        self._backend = upstream.backend
         self._outbound = exchange.outbound(upstream.backend)
 
     async def request(self, body: bytes) -> tuple[str, Headers, bytes]:
@@ -112,6 +115,7 @@ class _Through:
         direct_results(ask.messages)
         if self._upstream.inline_images:
             await inline_images(call, ask, self._upstream.own_media)
+        configured.apply(ask, self._rules(), Said(call.route, body))
         target = self._exchange.target + self._outbound.path(ask)
         headers = self._outbound.headers(ask)
         data = asked(lambda _: self._outbound.request(ask), b"")
@@ -125,8 +129,15 @@ class _Through:
             call.writer = call.dialect.writer(ask)
         return target, headers, data
 
+    def _rules(self) -> Backend:
+        """The deployment's, and what the client itself wants left out: it is no default's turn then."""
+        leaves = self._call.permit.leaves if self._call.permit is not None else None
+        backend = self._backend
+        return msgspec.structs.replace(backend, drops=(*backend.drops, *leaves)) if leaves else backend
+
     def less(self, backend: Backend) -> None:
         assert self._exchange.outbound is not None
+        self._backend = backend
         self._outbound = self._exchange.outbound(backend)
 
     @property

@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 
 from hybridgw.errors import RequestError
-from hybridgw.providers import configured
 from hybridgw.providers.anthropic_answer import Answer
 from hybridgw.providers.anthropic_models import Thinks, how_it_thinks, longest_answer, takes_both
 from hybridgw.providers.anthropic_turns import Turns, Words
 from hybridgw.providers.base import Backend, Header
+from hybridgw.providers.configured import leave_out, write
 from hybridgw.wire import Ask, Event, Tool
 
 Raw = msgspec.Raw
@@ -39,10 +39,9 @@ _SMALLEST_BUDGET = 1024
 
 _OWN = ("thinking", "cache_control", "inference_geo", "speed", "container")
 """Members of Messages that clients of other dialects add by hand, and mean."""
+_WRITTEN = frozenset({*_OWN, "metadata"})
+"""What a configuration says in Anthropic's words, though Chat has a member of this name."""
 _NO_COUNTERPART = ("seed", "presence_penalty", "frequency_penalty", "top_logprobs", "verbosity")
-
-_CHAT_ONLY = frozenset(configured.NAMES - {"thinking", "service_tier"} | {"logit_bias", "stream_options"})
-"""Members of a forced body that mean nothing to Anthropic; all others go out as they are."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -67,7 +66,6 @@ class Anthropic:
         """The body. RequestError for content that Anthropic's models cannot take."""
         if ask.n != 1:
             raise RequestError("unsupported_parameter", "Anthropic's models give one answer", field="n")
-        configured.apply(ask, self._backend)
         tools = self._tools(ask)
         turns = Turns(self._names)
         turns.add(ask)
@@ -96,6 +94,8 @@ class Anthropic:
             body["metadata"] = {"user_id": hashlib.sha256(ask.user.encode()).hexdigest()}
         if ask.service_tier == "auto" or ask.service_tier == "default":
             body["service_tier"] = "auto" if ask.service_tier == "auto" else "standard_only"
+        elif "service_tier" in ask.configured:
+            body["service_tier"] = ask.service_tier
         elif ask.service_tier is not None:
             ask.drop("service_tier")
         if ask.stream:
@@ -161,7 +161,7 @@ class Anthropic:
     def _think(self, ask: Ask, body: dict[str, Any], turns: Turns) -> None:
         """Whether and how much to think. A model that must call a tool does not think before it."""
         effort = ask.effort
-        own = "thinking" in ask.extra and "thinking" not in self._backend.force
+        own = "thinking" in ask.extra or "thinking" in ask.configured
         if own or (effort is None and ask.thinking is None):
             return
         way: Thinks = "never" if self._backend.thinking is False else how_it_thinks(ask.model)
@@ -226,16 +226,13 @@ class Anthropic:
         ask.drop(*[name for name in _NO_COUNTERPART if getattr(ask, name) is not None])
         if ask.logprobs:
             ask.drop("logprobs")
-        force = self._backend.force
         for name, value in ask.extra.items():
             if name in _OWN:
                 body[name] = value
-            elif name not in force or name in _CHAT_ONLY:
+            else:
                 ask.drop(name)
-        body.update({name: value for name, value in force.items() if name not in _CHAT_ONLY})
-        for name in self._backend.drops:
-            if name not in _CHAT_ONLY and body.pop(name, None) is not None:
-                ask.drop(name)
+        write(ask, self._backend, body, _WRITTEN)
+        leave_out(ask, self._backend, body)
 
 
 def longest(backend: Backend, model: str) -> int:

@@ -52,10 +52,13 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     ask_usage: bool = True
     renames: Mapping[str, str] = {}
     drops: tuple[str, ...] = ()
+    """Parameters of the client's that it is not told, by their Chat names, as the next two."""
     defaults: Mapping[str, object] = {}
-    """Members used when the client set none, by their Chat names."""
+    """Those that are told when the client says nothing."""
     force: Mapping[str, object] = {}
-    """Members that replace the client's."""
+    """Those that replace what the client says. What these three mean is said in `configured`."""
+    refuses: tuple[str, ...] = ()
+    """Members of its own wire that it was found to refuse."""
     query: str = ""
     """Behind every path: `?api-version=…`."""
     templated: bool = False
@@ -98,9 +101,6 @@ class Exchange(msgspec.Struct, frozen=True):
     """Makes the translator of one exchange; None where the bytes pass through."""
     outbound: Callable[[Backend], Outbound] | None = None
     """Makes the far half of a translation through the hub."""
-    configure: Callable[[bytes, Backend], tuple[bytes, tuple[str, ...]]] | None = None
-    """Puts the deployment's configuration into a body that passes through and has other names than Chat's.
-    Returns the body, and the client's names of what is not sent."""
     edit: Callable[[bytes], bytes] | None = None
     """Takes out of a body that passes through what this backend alone must not see."""
     limit: Callable[[Backend, str], int] | None = None
@@ -143,8 +143,6 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """The same by Responses, where the backend has that beside Chat."""
     shape: Shape = Shape.CHAT
     """Of what `outbound` reads."""
-    configures: Mapping[Route, Callable[[bytes, Backend], tuple[bytes, tuple[str, ...]]]] = {}
-    """See `Exchange.configure`; by native route."""
     edits: Mapping[Route, Callable[[bytes], bytes]] = {}
     """See `Exchange.edit`; by native route."""
     paths: Mapping[Route, str] = {}
@@ -208,8 +206,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         behind every path; an `outbound` has it from its `Backend`."""
         if route in self.routes:
             target = self._base(route, base_path) + self._path(route) + query
-            configure, edit, limit = self.configures.get(route), self.edits.get(route), self.limits.get(route)
-            return Exchange(target, SHAPES[route], configure=configure, edit=edit, limit=limit)
+            edit, limit = self.edits.get(route), self.limits.get(route)
+            return Exchange(target, SHAPES[route], edit=edit, limit=limit)
         if route in self.translated:
             through, translator = self.translated[route]
             return Exchange(base_path + self._path(through) + query, SHAPES[through], translator)

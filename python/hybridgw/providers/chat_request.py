@@ -13,8 +13,10 @@ from hybridgw.errors import RequestError
 from hybridgw.providers.base import Backend
 from hybridgw.providers.capabilities import Capabilities
 from hybridgw.providers.chat_turns import Json, Turns
+from hybridgw.providers.configured import leave_out
 from hybridgw.providers.templated import one_system
 from hybridgw.wire import Ask, Message, Part, Tool, ToolCall
+from hybridgw.wire.parameters import same
 
 Raw = msgspec.Raw
 
@@ -84,18 +86,20 @@ def _conversation(ask: Ask, backend: Backend) -> list[Message]:
 
 
 def _configure(ask: Ask, backend: Backend, can: Capabilities, out: Json) -> None:
-    """What the deployment sets, renames and must not be sent, in its own names (see `configured`): these
-    are the members of this wire, and whatever they are they go out as they are written."""
-    for name, value in backend.defaults.items():
-        out.setdefault(can.limit if name in _LIMITS else name, value)
-    for name, value in backend.force.items():
+    """What the configuration sets, in its own names: these are the members of this wire, and whatever they
+    are they go out as they are written. Then the backend's spelling of names."""
+    for name, value in ask.configured.items():
+        for each in same(name):
+            out.pop(each, None)
+        if name == "stream_options" and ask.stream and backend.ask_usage and isinstance(value, dict):
+            value = {**value, "include_usage": True}
         out[can.limit if name in _LIMITS else name] = value
+        if name in ask.dropped and name not in backend.drops:
+            ask.dropped.remove(name)
+    leave_out(ask, backend, out)
     for old, new in backend.renames.items():
         if old in out:
             out[new] = out.pop(old)
-    for name in backend.drops:
-        if out.pop(name, None) is not None:
-            ask.drop(name)
 
 
 def _tools(ask: Ask, can: Capabilities, out: Json) -> None:
@@ -225,6 +229,8 @@ def _put(ask: Ask, out: Json, name: str, value: object, possible: bool) -> None:
 
 def _thinking(ask: Ask, backend: Backend, can: Capabilities, out: Json) -> None:
     effort = ask.effort
+    if effort is None and "thinking" in ask.configured:
+        return  # it goes out in these words
     known = can.thinks(ask.model) if backend.thinking is None else backend.thinking
     if effort is None:
         effort = _derived(ask)

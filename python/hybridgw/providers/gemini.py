@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from hybridgw import sse
 from hybridgw.errors import RequestError
-from hybridgw.providers import configured
 from hybridgw.providers.base import Backend, Header
 from hybridgw.providers.gemini_answer import Reader, new_id
 from hybridgw.providers.gemini_calls import renamed
@@ -45,10 +44,9 @@ class Gemini:
 
     def request(self, ask: Ask) -> bytes:
         """`GenerateContentRequest`."""
-        configured.apply(ask, self._backend)
         if ask.tools:
             self._reader = Reader(renamed(tool.name for tool in ask.tools), self._make_id)
-        return body_of(ask, self._backend.thinking)
+        return body_of(ask, self._backend)
 
     def whole(self, body: bytes) -> list[Event]:
         """A complete answer."""

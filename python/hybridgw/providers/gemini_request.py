@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 
 from hybridgw.errors import RequestError
+from hybridgw.providers.base import Backend
+from hybridgw.providers.configured import leave_out, write
 from hybridgw.providers.gemini_calls import SKIP, sent_name, split_id
 from hybridgw.providers.gemini_thinking import thinking_config, version_of
 from hybridgw.wire import Ask, Audio, File, Image, Message, Part, Text, Thinking, Tool, ToolCall, ToolResult
@@ -43,7 +45,7 @@ _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
 _MAGIC = (("iVBORw", "image/png"), ("/9j/", "image/jpeg"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp"))
 
 
-def body_of(ask: Ask, can_think: bool | None) -> bytes:
+def body_of(ask: Ask, backend: Backend) -> bytes:
     """The whole body. Adds to `ask.dropped` what Gemini has no word for."""
     body: dict[str, Any] = {}
     system, contents = _Conversation(ask).read()
@@ -52,7 +54,14 @@ def body_of(ask: Ask, can_think: bool | None) -> bytes:
     body["contents"] = contents
     if ask.tools:
         _tools(ask, body)
-    config = _generation_config(ask, can_think)
+    config = _generation_config(ask, backend.thinking)
+    own: dict[str, Any] = {}
+    write(ask, backend, own, frozenset(_NATIVE))
+    more = own.pop("generationConfig", None)
+    if isinstance(more, dict):
+        # Parameters by Gemini's own names: one that is forced replaces, a default is for what is unsaid.
+        config = config | more if "generationConfig" in backend.force else more | config
+    leave_out(ask, backend, body, config)
     if config:
         body["generationConfig"] = config
     for name, value in ask.extra.items():
@@ -61,6 +70,7 @@ def body_of(ask: Ask, can_think: bool | None) -> bytes:
             body[known] = value
         elif bytes(value) != b"null":
             ask.drop(name)
+    body.update({_NATIVE.get(name, name): value for name, value in own.items()})
     return msgspec.json.encode(body)
 
 

@@ -14,9 +14,10 @@ from typing import Any, NoReturn
 import msgspec
 
 from hybridgw.errors import RequestError
-from hybridgw.providers import configured
 from hybridgw.providers.base import Backend
 from hybridgw.providers.chat_request import described
+from hybridgw.providers.configured import leave_out, write
+from hybridgw.providers.passing import LEVELS
 from hybridgw.providers.templated import one_system
 from hybridgw.wire import (
     Ask,
@@ -30,6 +31,7 @@ from hybridgw.wire import (
     ToolResult,
 )
 from hybridgw.wire.ask import named_results
+from hybridgw.wire.parameters import SAMPLERS
 
 Raw = msgspec.Raw
 
@@ -38,11 +40,7 @@ _encode = msgspec.json.Encoder().encode
 
 # Member of the hub -> option, where both are numbers that pass as they are.
 _NUMBERS = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
-# Members without a place in the hub that clients of engines send, and that are options here.
-SAMPLERS = frozenset(
-    {"min_p", "typical_p", "repeat_penalty", "repeat_last_n", "mirostat", "mirostat_eta", "mirostat_tau"}
-)
-LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
+_OWN = frozenset({"keep_alive", "truncate", "think", "format", "shift"})
 _NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
 # A custom tool takes text; here it is a function of one string.
 _TEXT_PARAMETERS = Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}')
@@ -50,7 +48,6 @@ _TEXT_PARAMETERS = Raw(b'{"type":"object","properties":{"input":{"type":"string"
 
 def chat_request(ask: Ask, backend: Backend) -> bytes:
     """The body for `ask`; notes in it what is not told."""
-    configured.apply(ask, backend)
     named_results(ask.messages)
     messages = one_system(ask.messages)
     body: dict[str, Any] = {
@@ -72,11 +69,8 @@ def chat_request(ask: Ask, backend: Backend) -> bytes:
         if ask.top_logprobs is not None:
             body["top_logprobs"] = ask.top_logprobs
     options = _options(ask)
-    for name in backend.drops:
-        own = options if name in options else body
-        if name not in configured.NAMES and own.pop(name, None) is not None:
-            ask.drop(name)
-    _untold(ask, backend, body, options)
+    _untold(ask, body, options)
+    _configure(ask, backend, body, options)
     if backend.num_ctx is not None:
         options["num_ctx"] = backend.num_ctx
     if options:
@@ -97,7 +91,24 @@ def _options(ask: Ask) -> dict[str, Any]:
     return options
 
 
-def _untold(ask: Ask, backend: Backend, body: dict[str, Any], options: dict[str, Any]) -> None:
+def _configure(ask: Ask, backend: Backend, body: dict[str, Any], options: dict[str, Any]) -> None:
+    """What the configuration says in Ollama's own words. Its options are single parameters."""
+    own: dict[str, Any] = {}
+    write(ask, backend, own, _OWN | SAMPLERS)
+    several = own.pop("options", None)
+    if isinstance(several, dict):
+        options |= several if "options" in backend.force else several | options
+    for name, value in own.items():
+        place = options if name in SAMPLERS else body
+        # A client may have said how to think, and in what form to answer, in Chat's words.
+        if name in backend.force or name not in ("think", "format"):
+            place[name] = value
+        else:
+            place.setdefault(name, value)
+    leave_out(ask, backend, body, options)
+
+
+def _untold(ask: Ask, body: dict[str, Any], options: dict[str, Any]) -> None:
     """Members that Ollama has no place for are listed, the others put there."""
     if ask.n > 1:
         ask.drop("n")
@@ -111,14 +122,8 @@ def _untold(ask: Ask, backend: Backend, body: dict[str, Any], options: dict[str,
             options[name] = raw
         elif name in ("keep_alive", "truncate"):
             body[name] = raw
-        elif name in ("think", "format") and name in backend.defaults:
-            body.setdefault(name, raw)
-        elif name not in backend.force:
-            ask.drop(name)
-        elif name == "options" and bytes(raw)[:1] == b"{":
-            options.update(_object.decode(raw))
         else:
-            body[name] = raw
+            ask.drop(name)
 
 
 def _think(ask: Ask, backend: Backend) -> bool | str | None:

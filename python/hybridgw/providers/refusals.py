@@ -13,7 +13,7 @@ be another one. A limit has two names, so it is never left out but told by the o
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import orjson
@@ -136,11 +136,14 @@ class Without(msgspec.Struct, frozen=True):
         """The same for a translated request; `says` tells which members the client has by these names.
         Whatever it has not is the gateway's own way to put it."""
         drops = [name for name in self.withhold if name in self.leave or not says(name)]
-        kept = {name: value for name, value in backend.defaults.items() if name not in self.withhold}
         return msgspec.structs.replace(
             backend,
             ask_usage=backend.ask_usage and "stream_options" not in self.withhold,
-            drops=(*backend.drops, *(name for name in drops if name != "stream_options")),
-            defaults=kept,
+            refuses=tuple(name for name in drops if name != "stream_options"),
+            defaults=self._kept(backend.defaults),
+            force=self._kept(backend.force),
             renames={**backend.renames, **dict(self.renames)},
         )
+
+    def _kept(self, values: Mapping[str, object]) -> dict[str, object]:
+        return {name: value for name, value in values.items() if name not in self.withhold}

@@ -20,7 +20,6 @@ from hybridgw.providers.gemini_request import HOSTED
 from hybridgw.providers.litert_lm import LiteRT
 from hybridgw.providers.ollama import Ollama
 from hybridgw.providers.ollama_embed import OllamaEmbed
-from hybridgw.providers.ollama_native import with_configuration
 from hybridgw.providers.responses_wire import ResponsesOutbound
 from hybridgw.providers.tgi import StopList
 from hybridgw.providers.vllm import engine_load
@@ -111,10 +110,6 @@ _ROWS = (
     _engine(
         "ollama",
         routes=_OLLAMA,
-        configures={
-            Route.OLLAMA_CHAT: with_configuration,
-            Route.OLLAMA_GENERATE: with_configuration,
-        },
         outbound=Ollama,
         shape=Shape.OLLAMA,
         beside_v1=True,

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from hybridgw.providers import configured
 from hybridgw.providers.base import Backend
+from hybridgw.providers.configured import leave_out, write
 from hybridgw.providers.openai_models import thinks
 from hybridgw.providers.responses_seal import unsealed
 from hybridgw.providers.responses_turns import Json, encode, items
@@ -31,6 +31,8 @@ _EXTRAS = frozenset(
         "prompt_cache_breakpoint",
     }
 )
+_WRITTEN = _EXTRAS | {"store", "moderation"}
+"""What a configuration says in words that Chat has, too."""
 _NO_COUNTERPART = ("top_k", "seed", "presence_penalty", "frequency_penalty")
 
 
@@ -48,7 +50,6 @@ _grammar = msgspec.json.Decoder(_Grammar)
 
 def body(ask: Ask, backend: Backend) -> bytes:
     """The body. Adds to `ask.dropped`; RequestError for content that cannot be carried."""
-    configured.apply(ask, backend)
     out: Json = {
         "model": ask.model,
         "input": items(ask.messages, sees=backend.vision is not False),
@@ -65,12 +66,14 @@ def body(ask: Ask, backend: Backend) -> bytes:
     _text(ask, out)
     _identity(ask, out)
     for name, value in ask.extra.items():
-        if name in _EXTRAS or name in backend.force:
+        if name in _EXTRAS:
             out[name] = value
         else:
             ask.drop(name)
     if ask.stream:
         out["stream"] = True
+    write(ask, backend, out, _WRITTEN)
+    leave_out(ask, backend, out)
     return encode(out)
 
 

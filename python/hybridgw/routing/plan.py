@@ -25,6 +25,7 @@ from hybridgw.core import Boundary, Deployment, Route, Target, Timeouts
 from hybridgw.native import Principal
 from hybridgw.providers import CONVERSATIONS, Backend, Exchange, Provider, provider_named
 from hybridgw.providers.nested import Nested, nested
+from hybridgw.providers.passing import parameters
 from hybridgw.routing.owned import owned_keys, unheeded_keys
 from hybridgw.routing.protocols import exchanges_of, may_lack_responses
 from hybridgw.routing.wildcards import ChosenNames
@@ -373,13 +374,10 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
             for route, exchange in zip(Route, upstream.exchanges, strict=True)
             if exchange or entry.lacking
         ],
-        "defaults": {name: value for name, value in entry.defaults.items() if name != "stream"},
-        "renames": provider.renames if provider else {},
-        "drops": [*(provider.drops if provider else ()), *entry.drop_params],
+        "parameters": _parameters(entry, upstream),
         "unknown": _by_route(provider.unknown, upstream) if provider else {},
         "convert": _by_route(provider.convert, upstream) if provider else {},
         "user_metadata": provider.user_metadata if provider else False,
-        "force": entry.extra_body,
         "ask_usage": provider.ask_usage if provider else False,
         "splice": True,
         "input_price": entry.input_price,
@@ -387,6 +385,16 @@ def _native_deployment(entry: DeploymentSettings, upstream: Upstream) -> dict[st
         "context_window": entry.context_window,
         "unusable": entry.unusable,
     }
+
+
+def _parameters(entry: DeploymentSettings, upstream: Upstream) -> dict[str, Any]:
+    """By route, where bytes pass through: a translation has the rules from its `Backend`."""
+    made = {
+        route: parameters(route, upstream.backend, entry.model)
+        for route, exchange in zip(Route, upstream.exchanges, strict=True)
+        if exchange is not None and exchange.outbound is None
+    }
+    return {str(int(route)): msgspec.to_builtins(rules) for route, rules in made.items() if rules is not None}
 
 
 def _by_route(names: Mapping[Route, tuple[str, ...]], upstream: Upstream) -> dict[str, tuple[str, ...]]:

@@ -9,7 +9,7 @@ names the field; parameters for which there is no member go to `extra` (a backen
 may know them) and end in `dropped` where the backend does not.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -179,6 +179,10 @@ class Ask(msgspec.Struct, kw_only=True):
     """Asked in the oldest way (`functions`), and to be answered so."""
     extra: dict[str, Raw] = {}
     """Members without a place here, by the client's name for them."""
+    configured: dict[str, Any] = {}
+    """What the configuration sets, by Chat's names or the backend's own; see `providers.configured`."""
+    unsaid: frozenset[str] = frozenset()
+    """Parameters that the configuration alone asks for: a client is not told what becomes of them."""
     dropped: list[str] = []
     """Parameters that the backend was not told, by the client's names: whoever drops adds."""
 
@@ -186,7 +190,7 @@ class Ask(msgspec.Struct, kw_only=True):
         """Note parameters that the backend is not told, each once. Clients choose names, and any number of
         them: behind those that fit into a header nobody looks for more."""
         for name in names:
-            if len(self.dropped) < MOST_DROPPED and name not in self.dropped:
+            if len(self.dropped) < MOST_DROPPED and name not in self.dropped and name not in self.unsaid:
                 self.dropped.append(name)
 
 

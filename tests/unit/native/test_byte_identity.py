@@ -68,10 +68,18 @@ def test_the_list_of_edits(worker: Callable[..., Worker]) -> None:
     w = worker(
         deployment(
             0,
-            defaults={"max_tokens": 64, "stream": True, "top_p": 0.50},
-            renames={"max_completion_tokens": "max_tokens"},
-            drops=["logit_bias"],
-            force={"user": "gateway"},
+            parameters={
+                "0": {
+                    "defaults": [
+                        [["max_tokens"], 64, [["max_completion_tokens"]]],
+                        [["stream"], True, []],
+                        [["top_p"], 0.50, []],
+                    ],
+                    "renames": {"max_completion_tokens": "max_tokens"},
+                    "drops": [["logit_bias"]],
+                    "force": [[["user"], "gateway"]],
+                }
+            },
         )
     )
     body = (
@@ -95,7 +103,7 @@ def test_the_list_of_edits(worker: Callable[..., Worker]) -> None:
 
 
 def test_a_stream_default_never_turns_an_answer_into_a_stream(worker: Callable[..., Worker]) -> None:
-    w = worker(deployment(0, defaults={"stream": True}))
+    w = worker(deployment(0, parameters={"0": {"defaults": [[["stream"], True, []]]}}))
     decision = w.decide(b'{"model":"m","messages":[]}')
     assert not decision.stream
     assert decision.permit.body() == b'{"model":"up0","messages":[]}'

@@ -26,6 +26,7 @@ from hybridgw.wire import (
     ToolChoice,
     ToolResult,
 )
+from tests.support.translating import configure
 
 Raw = msgspec.Raw
 NEW, OLD = "claude-new-9", "claude-opus-4-20250514"
@@ -369,8 +370,6 @@ def test_calls_of_the_past_need_tools_and_get_closed_ones() -> None:
         ("claude-3-haiku-20240307", None, Backend(), 4096),
         (OLD, None, Backend(), 32000),
         ("other", None, Backend(), 4096),
-        (NEW, None, Backend(defaults={"max_tokens": 7}), 7),
-        (NEW, 5, Backend(force={"max_completion_tokens": 7}), 7),
     ],
 )
 def test_there_is_always_a_limit(model: str, asked: int | None, backend: Backend, limit: int) -> None:
@@ -535,7 +534,10 @@ def test_the_configuration_has_its_say() -> None:
         sampling=True,
         query="?x=1",
     )
-    body, ask = sent(user("q"), backend=backend, user="u", effort="none", extra={"seed": Raw(b"1")})
+    said: dict[str, Any] = {"user": "u", "effort": "none", "extra": {"seed": Raw(b"1")}}
+    ask = Ask(model=NEW, messages=[user("q")], **said)
+    configure(ask, backend, "user", "reasoning_effort", "seed")
+    body = json.loads(Anthropic(backend).request(ask))
     assert body == {
         "model": NEW,
         "max_tokens": 9,

@@ -24,6 +24,7 @@ from hybridgw.wire import (
     ToolChoice,
     ToolResult,
 )
+from tests.support.translating import configure
 
 Raw = msgspec.Raw
 MARK = Raw(b'{"type":"ephemeral"}')
@@ -380,15 +381,14 @@ def test_streams_ask_for_usage_where_they_may() -> None:
 
 
 def test_what_a_deployment_sets() -> None:
-    ask = asked(max_tokens=5, seed=NUMBERS)
-    told = sent(
-        "openrouter",
-        ask,
-        renames={"max_tokens": "max_completion_tokens"},
-        drops=("seed", "never_there"),
-        defaults={"temperature": 0.2, "max_tokens": 9, "seed": 3},
-        force={"provider": {"data_collection": "deny", "zdr": True}, "model": "forced"},
-    )
+    rules: dict[str, Any] = {
+        "renames": {"max_tokens": "max_completion_tokens"},
+        "drops": ("seed", "never_there"),
+        "defaults": {"temperature": 0.2, "max_tokens": 9, "seed": 3},
+        "force": {"provider": {"data_collection": "deny", "zdr": True}, "model": "forced"},
+    }
+    ask = configure(asked(max_tokens=5, seed=NUMBERS), Backend(**rules), "max_tokens", "seed")
+    told = sent("openrouter", ask, **rules)
     assert told == {
         "model": "forced",
         "messages": [{"role": "user", "content": "hi"}],
@@ -401,7 +401,8 @@ def test_what_a_deployment_sets() -> None:
 
 def test_the_data_policy_of_a_deployment_is_not_the_clients_to_change() -> None:
     ask = asked(extra={"provider": Raw(b'{"data_collection":"allow"}')})
-    told = sent("openrouter", ask, force={"provider": {"data_collection": "deny"}})
+    rules: dict[str, Any] = {"force": {"provider": {"data_collection": "deny"}}}
+    told = sent("openrouter", configure(ask, Backend(**rules), "provider"), **rules)
     assert told["provider"] == {"data_collection": "deny"}
 
 

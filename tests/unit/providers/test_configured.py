@@ -1,45 +1,54 @@
-"""What a deployment's configuration says of a request, whatever wire its backend speaks."""
+"""What a deployment's configuration says of a request at the hub. Its meaning on every wire is the table of
+`test_parameter_rules`; here is how it gets into the hub."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
+from hybridgw.core import Route
 from hybridgw.providers import configured
-from hybridgw.providers.anthropic import Anthropic
-from hybridgw.providers.base import Backend, Outbound
-from hybridgw.providers.gemini import Gemini
-from hybridgw.providers.ollama import Ollama
+from hybridgw.providers.base import Backend
 from hybridgw.wire import Ask, Format, Message, Text
+from hybridgw.wire.parameters import Said
+from tests.support.translating import configure
 
 Raw = msgspec.Raw
+SCHEMA = {"type": "object"}
+FORM = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA, "strict": True}}
 
 
 def ask(**said: Any) -> Ask:
     return Ask(model="m", messages=[Message("user", [Text("q")])], **said)
 
 
-def applied(asked: Ask, **backend: Any) -> Ask:
-    configured.apply(asked, Backend(**backend))
-    return asked
-
-
-def test_a_default_is_for_what_is_unsaid_and_force_for_everything() -> None:
-    values = {"temperature": 0.50, "max_tokens": 9, "stop": "END", "reasoning_effort": "low", "min_p": 0.1}
-    said = {
-        "temperature": Raw(b"1.0"), "max_tokens": 5, "stop": ["x"], "effort": "high",
-        "extra": {"min_p": Raw(b"1.0")},
-    }  # fmt: skip
-    told = {
-        "temperature": Raw(b"0.5"), "max_tokens": 9, "stop": ["END"], "effort": "low",
-        "extra": {"min_p": Raw(b"0.1")},
-    }  # fmt: skip
-    assert applied(ask(), defaults=values) == ask(**told)
-    assert applied(ask(**said), defaults=values) == ask(**said)
-    assert applied(ask(**said), force=values) == ask(**told)
-    assert applied(ask(**told), force={"max_completion_tokens": 7}).max_tokens == 7
+@pytest.mark.parametrize(
+    ("name", "value", "member", "told"),
+    [
+        ("temperature", 0.50, "temperature", Raw(b"0.5")),
+        ("max_tokens", 9, "max_tokens", 9),
+        ("max_completion_tokens", 9, "max_tokens", 9),
+        ("stop", "END", "stop", ["END"]),
+        ("stop", ["a", "b"], "stop", ["a", "b"]),
+        ("reasoning_effort", "low", "effort", "low"),
+        ("thinking", {"type": "enabled", "budget_tokens": 7}, "thinking_budget", 7),
+        ("n", 2, "n", 2),
+        ("user", "u", "user", "u"),
+        ("logprobs", True, "logprobs", True),
+        ("top_logprobs", 3, "top_logprobs", 3),
+        ("parallel_tool_calls", False, "parallel", False),
+        ("response_format", {"type": "json_object"}, "format", Format("json_object")),
+        ("response_format", FORM, "format", Format("json_schema", "n", Raw(b'{"type":"object"}'), True)),
+    ],
+)
+def test_what_has_a_place_is_put_there(name: str, value: Any, member: str, told: Any) -> None:
+    for backend in (Backend(defaults={name: value}), Backend(force={name: value})):
+        asked = configure(ask(), backend)
+        assert getattr(asked, member) == told
+        assert asked.configured == {name: value}
+        asked.drop(name)
+        assert asked.dropped == [], "its client never said it"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +56,8 @@ def test_a_default_is_for_what_is_unsaid_and_force_for_everything() -> None:
     [
         ("seed", {"seed": Raw(b"7")}),
         ("max_completion_tokens", {"max_tokens": 5}),
-        ("reasoning_effort", {"effort": "low"}),
+        ("reasoning_effort", {"effort": "low", "thinking": "enabled", "thinking_budget": 5}),
+        ("thinking", {"effort": "low", "thinking": "enabled", "thinking_budget": 5}),
         ("n", {"n": 2}),
         ("stop", {"stop": ["x"]}),
         ("logprobs", {"logprobs": True}),
@@ -57,39 +67,49 @@ def test_a_default_is_for_what_is_unsaid_and_force_for_everything() -> None:
     ],
 )
 def test_what_must_not_be_said_is_taken_out_and_listed(name: str, said: dict[str, Any]) -> None:
-    assert applied(ask(**said), drops=(name,)) == ask(dropped=[name])
-    assert applied(ask(), drops=(name,)) == ask(), "nobody said it, so nothing was dropped"
+    assert configure(ask(**said), Backend(drops=(name,)), name) == ask(dropped=[name])
+    assert configure(ask(), Backend(drops=(name,))) == ask(), "nobody said it, so nothing was dropped"
 
 
-def test_a_dropped_name_may_have_a_default_of_its_own() -> None:
-    assert applied(ask(seed=Raw(b"7")), drops=("seed",), defaults={"seed": 1}).seed == Raw(b"1")
+def test_a_client_that_said_what_is_usual_said_it() -> None:
+    """`n: 1` and `logprobs: false` look in the hub as if nobody had said anything."""
+    backend = Backend(defaults={"n": 3, "logprobs": True})
+    assert configure(ask(), backend).n == 3
+    assert configure(ask(), backend, "n", "logprobs") == ask()
 
 
-def test_a_reader_that_knew_no_such_name_was_wrong_to_call_it_dropped() -> None:
-    """The native side sets configured members in bodies of every dialect; Messages has no `seed`."""
-    assert applied(ask(dropped=["seed", "other"]), defaults={"seed": 1}).dropped == ["other"]
-
-
-MAKERS: list[Callable[[Backend], Outbound]] = [Anthropic, Gemini, Ollama]
-
-
-@pytest.mark.parametrize("make", MAKERS)
-def test_requests_do_not_share_what_is_configured(make: Callable[[Backend], Outbound]) -> None:
-    backend = Backend(defaults={"stop": ["END"], "min_p": 1}, drops=("n", "stop"), force={"labels": {}})
-    first, second = ask(), ask()
-    make(backend).request(first)
+def test_requests_do_not_share_what_is_configured() -> None:
+    backend = Backend(defaults={"stop": ["END"], "min_p": 1}, drops=("n",), force={"labels": {}})
+    first = configure(ask(), backend)
     first.stop.append("more")
-    first.extra["more"] = Raw(b"1")
-    make(backend).request(second)
+    first.configured["more"] = 1
+    second = configure(ask(), backend)
     assert second.stop == ["END"]
-    assert "more" not in second.extra
+    assert "more" not in second.configured
+    assert "more" not in backend.defaults["stop"]  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("make", MAKERS)
-def test_every_wire_is_told(make: Callable[[Backend], Outbound]) -> None:
-    backend = Backend(defaults={"max_tokens": 77, "stop": "END"}, sampling=True, force={"top_k": 3})
-    said = json.loads(make(backend).request(asked := ask(top_k=Raw(b"9"))))
-    where = said.get("generationConfig") or said.get("options") or said
-    assert {77, 3} <= {value for value in where.values() if isinstance(value, int)}
-    assert ["END"] in where.values()
-    assert asked.dropped == []
+@pytest.mark.parametrize(
+    ("route", "body", "name", "words"),
+    [
+        (Route.CHAT, {"max_completion_tokens": 1, "max_tokens": 2}, "max_tokens",
+         ["max_tokens", "max_completion_tokens"]),
+        (Route.CHAT, {"max_tokens": None}, "max_tokens", []),
+        (Route.MESSAGES, {"thinking": {"type": "enabled"}, "output_config": {"effort": "low"}},
+         "reasoning_effort", ["output_config.effort", "thinking"]),
+        (Route.MESSAGES, {"metadata": {"user_id": "u"}}, "user", ["metadata.user_id"]),
+        (Route.RESPONSES, {"max_output_tokens": 1}, "max_tokens", ["max_output_tokens"]),
+        (Route.RESPONSES, {"text": {"format": None}}, "response_format", []),
+        (Route.OLLAMA_CHAT, {"options": {"num_predict": 1}}, "max_tokens", ["options.num_predict"]),
+        (Route.OLLAMA_CHAT, {"options": "odd"}, "stop", []),
+        (Route.OLLAMA_GENERATE, {"keep_alive": "1h"}, "keep_alive", ["keep_alive"]),
+    ],
+)  # fmt: skip
+def test_a_client_has_words_of_its_own(
+    route: Route, body: dict[str, Any], name: str, words: list[str]
+) -> None:
+    assert Said(route, json.dumps(body).encode()).names(name) == words
+
+
+def test_without_rules_a_body_is_not_read() -> None:
+    configured.apply(ask(), Backend(), Said(Route.CHAT, b"no JSON"))

@@ -40,6 +40,7 @@ from hybridgw.wire import (
     ToolStart,
     Usage,
 )
+from tests.support.translating import configure
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "gemini"
 Raw = msgspec.Raw
@@ -358,7 +359,7 @@ def test_members_of_its_own_and_what_is_configured() -> None:
         force={"labels": {"a": "b"}, "reasoning_effort": "low"},
         drops=("top_p",),
     )
-    body = outbound.request(asked)
+    body = outbound.request(configure(asked, outbound._backend, "temperature", "top_p"))
     assert b'"safetySettings":[1.0]' in body
     decoded = json.loads(body)
     assert decoded["labels"] == {"a": "b"}

@@ -9,6 +9,7 @@ from hybridgw.errors import RequestError
 from hybridgw.providers import Backend
 from hybridgw.providers.litert_lm import LiteRT
 from hybridgw.wire import Ask, Event, Finish, Message, Text, ToolDelta, ToolStart, Usage
+from tests.support.translating import configure
 
 
 def ask(**members: Any) -> Ask:
@@ -48,12 +49,15 @@ def test_an_answer_that_reached_its_limit_ended_by_it(limit: int | None, written
 
 
 def test_a_limit_of_the_deployment_counts_too() -> None:
-    outbound = LiteRT(Backend(defaults={"max_tokens": 5}))
-    assert json.loads(outbound.request(ask()))["max_completion_tokens"] == 5
-    assert json.loads(outbound.request(ask(max_tokens=3)))["max_completion_tokens"] == 3
-    forced = LiteRT(Backend(force={"max_tokens": 5}))
-    assert json.loads(forced.request(ask(max_tokens=9)))["max_completion_tokens"] == 5
-    outbound.request(ask())
+    backend = Backend(defaults={"max_tokens": 5})
+    outbound = LiteRT(backend)
+    assert json.loads(outbound.request(configure(ask(), backend)))["max_completion_tokens"] == 5
+    said = configure(ask(max_tokens=3), backend, "max_tokens")
+    assert json.loads(outbound.request(said))["max_completion_tokens"] == 3
+    backend = Backend(force={"max_tokens": 5})
+    said = configure(ask(max_tokens=9), backend, "max_tokens")
+    assert json.loads(LiteRT(backend).request(said))["max_completion_tokens"] == 5
+    outbound.request(configure(ask(), Backend(defaults={"max_tokens": 5})))
     body = b'{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"completion_tokens":5}}'
     assert end(outbound.whole(body)) == ["length"]
 

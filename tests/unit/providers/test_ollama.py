@@ -43,6 +43,7 @@ from hybridgw.wire import (
     ToolStart,
     Usage,
 )
+from tests.support.translating import configure
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "ollama"
 REQUESTS = json.loads((GOLDEN / "requests.json").read_text())
@@ -143,13 +144,13 @@ def test_what_cannot_be_told_is_listed() -> None:
 
 
 def test_what_the_configuration_sets() -> None:
-    asked = ask(max_tokens=5, seed=Raw(b"7"), extra={"options": Raw(b'{"num_gpu":1}')})
-    body = sent(
-        asked,
-        defaults={"temperature": 0.5, "max_tokens": 9, "stop": "END", "keep_alive": "2h"},
-        force={"top_p": 0.25, "options": {"num_gpu": 1}},
-        drops=("seed",),
-    )
+    rules: dict[str, Any] = {
+        "defaults": {"temperature": 0.5, "max_tokens": 9, "stop": "END", "keep_alive": "2h"},
+        "force": {"top_p": 0.25, "options": {"num_gpu": 1}},
+        "drops": ("seed",),
+    }
+    asked = configure(ask(max_tokens=5, seed=Raw(b"7")), Backend(**rules), "max_tokens", "seed")
+    body = sent(asked, **rules)
     assert body["options"] == {
         "num_predict": 5, "temperature": 0.5, "stop": ["END"], "top_p": 0.25, "num_gpu": 1
     }  # fmt: skip

@@ -4,6 +4,16 @@
 
 use super::BodyError;
 use crate::json::{write_string, Scanner, MAX_DEPTH};
+use crate::types::MemberPath;
+
+/// A value for what the client did not say.
+#[derive(Debug, Clone)]
+pub(super) struct Preset {
+    pub(super) key: Box<str>,
+    pub(super) raw: Box<str>,
+    /// Where else the client may have said it.
+    pub(super) unless: Vec<MemberPath>,
+}
 
 /// What becomes of the member with a certain key.
 #[derive(Debug, Clone)]
@@ -13,19 +23,22 @@ pub(super) enum Action {
     Force(Box<str>),
 }
 
-/// What to change in a body. Keys name top-level members; values are raw JSON.
+/// What to change in a body. Keys name top-level members, or with [`Edits::inside`] members of an object
+/// among them; values are raw JSON.
 ///
-/// Order of precedence for one key: cut, rename, force, default. A renamed member replaces the
-/// client's own member of the new name (the new spelling of a parameter supersedes the old one).
-/// A default is inserted only when no member of that name is left; a member set to null counts as
-/// set. Inserted members follow the client's last one.
+/// Order of precedence for one key: force, cut, rename, what the client says, default. Null says nothing:
+/// a default replaces it, a renamed null yields to whatever else is said, and where nothing else is, it
+/// stays. A renamed member replaces the client's own member of the new name (the new spelling of a
+/// parameter supersedes the old one). Inserted members follow the client's last one.
 #[derive(Debug, Clone, Default)]
 pub struct Edits {
     /// The encoded literal.
     pub(super) model: Option<Box<[u8]>>,
     /// Sorted by key.
     pub(super) actions: Vec<(Box<str>, Action)>,
-    pub(super) defaults: Vec<(Box<str>, Box<str>)>,
+    pub(super) defaults: Vec<Preset>,
+    /// Edits of the members of objects, by the key of the object.
+    pub(super) inner: Vec<(Box<str>, Edits)>,
     /// Whether any action renames: most deployments have none.
     pub(super) renames: bool,
     pub(super) include_usage: bool,
@@ -43,6 +56,8 @@ pub struct Less<'l> {
     pub withhold: &'l [&'l str],
     /// Members that it takes under another name only: (from, to).
     pub renames: &'l [(&'l str, &'l str)],
+    /// Nothing that the configuration sets: the body is read by a translation.
+    pub translated: bool,
 }
 
 impl Less<'_> {
@@ -69,12 +84,58 @@ impl Edits {
     }
 
     /// Inserts a member that the client did not set. Fails when `raw` is not one JSON value.
-    pub fn default_member(mut self, key: &str, raw: &str) -> Result<Self, BodyError> {
+    pub fn default_member(self, key: &str, raw: &str) -> Result<Self, BodyError> {
+        self.default_unless(key, raw, Vec::new())
+    }
+
+    /// The same, where the client may have said it elsewhere, too: then nothing is inserted.
+    pub fn default_unless(
+        mut self,
+        key: &str,
+        raw: &str,
+        unless: Vec<MemberPath>,
+    ) -> Result<Self, BodyError> {
         let raw = checked(key, raw)?;
         self.growth += grown(key, raw);
-        self.defaults.retain(|(name, _)| &**name != key);
-        self.defaults.push((key.into(), raw.into()));
+        self.defaults.retain(|it| &*it.key != key);
+        self.defaults.push(Preset {
+            key: key.into(),
+            raw: raw.into(),
+            unless,
+        });
         Ok(self)
+    }
+
+    /// Edits the members of the object `outer`. Where the client sent none, it is made when something is
+    /// set in it; where every member of it is cut, it goes, too.
+    ///
+    /// # Errors
+    /// Those of `edit`.
+    pub fn inside(
+        mut self,
+        outer: &str,
+        edit: impl FnOnce(Self) -> Result<Self, BodyError>,
+    ) -> Result<Self, BodyError> {
+        let at = self.inner.iter().position(|(key, _)| &**key == outer);
+        let before = at.map_or_else(Self::new, |at| self.inner.swap_remove(at).1);
+        let known = before.growth;
+        let edits = edit(before)?;
+        self.growth += edits.growth - known + grown(outer, "{}");
+        self.inner.push((outer.into(), edits));
+        Ok(self)
+    }
+
+    /// A value that stands for the client's own: what is cut or forced stays so, what is renamed is told by
+    /// its new name. Fails when `raw` is not one JSON value.
+    pub fn said(self, key: &str, raw: &str) -> Result<Self, BodyError> {
+        match self.action(key.as_bytes()) {
+            Some(Action::Cut | Action::Force(_)) => Ok(self),
+            Some(Action::Rename(to)) => {
+                let to = to.clone();
+                self.said(&to, raw)
+            }
+            None => self.force(key, raw),
+        }
     }
 
     /// Sets a member, whatever the client sent. Fails when `raw` is not one JSON value.
@@ -125,12 +186,12 @@ impl Edits {
         self
     }
 
-    /// The earlier action of [`Action`]'s order stays when a key is given two.
+    /// The one of higher rank stays when a key is given two actions.
     fn put(&mut self, key: &str, action: Action) {
         let rank = |action: &Action| match action {
-            Action::Cut => 0,
-            Action::Rename(_) => 1,
-            Action::Force(_) => 2,
+            Action::Force(_) => 0,
+            Action::Cut => 1,
+            Action::Rename(_) => 2,
         };
         match self.actions.binary_search_by(|(name, _)| (**name).cmp(key)) {
             Ok(at) if rank(&self.actions[at].1) < rank(&action) => {}
@@ -146,6 +207,7 @@ impl Edits {
             leave,
             withhold,
             renames,
+            ..
         } = less;
         let mut edits = self.clone();
         let left = |name: &str| leave.contains(&name);
@@ -155,7 +217,8 @@ impl Edits {
             }
         }
         for name in leave.iter().chain(*withhold) {
-            edits.defaults.retain(|(key, _)| &**key != *name);
+            edits.defaults.retain(|it| &*it.key != *name);
+            edits.inner.retain(|(key, _)| &**key != *name);
             let forced = |(key, action): &(Box<str>, Action)| {
                 &**key == *name && matches!(action, Action::Force(_))
             };
@@ -168,6 +231,21 @@ impl Edits {
         edits.cut_all(leave.iter().copied())
     }
 
+    /// These edits for a client that wants some members left out: neither what it says nor a default is
+    /// told. What is forced stays.
+    #[must_use]
+    pub fn without_said(mut self, leave: &[String]) -> Self {
+        self.defaults.retain(|it| {
+            let left = |name: &str| leave.iter().any(|it| it == name);
+            !left(&it.key)
+                && !it
+                    .unless
+                    .iter()
+                    .any(|it| it.outer().is_none() && left(it.key()))
+        });
+        self.cut_all(leave.iter().map(String::as_str))
+    }
+
     /// `from` is told as `to`, whoever set it.
     fn swap(&mut self, from: &str, to: &str) {
         self.actions.retain(|(name, action)| {
@@ -176,13 +254,24 @@ impl Edits {
         });
         let (moved, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.defaults)
             .into_iter()
-            .partition(|(key, _)| &**key == from);
+            .partition(|it| &*it.key == from);
         self.defaults = kept;
-        for (_, raw) in moved {
-            if !self.defaults.iter().any(|(key, _)| &**key == to) {
-                self.growth += grown(to, &raw);
-                self.defaults.push((to.into(), raw));
+        for preset in moved {
+            if !self.defaults.iter().any(|it| &*it.key == to) {
+                self.growth += grown(to, &preset.raw);
+                self.defaults.push(Preset {
+                    key: to.into(),
+                    ..preset
+                });
             }
+        }
+        let forced = self
+            .actions
+            .iter()
+            .position(|(name, action)| &**name == from && matches!(action, Action::Force(_)));
+        if let Some(at) = forced {
+            let (_, action) = self.actions.remove(at);
+            self.put(to, action);
         }
         if !self.actions.iter().any(|(name, _)| &**name == from) {
             self.growth += grown(to, "");

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{fields, BodyError, Edits, Field};
 use crate::json::{Kind, Raw, Span, Text, Value};
-use crate::types::Route;
+use crate::types::{MemberPath, Route};
 
 /// One top-level member.
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +122,24 @@ impl Outline {
         self.members
             .iter()
             .any(|member| member.value.kind != Kind::Null && member.key.is(bytes, name))
+    }
+
+    /// The same of a member that may stand in an object.
+    pub fn says_at(&self, bytes: &[u8], path: &MemberPath) -> bool {
+        self.at(bytes, path).is_some()
+    }
+
+    /// What the body says there; `None` for nothing and for null.
+    pub fn at<'b>(&self, bytes: &'b [u8], path: &MemberPath) -> Option<Raw<'b>> {
+        let name = path.outer().unwrap_or(path.key());
+        let mut members = self.members.iter();
+        let member = members.find(|member| member.key.is(bytes, name))?;
+        let value = member.value.raw(bytes);
+        let value = match path.outer() {
+            Some(_) => value.get(path.key())?,
+            None => value,
+        };
+        (!value.is_null()).then_some(value)
     }
 
     /// Whether `metadata` cannot be sent as it is; `user_only`: to a backend that knows `user_id` alone.

@@ -3,10 +3,11 @@
 
 use std::borrow::Cow;
 
-use super::edits::{Action, Edits};
+use super::edits::{Action, Edits, Preset};
 use super::outline::{is_sent, Member, Outline};
 use super::Field;
 use crate::json::{write_string, Kind, Raw, Scanner, MAX_DEPTH};
+use crate::types::MemberPath;
 
 const USAGE: &[u8] = b"\"include_usage\":true";
 
@@ -16,6 +17,7 @@ enum Fate<'e> {
     Cut,
     Rename(&'e str),
     Value(&'e [u8]),
+    Object(Vec<u8>),
     Usage,
     Metadata,
 }
@@ -59,6 +61,11 @@ pub(super) fn apply(bytes: &[u8], outline: &Outline, edits: &Edits) -> Vec<u8> {
                 out.out.extend_from_slice(raw);
                 out.resume(member.value.span.end);
             }
+            Fate::Object(raw) => {
+                out.copy_to(member.value.span.start);
+                out.out.extend_from_slice(&raw);
+                out.resume(member.value.span.end);
+            }
             Fate::Usage => {
                 out.copy_to(member.value.span.start);
                 write_with_usage(&mut out.out, member.value.raw(bytes));
@@ -98,7 +105,7 @@ impl<'p> Plan<'p> {
     fn fate(&self, member: &Member) -> Fate<'p> {
         match self.action(member) {
             Some(Action::Cut) => return Fate::Cut,
-            Some(Action::Rename(to)) => return self.renamed(to),
+            Some(Action::Rename(to)) => return self.renamed(member, to),
             Some(Action::Force(raw)) => {
                 if self.usage && member.field == Field::StreamOptions {
                     // Written with the insertions, where both edits meet.
@@ -111,6 +118,25 @@ impl<'p> Plan<'p> {
         if self.superseded(member) {
             return Fate::Cut;
         }
+        let plain = self.unedited(member);
+        let inner = self.inner(member);
+        match (plain, inner) {
+            (Fate::Keep, None) if member.value.kind == Kind::Null => self.preset(member),
+            (plain, None) => plain,
+            (Fate::Metadata, Some(inner)) => {
+                let mut told = Vec::new();
+                let metadata = member.value.raw(self.bytes);
+                write_metadata(&mut told, metadata, self.edits.user_metadata);
+                outer(&told).map_or(Fate::Cut, |told| self.object(told, inner))
+            }
+            // All of it is cut; what is set in it is inserted.
+            (Fate::Cut, Some(_)) => Fate::Cut,
+            (_, Some(inner)) => self.object(member.value.raw(self.bytes), inner),
+        }
+    }
+
+    /// What becomes of a member that no edit names.
+    fn unedited(&self, member: &Member) -> Fate<'p> {
         match (member.field, &self.edits.model) {
             (Field::Model, Some(literal)) => Fate::Value(literal),
             (Field::StreamOptions, _) if self.usage => Fate::Usage,
@@ -125,10 +151,73 @@ impl<'p> Plan<'p> {
         }
     }
 
-    /// A renamed member yields to a forced value of its new name.
-    fn renamed(&self, to: &'p str) -> Fate<'p> {
+    /// A null that says nothing: there may be a default.
+    fn preset(&self, member: &Member) -> Fate<'p> {
+        let named = |it: &&Preset| member.key.is(self.bytes, &it.key);
+        match self.edits.defaults.iter().find(named) {
+            Some(preset) if self.applies(preset) => Fate::Value(preset.raw.as_bytes()),
+            _ => Fate::Keep,
+        }
+    }
+
+    fn inner(&self, member: &Member) -> Option<&'p Edits> {
+        let mut inner = self.edits.inner.iter();
+        let found = inner.find(|(key, _)| member.key.is(self.bytes, key))?;
+        Some(&found.1)
+    }
+
+    /// An object with edits of its own. What is none is told as it is, unless something is forced in it.
+    fn object(&self, object: Raw<'_>, inner: &Edits) -> Fate<'p> {
+        let forces = |(_, action): &(Box<str>, Action)| matches!(action, Action::Force(_));
+        let (bytes, empty) = match object.kind() {
+            Kind::Object => (object.bytes(), object.entries().next().is_none()),
+            Kind::Null => (&b"{}"[..], false),
+            _ if inner.actions.iter().any(forces) => (&b"{}"[..], false),
+            _ => return Fate::Object(object.bytes().to_vec()),
+        };
+        match self.edited(bytes, inner) {
+            Some(edited) if edited == bytes && object.kind() == Kind::Null => Fate::Keep,
+            Some(edited) if edited.trim_ascii().len() > 2 || empty || is_filled(&edited) => {
+                Fate::Object(edited)
+            }
+            _ => Fate::Cut,
+        }
+    }
+
+    /// `object` with `inner` applied to it.
+    fn edited(&self, object: &[u8], inner: &Edits) -> Option<Vec<u8>> {
+        let outline = members_of(object)?;
+        let elsewhere = |it: &Preset| it.unless.iter().any(|path| self.says(path));
+        if !inner.defaults.iter().any(elsewhere) {
+            return Some(apply(object, &outline, inner));
+        }
+        let mut fewer = inner.clone();
+        fewer.defaults.retain(|it| !elsewhere(it));
+        Some(apply(object, &outline, &fewer))
+    }
+
+    /// Whether the client says something there, by itself or in its list of fallbacks.
+    fn says(&self, path: &MemberPath) -> bool {
+        let name = path.outer().unwrap_or(path.key());
+        let action = self.edits.action(name.as_bytes());
+        matches!(action, Some(Action::Force(_))) || self.outline.says_at(self.bytes, path)
+    }
+
+    /// Whether a default is told.
+    fn applies(&self, preset: &Preset) -> bool {
+        !self.given(&preset.key) && !preset.unless.iter().any(|path| self.says(path))
+    }
+
+    /// A renamed member yields to a forced value of its new name; one that says nothing yields to all.
+    fn renamed(&self, member: &Member, to: &'p str) -> Fate<'p> {
+        let preset = |it: &Preset| &*it.key == to && self.applies(it);
         match self.edits.action(to.as_bytes()) {
             Some(Action::Force(_)) => Fate::Cut,
+            _ if member.value.kind == Kind::Null
+                && (self.present(to) || self.edits.defaults.iter().any(preset)) =>
+            {
+                Fate::Cut
+            }
             _ => Fate::Rename(to),
         }
     }
@@ -138,13 +227,13 @@ impl<'p> Plan<'p> {
         self.edits.renames && self.renames().any(|to| member.key.is(self.bytes, to))
     }
 
-    /// The new names of the renamed members that are present.
+    /// The new names of the renamed members that say something.
     fn renames(&self) -> impl Iterator<Item = &'p str> + '_ {
         self.edits
             .actions
             .iter()
             .filter_map(|(from, action)| match action {
-                Action::Rename(to) if self.present(from) => Some(&**to),
+                Action::Rename(to) if self.outline.says(self.bytes, from) => Some(&**to),
                 _ => None,
             })
     }
@@ -188,22 +277,30 @@ impl<'p> Plan<'p> {
                 Action::Force(raw) => Some((key, raw, true)),
                 _ => None,
             });
-        let defaults = edits.defaults.iter().map(|(key, raw)| (key, raw, false));
+        let defaults = edits.defaults.iter().filter(|it| self.applies(it));
+        let defaults = defaults.map(|it| (&it.key, &it.raw, false));
         for (key, raw, force) in forced.chain(defaults) {
             if self.usage && &**key == "stream_options" {
-                if force || (options.is_none() && !self.remains(key)) {
+                if force || options.is_none() {
                     options = Some(raw);
                 }
                 continue;
             }
-            let present = if force {
-                self.present(key)
-            } else {
-                self.given(key)
-            };
-            if !present {
+            // A null in the client's own place was replaced there.
+            let replaced = self.edits.action(key.as_bytes()).is_none() && self.present(key);
+            if !(replaced || force && self.present(key)) {
                 member(out, key);
                 out.extend_from_slice(raw.as_bytes());
+            }
+        }
+        for (key, inner) in &edits.inner {
+            let forced = matches!(edits.action(key.as_bytes()), Some(Action::Force(_)));
+            if forced || self.remains(key) && !self.emptied(key) {
+                continue;
+            }
+            if let Some(made) = self.edited(b"{}", inner).filter(|it| it != b"{}") {
+                member(out, key);
+                out.extend_from_slice(&made);
             }
         }
         if self.usage && (options.is_some() || !self.remains("stream_options")) {
@@ -219,12 +316,46 @@ impl<'p> Plan<'p> {
         }
     }
 
-    /// Whether the result has a member of this name without a default for it.
-    fn given(&self, key: &str) -> bool {
-        self.remains(key)
-            || matches!(self.edits.action(key.as_bytes()), Some(Action::Force(_)))
-            || (key == "model" && self.edits.model.is_some())
+    /// Whether this member is `metadata` of which nothing may be told.
+    fn emptied(&self, key: &str) -> bool {
+        let metadata = self.outline.field(Field::Metadata);
+        key == "metadata" && metadata.is_some_and(|it| matches!(self.unedited(it), Fate::Cut))
     }
+
+    /// Whether the result has a value of this name without a default for it.
+    fn given(&self, key: &str) -> bool {
+        let said = match self.edits.action(key.as_bytes()) {
+            Some(Action::Force(_)) => true,
+            Some(Action::Cut | Action::Rename(_)) => false,
+            None => self.outline.says(self.bytes, key),
+        };
+        said || self.renames().any(|to| to == key) || (key == "model" && self.edits.model.is_some())
+    }
+}
+
+/// Whether an edited object holds a member.
+fn is_filled(object: &[u8]) -> bool {
+    outer(object).is_some_and(|it| it.entries().next().is_some())
+}
+
+/// The members of an object that stands in a body, as if it were one.
+fn members_of(object: &[u8]) -> Option<Outline> {
+    let mut scanner = Scanner::new(object, MAX_DEPTH);
+    if scanner.peek() != Some(b'{') {
+        return None;
+    }
+    scanner.enter().ok()?;
+    let mut outline = Outline {
+        length: object.len(),
+        close: object.len() - 1,
+        ..Outline::default()
+    };
+    while let Some(key) = scanner.next_key(outline.members.is_empty()).ok()? {
+        let value = scanner.skip().ok()?;
+        let field = Field::Other;
+        outline.members.push(Member { key, value, field });
+    }
+    Some(outline)
 }
 
 fn outer(raw: &[u8]) -> Option<Raw<'_>> {

@@ -1,7 +1,7 @@
 //! What is refused and by which name, what the accessors read, and linear work.
 
 use super::*;
-use crate::types::Route;
+use crate::types::{MemberPath, Route};
 use proptest::prelude::*;
 
 mod splicing;

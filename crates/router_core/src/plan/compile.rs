@@ -9,8 +9,8 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::lineup::{Lineup, Target};
-use super::{wire, ByRoute, Deployment, Model, Parts, Plan, PlanError, MOST};
-use crate::types::{Boundary, Route};
+use super::{wire, ByRoute, Deployment, Model, Parameters, Parts, Plan, PlanError, Preset, MOST};
+use crate::types::{Boundary, MemberPath, Route};
 
 pub(super) fn compile<B, P, C>(json: &[u8]) -> Result<(Plan, Parts<B, P, C>), PlanError>
 where
@@ -131,13 +131,6 @@ fn check_deployment(
             tiers.push(wire.tier.clone());
             tiers.len() - 1
         });
-    let raw = |pairs: wire::Pairs<Box<serde_json::value::RawValue>>| {
-        pairs
-            .0
-            .into_iter()
-            .map(|(key, value)| (key, value.get().to_owned()))
-            .collect::<Vec<_>>()
-    };
     Ok(Deployment {
         id,
         wildcard: wire.model.contains('*'),
@@ -148,18 +141,10 @@ fn check_deployment(
         order: wire.order,
         max_parallel: wire.max_parallel,
         routes,
-        // Whether the answer is a stream is the client's choice alone: a client that says nothing
-        // expects JSON, and a default that turned it into a stream would break that client.
-        defaults: raw(wire.defaults)
-            .into_iter()
-            .filter(|(key, _)| key != "stream")
-            .collect(),
-        renames: wire.renames.0,
-        drops: wire.drops,
+        parameters: parameters(wire.parameters, &name)?,
         unknown: by_route(wire.unknown, &name, "unknown")?,
         user_metadata: wire.user_metadata,
         convert: by_route(wire.convert, &name, "convert")?,
-        force: raw(wire.force),
         ask_usage: wire.ask_usage,
         splice: wire.splice,
         price: wire
@@ -187,15 +172,57 @@ fn by_route(
 ) -> Result<ByRoute, PlanError> {
     let mut names = ByRoute::default();
     for (route, members) in wire.0 {
-        let number = route.parse().ok().and_then(Route::from_u8);
-        let Some(number) = number else {
-            return wrong(format!(
-                "deployment {deployment}: {key}: {route} is no route"
-            ));
-        };
-        names[number as usize] = sorted(members);
+        names[route_of(&route, deployment, key)? as usize] = sorted(members);
     }
     Ok(names)
+}
+
+fn route_of(number: &str, deployment: &str, key: &str) -> Result<Route, PlanError> {
+    match number.parse().ok().and_then(Route::from_u8) {
+        Some(route) => Ok(route),
+        None => wrong(format!(
+            "deployment {deployment}: {key}: {number} is no route"
+        )),
+    }
+}
+
+fn parameters(
+    wire: wire::Pairs<wire::Parameters>,
+    deployment: &str,
+) -> Result<[Option<Parameters>; Route::ALL.len()], PlanError> {
+    let path = |keys: wire::Keys| match MemberPath::of(&keys) {
+        Some(path) => Ok(path),
+        None => wrong(format!(
+            "deployment {deployment}: parameters: expected one or two keys"
+        )),
+    };
+    let paths = |list: Vec<wire::Keys>| list.into_iter().map(path).collect::<Result<Vec<_>, _>>();
+    let mut found = <[Option<Parameters>; Route::ALL.len()]>::default();
+    for (route, rules) in wire.0 {
+        let mut made = Parameters {
+            drops: paths(rules.drops)?,
+            replaced: paths(rules.replaced)?,
+            renames: rules.renames.0,
+            ..Parameters::default()
+        };
+        for (keys, value, unless) in rules.defaults {
+            let preset = Preset {
+                path: path(keys)?,
+                raw: value.get().to_owned(),
+                unless: paths(unless)?,
+            };
+            // Whether the answer is a stream is the client's choice alone: a client that says nothing
+            // expects JSON, and a default that turned it into a stream would break that client.
+            if preset.path != MemberPath::member("stream") {
+                made.defaults.push(preset);
+            }
+        }
+        for (keys, value) in rules.force {
+            made.force.push((path(keys)?, value.get().to_owned()));
+        }
+        found[route_of(&route, deployment, "parameters")? as usize] = Some(made);
+    }
+    Ok(found)
 }
 
 fn check_groups(model: &Model, deployments: usize) -> Result<(), PlanError> {

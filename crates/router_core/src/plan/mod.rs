@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::types::{Boundary, Outcome, Route, Signal};
+use crate::types::{Boundary, MemberPath, Outcome, Route, Signal};
 
 pub use lineup::{Lineup, Step, Target};
 pub use names::Resolved;
@@ -82,20 +82,14 @@ pub struct Deployment {
     pub max_parallel: u32,
     /// A bit for each route.
     routes: u32,
-    /// Members to insert when the client did not set them: (key, raw JSON value).
-    pub defaults: Vec<(String, String)>,
-    /// Members whose key changes: (from, to).
-    pub renames: Vec<(String, String)>,
-    /// Members to cut.
-    pub drops: Vec<String>,
+    /// What is set, renamed and cut in a body, by the number of a route; `None` where nothing is.
+    pub parameters: [Option<Parameters>; Route::ALL.len()],
     /// Members of a route's protocol that it takes no notice of, or refuses. Sorted.
     pub unknown: ByRoute,
     /// Whether of a Messages client's `metadata` it takes `user_id` alone.
     pub user_metadata: bool,
     /// Those that it does not know and a translation can tell it in other words. Sorted.
     pub convert: ByRoute,
-    /// Members to set whatever the client says: (key, raw JSON value).
-    pub force: Vec<(String, String)>,
     /// Whether to ask for the usage event of a stream.
     pub ask_usage: bool,
     /// Whether the body is spliced here; otherwise the provider translates it.
@@ -110,6 +104,33 @@ pub struct Deployment {
     pub engine: u64,
     /// Why it cannot be called at all, as found by the planner.
     pub unusable: Option<String>,
+}
+
+/// A deployment's rules for the parameters of one route. The planner knows what each wire calls them, and
+/// that some have two names; [`crate::body::Edits`] knows which rule comes first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Parameters {
+    /// What of the client's is not told, and listed.
+    pub drops: Vec<MemberPath>,
+    /// What yields to a value of `force` that has another name.
+    pub replaced: Vec<MemberPath>,
+    /// What is told where the client says nothing.
+    pub defaults: Vec<Preset>,
+    /// Values in place of the client's: (path, raw JSON value).
+    pub force: Vec<(MemberPath, String)>,
+    /// Members whose key changes: (from, to).
+    pub renames: Vec<(String, String)>,
+}
+
+/// A value for what the client does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preset {
+    /// Where it stands.
+    pub path: MemberPath,
+    /// Raw JSON.
+    pub raw: String,
+    /// Where else the client may say it.
+    pub unless: Vec<MemberPath>,
 }
 
 /// Names of members, by the number of a route.

@@ -146,13 +146,17 @@ fn a_request_brings_its_own_fallbacks() {
 fn a_default_of_stream_is_not_applied() {
     let plan = Plan::alone(
         br#"{"generation":1,"deployments":[{"id":"00000000000000ff","name":"n","model":"m","tier":"t","boundary":0,
-            "defaults":{"stream":true,"top_p":0.50}}],"models":[]}"#,
+            "parameters":{"0":{"defaults":[[["stream"],true,[]],[["top_p"],0.50,[]]]}}}],"models":[]}"#,
     )
     .unwrap();
-    assert_eq!(
-        plan.deployments[0].defaults,
-        [("top_p".to_owned(), "0.50".to_owned())]
-    );
+    let rules = plan.deployments[0].parameters[0].as_ref().unwrap();
+    let set: Vec<_> = rules
+        .defaults
+        .iter()
+        .map(|it| (it.path.to_string(), it.raw.as_str()))
+        .collect();
+    assert_eq!(set, [("top_p".to_owned(), "0.50")]);
+    assert!(plan.deployments[0].parameters[1].is_none());
     assert_eq!(plan.tiers, ["t"]);
 }
 

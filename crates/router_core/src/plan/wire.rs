@@ -54,19 +54,13 @@ pub(super) struct Deployment {
     #[serde(default = "all_routes")]
     pub(super) routes: Vec<u8>,
     #[serde(default)]
-    pub(super) defaults: Pairs<Box<RawValue>>,
-    #[serde(default)]
-    pub(super) renames: Pairs<String>,
-    #[serde(default)]
-    pub(super) drops: Vec<String>,
+    pub(super) parameters: Pairs<Parameters>,
     #[serde(default)]
     pub(super) unknown: Pairs<Vec<String>>,
     #[serde(default)]
     pub(super) user_metadata: bool,
     #[serde(default)]
     pub(super) convert: Pairs<Vec<String>>,
-    #[serde(default)]
-    pub(super) force: Pairs<Box<RawValue>>,
     #[serde(default = "yes")]
     pub(super) ask_usage: bool,
     #[serde(default = "yes")]
@@ -83,6 +77,25 @@ pub(super) struct Deployment {
     pub(super) engine: u64,
     #[serde(default)]
     pub(super) unusable: Option<String>,
+}
+
+/// One or two keys: of a member, or of an object and a member in it.
+pub(super) type Keys = Vec<String>;
+
+/// A deployment's rules for the parameters of one route, by the names that the route has for them.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parameters {
+    #[serde(default)]
+    pub(super) drops: Vec<Keys>,
+    #[serde(default)]
+    pub(super) replaced: Vec<Keys>,
+    #[serde(default)]
+    pub(super) defaults: Vec<(Keys, Box<RawValue>, Vec<Keys>)>,
+    #[serde(default)]
+    pub(super) force: Vec<(Keys, Box<RawValue>)>,
+    #[serde(default)]
+    pub(super) renames: Pairs<String>,
 }
 
 #[derive(serde::Deserialize)]

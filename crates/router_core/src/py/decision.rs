@@ -217,10 +217,18 @@ impl Permit {
         self.permit.upstream_model().into_owned()
     }
 
-    fn untold(&self, python: Python<'_>) -> Option<Vec<String>> {
+    #[pyo3(signature = (translated = false))]
+    fn untold(&self, python: Python<'_>, translated: bool) -> Option<Vec<String>> {
         // Nearly always there is nothing: no list is made then.
-        let untold = self.permit.untold(self.body.bind(python).as_bytes());
+        let bytes = self.body.bind(python).as_bytes();
+        let untold = self.permit.untold(bytes, translated);
         (!untold.is_empty()).then_some(untold)
+    }
+
+    #[getter]
+    fn leaves(&self) -> Option<Vec<String>> {
+        let leaves = self.permit.leaves();
+        (!leaves.is_empty()).then(|| leaves.to_vec())
     }
 
     #[getter]
@@ -270,13 +278,14 @@ impl Permit {
         self.permit.says(self.body.bind(python).as_bytes(), name)
     }
 
-    #[pyo3(signature = (leave = None, withhold = None, renames = None))]
+    #[pyo3(signature = (leave = None, withhold = None, renames = None, translated = false))]
     fn body<'py>(
         &self,
         python: Python<'py>,
         leave: Option<Vec<String>>,
         withhold: Option<Vec<String>>,
         renames: Option<Vec<(String, String)>>,
+        translated: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let received = self.body.bind(python);
         let (leave, withhold) = (leave.unwrap_or_default(), withhold.unwrap_or_default());
@@ -291,6 +300,7 @@ impl Permit {
             leave: &leave,
             withhold: &withhold,
             renames: &renames,
+            translated,
         };
         let bytes = received.as_bytes();
         let spliced = if bytes.len() > DETACH_ABOVE {

@@ -3,10 +3,10 @@
 //! The lists are made once per configuration. They must never hold what depends on a request.
 
 use crate::body::{BodyError, Edits};
-use crate::plan::{Deployment, Plan};
-use crate::types::Route;
+use crate::plan::{Deployment, Parameters, Plan};
+use crate::types::{MemberPath, Route};
 
-/// The edits of one deployment. Most routes share one of two lists, because a list is long and the
+/// The edits of one deployment. Routes that want the same share one list, because a list is long and the
 /// routes are many.
 pub(super) struct RouteEdits {
     lists: Vec<Edits>,
@@ -16,21 +16,27 @@ pub(super) struct RouteEdits {
 
 impl RouteEdits {
     pub(super) fn new(plan: &Plan, deployment: &Deployment) -> Result<Self, BodyError> {
-        let chat = edits(plan, deployment, true)?;
         let mut made = Self {
-            lists: vec![chat, edits(plan, deployment, false)?],
-            of: Route::ALL.map(|route| u8::from(!route.has_chat_names())),
+            lists: vec![base(plan, deployment)],
+            of: [0; Route::ALL.len()],
         };
-        for (route, unknown) in Route::ALL.into_iter().zip(&deployment.unknown) {
-            let user = deployment.user_metadata && route == Route::Messages;
-            if unknown.is_empty() && !user {
-                continue;
-            }
-            let base = made.of(route).clone();
-            let edits = base.cut_all(unknown.iter().map(String::as_str));
-            made.of[route as usize] = made.lists.len() as u8;
-            made.lists
-                .push(if user { edits.user_metadata() } else { edits });
+        let mut seen: Vec<(Wants<'_>, u8)> = Vec::new();
+        for route in Route::ALL {
+            let wants = Wants {
+                parameters: deployment.parameters[route as usize].as_ref(),
+                unknown: &deployment.unknown[route as usize],
+                usage: deployment.ask_usage && route.has_chat_names(),
+                user: deployment.user_metadata && route == Route::Messages,
+            };
+            let known = seen.iter().find(|(it, _)| *it == wants);
+            made.of[route as usize] = if let Some((_, at)) = known {
+                *at
+            } else {
+                let at = made.lists.len() as u8;
+                made.lists.push(wants.edits(base(plan, deployment))?);
+                seen.push((wants, at));
+                at
+            };
         }
         Ok(made)
     }
@@ -38,31 +44,71 @@ impl RouteEdits {
     pub(super) fn of(&self, route: Route) -> &Edits {
         &self.lists[usize::from(self.of[route as usize])]
     }
+
+    /// For a body that a translation reads: what the configuration sets is put in behind it.
+    pub(super) fn translated(&self) -> &Edits {
+        &self.lists[0]
+    }
 }
 
-/// What is changed in a body for a deployment. Parameters are set and renamed by the names that
-/// Chat has for them; in a body of another dialect (`chat` is false) these may mean something else.
-fn edits(plan: &Plan, deployment: &Deployment, chat: bool) -> Result<Edits, BodyError> {
-    let mut edits = Edits::new().cut_all(plan.owned_keys.iter().map(String::as_str));
-    edits = edits.cut_all(deployment.drops.iter().map(String::as_str));
+/// What every body loses, and the name of the model.
+fn base(plan: &Plan, deployment: &Deployment) -> Edits {
+    let edits = Edits::new().cut_all(plan.owned_keys.iter().map(String::as_str));
     // The name that a wildcard asks for is known only with the request.
-    if !deployment.wildcard {
-        edits = edits.model(&deployment.model);
+    if deployment.wildcard {
+        edits
+    } else {
+        edits.model(&deployment.model)
     }
-    if !chat {
-        return Ok(edits);
+}
+
+/// What one route of a deployment changes.
+#[derive(PartialEq)]
+struct Wants<'d> {
+    parameters: Option<&'d Parameters>,
+    unknown: &'d [String],
+    usage: bool,
+    user: bool,
+}
+
+impl Wants<'_> {
+    fn edits(&self, base: Edits) -> Result<Edits, BodyError> {
+        let mut edits = base.cut_all(self.unknown.iter().map(String::as_str));
+        if let Some(rules) = self.parameters {
+            for path in rules.drops.iter().chain(&rules.replaced) {
+                edits = at(edits, path, |it, key| Ok(it.cut(key)))?;
+            }
+            for (from, to) in &rules.renames {
+                edits = edits.rename(from, to);
+            }
+            for preset in &rules.defaults {
+                edits = at(edits, &preset.path, |it, key| {
+                    it.default_unless(key, &preset.raw, preset.unless.clone())
+                })?;
+            }
+            for (path, raw) in &rules.force {
+                edits = at(edits, path, |it, key| it.force(key, raw))?;
+            }
+        }
+        if self.usage {
+            edits = edits.include_usage();
+        }
+        Ok(if self.user {
+            edits.user_metadata()
+        } else {
+            edits
+        })
     }
-    for (from, to) in &deployment.renames {
-        edits = edits.rename(from, to);
+}
+
+/// `edit` at a path.
+fn at(
+    edits: Edits,
+    path: &MemberPath,
+    edit: impl FnOnce(Edits, &str) -> Result<Edits, BodyError>,
+) -> Result<Edits, BodyError> {
+    match path.outer() {
+        None => edit(edits, path.key()),
+        Some(outer) => edits.inside(outer, |it| edit(it, path.key())),
     }
-    for (key, raw) in &deployment.defaults {
-        edits = edits.default_member(key, raw)?;
-    }
-    for (key, raw) in &deployment.force {
-        edits = edits.force(key, raw)?;
-    }
-    if deployment.ask_usage {
-        edits = edits.include_usage();
-    }
-    Ok(edits)
 }

@@ -11,7 +11,7 @@ use super::{Core, Hints};
 use crate::body::{Edits, Less, Outline};
 use crate::plan::{Lineup, Step};
 use crate::policy::{self, Demand};
-use crate::types::{Boundary, Level, Reason, Route};
+use crate::types::{Boundary, Level, MemberPath, Reason, Route};
 
 /// What a request is, apart from who answers it.
 pub(super) struct Facts {
@@ -100,8 +100,8 @@ impl Facts {
     }
 
     /// The body for the upstream of a step, made from `bytes`, which are those that were read.
-    /// `less` comes beside what the plan cuts and the client itself wants left out. `None` when the plan
-    /// leaves the translation to the provider.
+    /// `less` comes beside what the plan cuts and the client itself wants left out; with `less.translated`
+    /// the plan's parameters are left to the translation. `None` when the plan leaves all to it.
     pub(super) fn splice(
         &self,
         core: &Core,
@@ -115,7 +115,12 @@ impl Facts {
         if !deployment.splice {
             return None;
         }
-        let mut edits = Cow::Borrowed(core.edits[position].of(self.route));
+        let lists = &core.edits[position];
+        let mut edits = Cow::Borrowed(if less.translated {
+            lists.translated()
+        } else {
+            lists.of(self.route)
+        });
         if deployment.wildcard {
             let name = self.upstream_model(core, lineup, step);
             edits = Cow::Owned(edits.into_owned().model(&name));
@@ -124,13 +129,11 @@ impl Facts {
             let name = &lineup.targets[usize::from(step.target) - 1].name;
             edits = Cow::Owned(self.own_members(core, name, bytes, edits.into_owned()));
         }
-        if !(self.hints.leave.is_empty() && less.is_empty()) {
-            let own = self.hints.leave.iter().map(String::as_str);
-            let all: Vec<_> = own.chain(less.leave.iter().copied()).collect();
-            edits = Cow::Owned(edits.without(&Less {
-                leave: &all,
-                ..*less
-            }));
+        if !self.hints.leave.is_empty() {
+            edits = Cow::Owned(edits.into_owned().without_said(&self.hints.leave));
+        }
+        if !less.is_empty() {
+            edits = Cow::Owned(edits.without(less));
         }
         Some(self.outline.splice(bytes, &edits))
     }
@@ -150,34 +153,44 @@ impl Facts {
             }
             let text = String::from_utf8_lossy(value.bytes());
             // The value was scanned with the body, so it is JSON.
-            if let Ok(forced) = edits.clone().force(&key, &text) {
-                edits = forced;
+            if let Ok(said) = edits.clone().said(&key, &text) {
+                edits = said;
             }
         }
         edits
     }
 
     /// Members of the body that the deployment of a step is not told: those that it does not know, and
-    /// those that nobody is to be told.
-    pub(super) fn untold<'b>(
-        &'b self,
-        core: &'b Core,
+    /// those that it is not to be told. `translated`: a translation lists these itself, but for those that
+    /// the client wants left out.
+    pub(super) fn untold(
+        &self,
+        core: &Core,
         step: &Step,
-        bytes: &'b [u8],
-    ) -> impl Iterator<Item = String> + 'b {
+        bytes: &[u8],
+        translated: bool,
+    ) -> Vec<String> {
         let deployment = &core.plan.deployments[step.deployment as usize];
+        let says = |name: &&String| self.outline.says(bytes, name);
+        let left = self.hints.leave.iter().filter(says).cloned();
+        if translated {
+            return left.collect();
+        }
         let unknown = &deployment.unknown[self.route as usize];
-        let lists = [unknown, &deployment.drops, &self.hints.leave];
-        lists
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .filter(|name| self.outline.says(bytes, name))
-            .map(str::to_owned)
-            .chain(self.outline.lost_metadata(
-                bytes,
-                deployment.user_metadata && self.route == Route::Messages,
-            ))
+        let mut untold: Vec<String> = unknown.iter().filter(says).cloned().collect();
+        if let Some(rules) = &deployment.parameters[self.route as usize] {
+            // What the client says as the configuration forces it is not lost.
+            let lost = |path: &&MemberPath| {
+                let forced = rules.force.iter().find(|(it, _)| it == *path);
+                let said = self.outline.at(bytes, path);
+                said.is_some_and(|it| forced.is_none_or(|(_, raw)| it.bytes() != raw.as_bytes()))
+            };
+            untold.extend(rules.drops.iter().filter(lost).map(ToString::to_string));
+        }
+        untold.extend(left);
+        let user_only = deployment.user_metadata && self.route == Route::Messages;
+        untold.extend(self.outline.lost_metadata(bytes, user_only));
+        untold
     }
 
     /// Whether the body says something that the deployment of a step can only be told in other words.

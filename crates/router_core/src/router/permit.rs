@@ -168,12 +168,16 @@ impl Permit {
         )
     }
 
-    /// Members of the body, by the client's names, that this upstream is not told.
-    pub fn untold(&self, bytes: &[u8]) -> Vec<String> {
+    /// Members of the body, by the client's names, that this upstream is not told. `translated`: only those
+    /// that the client itself wants left out; a translation lists the others.
+    pub fn untold(&self, bytes: &[u8], translated: bool) -> Vec<String> {
         let facts = &self.request.facts;
-        facts
-            .untold(&self.request.core, &self.step, bytes)
-            .collect()
+        facts.untold(&self.request.core, &self.step, bytes, translated)
+    }
+
+    /// Names of parameters that the client wants left out (`additional_drop_params`).
+    pub fn leaves(&self) -> &[String] {
+        &self.request.facts.hints.leave
     }
 
     /// Whether the client's body has a member of this name.

@@ -6,6 +6,7 @@
 mod bound;
 mod draws;
 mod outcome;
+mod path;
 mod reason;
 mod refusal;
 mod stage;
@@ -13,6 +14,7 @@ mod stage;
 pub use bound::BoundSource;
 pub use draws::Draws;
 pub use outcome::{Outcome, Signal};
+pub use path::MemberPath;
 pub use reason::Reason;
 pub use refusal::Refusal;
 pub use stage::Stage;

@@ -113,7 +113,36 @@ fn each_edit_touches_only_its_bytes() {
         (
             r#"{"a":null}"#,
             edits().default_member("a", "1").unwrap(),
+            r#"{"a":1}"#,
+        ),
+        (r#"{"a":null}"#, edits().cut("b"), r#"{"a":null}"#),
+        // A null that is renamed yields to whatever says something.
+        (
+            r#"{"a":null,"z":9}"#,
+            edits().rename("a", "z"),
+            r#"{"z":9}"#,
+        ),
+        (
             r#"{"a":null}"#,
+            edits().rename("a", "z").default_member("z", "1").unwrap(),
+            r#"{"z":1}"#,
+        ),
+        (r#"{"a":null}"#, edits().rename("a", "z"), r#"{"z":null}"#),
+        // A forced value wins over a cut of the same name, whichever was asked for first.
+        (
+            r#"{"a":1}"#,
+            edits().cut("a").force("a", "2").unwrap(),
+            r#"{"a":2}"#,
+        ),
+        (
+            r#"{"a":1}"#,
+            edits().force("a", "2").unwrap().cut("a"),
+            r#"{"a":2}"#,
+        ),
+        (
+            "{}",
+            edits().force("a", "2").unwrap().cut("a"),
+            r#"{"a":2}"#,
         ),
         (
             r#"{"\u0061":0}"#,
@@ -245,6 +274,59 @@ fn usage_is_asked_for_in_streams_only() {
 }
 
 #[test]
+fn what_is_said_elsewhere_needs_no_default() {
+    let path = |keys: &[&str]| {
+        let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        MemberPath::of(&keys).unwrap()
+    };
+    let other = vec![path(&["b"]), path(&["o", "c"])];
+    let edits = edits().default_unless("a", "1", other).unwrap();
+    for (text, expected) in [
+        (r#"{"b":2}"#, r#"{"b":2}"#),
+        (r#"{"o":{"c":0}}"#, r#"{"o":{"c":0}}"#),
+        (r#"{"b":null,"o":{}}"#, r#"{"b":null,"o":{},"a":1}"#),
+        (r#"{"o":{"c":null}}"#, r#"{"o":{"c":null},"a":1}"#),
+        (r#"{"a":null,"b":2}"#, r#"{"a":null,"b":2}"#),
+    ] {
+        assert_eq!(spliced(text, &edits), expected);
+    }
+}
+
+#[test]
+fn members_of_an_object_are_edited_in_their_place() {
+    let inner = edits()
+        .inside("o", |it| Ok(it.cut("gone").force("set", "9").unwrap()))
+        .and_then(|it| it.inside("o", |it| it.default_member("unsaid", "8")))
+        .unwrap();
+    for (text, expected) in [
+        (
+            r#"{"o": { "gone" : 1, "a":1.0 } ,"x":1}"#,
+            r#"{"o": { "a":1.0,"set":9,"unsaid":8 } ,"x":1}"#,
+        ),
+        (
+            r#"{"o":{"set":1,"unsaid":null}}"#,
+            r#"{"o":{"set":9,"unsaid":8}}"#,
+        ),
+        (r#"{"o":null}"#, r#"{"o":{"set":9,"unsaid":8}}"#),
+        (r#"{"x":1}"#, r#"{"x":1,"o":{"set":9,"unsaid":8}}"#),
+        (r#"{"o":[1]}"#, r#"{"o":{"set":9,"unsaid":8}}"#),
+    ] {
+        assert_eq!(spliced(text, &inner), expected);
+    }
+    let cut = edits().inside("o", |it| Ok(it.cut("gone"))).unwrap();
+    for (text, expected) in [
+        (r#"{"o":{"gone":1},"x":1}"#, r#"{"x":1}"#),
+        (r#"{"o":{"gone":1,"a":2}}"#, r#"{"o":{"a":2}}"#),
+        (r#"{"o":{ },"x":1}"#, r#"{"o":{ },"x":1}"#),
+        (r#"{"o":null}"#, r#"{"o":null}"#),
+        (r#"{"o":"t"}"#, r#"{"o":"t"}"#),
+        (r#"{"x":1}"#, r#"{"x":1}"#),
+    ] {
+        assert_eq!(spliced(text, &cut), expected);
+    }
+}
+
+#[test]
 fn edits_must_be_json() {
     for raw in ["", "nope", "1 2", "{", "\"a"] {
         assert_eq!(edits().force("a", raw).unwrap_err().field, "a");
@@ -275,10 +357,6 @@ fn edit() -> impl Strategy<Value = Edit> {
 
 /// The same edits on the tree.
 fn expected(mut map: Map<String, Value>, list: &[Edit]) -> Map<String, Value> {
-    let cut = |key: &str| {
-        list.iter()
-            .any(|edit| matches!(edit, Edit::Cut(name) if *name == key))
-    };
     for edit in list {
         if let Edit::Cut(key) = edit {
             map.shift_remove(*key);
@@ -289,7 +367,7 @@ fn expected(mut map: Map<String, Value>, list: &[Edit]) -> Map<String, Value> {
             Edit::Model(name) => {
                 map.insert("model".into(), name.clone().into());
             }
-            Edit::Force(key, value) if !cut(key) => {
+            Edit::Force(key, value) => {
                 map.insert((*key).into(), (*value).into());
             }
             _ => {}
@@ -302,7 +380,9 @@ fn expected(mut map: Map<String, Value>, list: &[Edit]) -> Map<String, Value> {
         }
     }
     for (key, value) in defaults {
-        map.entry(key).or_insert(value);
+        if map.get(&key).is_none_or(Value::is_null) {
+            map.insert(key, value);
+        }
     }
     map
 }
@@ -342,6 +422,7 @@ fn a_refused_member_is_left_out_by_either_name() {
             leave,
             withhold,
             renames,
+            ..Less::default()
         };
         spliced(
             r#"{"stream":true,"max_completion_tokens":7,"seed":2}"#,
@@ -421,7 +502,8 @@ proptest! {
             let touched = list.iter().any(|edit| match edit {
                 Edit::Model(_) => name == "model",
                 Edit::Cut(key) | Edit::Force(key, _) => *key == name,
-                Edit::Default(_, _) => false,
+                // In place of a null.
+                Edit::Default(key, _) => *key == name,
             });
             if !touched {
                 prop_assert!(out.contains(texts[position].trim()), "{} in {}", texts[position], out);

@@ -54,7 +54,11 @@ fn it_says_why_not() {
 
 #[test]
 fn it_lists_edits_by_name_and_never_content() {
-    let defaults = deployment(0, 0, r#","defaults":{"max_tokens":9}"#);
+    let defaults = deployment(
+        0,
+        0,
+        r#","parameters":{"0":{"defaults":[[["max_tokens"],9,[]]]}}"#,
+    );
     let worker = Worker::new(&plan_of(&[defaults], r#"{"name":"m","groups":[[0]]}"#, ""));
     let body = r#"{"model":"m","messages":[{"content":"geheim"}],"timeout":3,"stream":true}"#;
     let told = explain(&worker, body);
