@@ -13,11 +13,10 @@ from typing import Any, cast
 
 from hybridgw.core import Route
 from hybridgw.dialects import DIALECTS
-from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.attempt import Attempt
 from hybridgw.pipeline.translation import Translation, translation_of
 from hybridgw.providers.base import Backend, Exchange
 from hybridgw.providers.registry import PROVIDERS
-from hybridgw.routing.plan import Upstream
 
 
 class Talk:
@@ -31,14 +30,12 @@ class Talk:
         settings = SimpleNamespace(translation=SimpleNamespace(unsupported="drop"))
         self.call: Any = SimpleNamespace(
             dialect=DIALECTS[route],
-            decision=SimpleNamespace(include_usage=True, prompt_tokens=7),
             plan=SimpleNamespace(settings=settings),
             writer=None,
             memory=None,
-            dropped=(),
-            head_sent=False,
-            content_sent=False,
         )
+        self.attempt: Any = None
+        """The last one."""
         self.sent = b""
         """The last body for a backend."""
 
@@ -48,7 +45,16 @@ class Talk:
             backend=Backend(**backend), inline_images=False, secrets=("sk-secret-key",)
         )
         exchange: Any = SimpleNamespace(target="", outbound=PROVIDERS[provider].outbound)
-        made = translation_of(cast(Call, self.call), cast(Upstream, upstream), cast(Exchange, exchange))
+        decision = SimpleNamespace(include_usage=True, prompt_tokens=7)
+        self.attempt = SimpleNamespace(
+            call=self.call, upstream=upstream, decision=decision, writer=None, dropped=()
+        )
+        made = translation_of(cast(Attempt, self.attempt), cast(Exchange, exchange))
         assert made is not None
         _, _, self.sent = asyncio.run(cast(Any, made.request(self._body)))
         return made
+
+
+def whole(translation: Translation, body: bytes) -> bytes:
+    """A complete answer of the backend as one for the client."""
+    return translation.write_whole(translation.read_whole(body))

@@ -24,6 +24,7 @@ mod prepare;
 mod settle;
 mod setup;
 mod stages;
+mod verdict;
 mod walk;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub use observed::{Relay, Seen};
 pub use permit::Permit;
 pub use settle::Settlement;
 pub use setup::{Setup, SetupError};
+pub use verdict::Verdict;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,12 +8,13 @@ import msgspec
 
 from hybridgw.core import Boundary, Outcome, Route, Shape
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
-from hybridgw.native import Decision, Permit
+from hybridgw.native import Decision
+from hybridgw.pipeline.attempt import Attempt
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.decoded import decoded
 from hybridgw.pipeline.divided import joined, most_of, pieces
 from hybridgw.pipeline.images import inlined_body
-from hybridgw.pipeline.translation import Translation, asked, translation_of, unsupported
+from hybridgw.pipeline.translation import asked, translation_of, unsupported
 from hybridgw.providers import Exchange, failures, provider_named
 from hybridgw.providers.openai_models import thinks
 from hybridgw.providers.refusals import Without, about_a_value, refused
@@ -30,29 +31,28 @@ _LOADING = 0.5
 """Seconds between two questions to an engine that is loading its model."""
 
 
-async def opened(
-    call: Call, decision: Decision, permit: Permit, upstream: Upstream
-) -> tuple[Exchange, Translation | None, UpstreamResponse]:
-    """Ask the deployment of this permit; how it was asked, and its answer, of which the head says 200.
+async def opened(attempt: Attempt) -> UpstreamResponse:
+    """Ask the deployment of this permit: its answer, of which the head says 200.
 
     A server that imitates OpenAI without its Responses is asked once more, by Chat, and if it answers
     always so from then on: nothing was sent to the client, and nothing was done upstream."""
-    exchange = exchange_of(call, upstream, permit)
-    translation = translation_of(call, upstream, exchange)
+    upstream = attempt.upstream
+    exchange = attempt.exchange = exchange_of(attempt)
+    attempt.translation = translation_of(attempt, exchange)
     try:
-        return exchange, translation, await _ask(call, decision, permit, upstream, exchange, translation)
+        return await _ask(attempt)
     except UpstreamError as error:
-        chat = _apart(upstream) if _lacks_responses(call, upstream, exchange, error) else None
+        chat = _apart(upstream) if _lacks_responses(attempt, error) else None
         if chat is None:
             raise
+    call = attempt.call
     call.back(time.monotonic_ns())
-    response, call.response = call.response, None
-    if response is not None:
-        response.close()
-    translation = translation_of(call, upstream, chat)
-    answer = await _ask(call, decision, permit, upstream, chat, translation)
+    attempt.close()
+    attempt.exchange = chat
+    attempt.translation = translation_of(attempt, chat)
+    answer = await _ask(attempt)
     call.worker.chat_only.add(upstream.deployment.id)
-    return chat, translation, answer
+    return answer
 
 
 _NO_SUCH_ROUTE = frozenset({405, 501})
@@ -64,11 +64,11 @@ _names_route = re.compile(
 """A 404 may be about an object that the request names; then the path is there."""
 
 
-def _lacks_responses(call: Call, upstream: Upstream, exchange: Exchange, error: UpstreamError) -> bool:
+def _lacks_responses(attempt: Attempt, error: UpstreamError) -> bool:
     return (
-        upstream.may_lack_responses
-        and call.route is Route.RESPONSES
-        and exchange.outbound is None
+        attempt.upstream.may_lack_responses
+        and attempt.call.route is Route.RESPONSES
+        and attempt.exchange.outbound is None
         and (
             error.status in _NO_SUCH_ROUTE
             or (error.status == 404 and _names_route(error.message) is not None)
@@ -76,16 +76,17 @@ def _lacks_responses(call: Call, upstream: Upstream, exchange: Exchange, error: 
     )
 
 
-def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
+def exchange_of(attempt: Attempt) -> Exchange:
     """How this deployment serves the route. The native side permits no other deployment."""
+    call, upstream = attempt.call, attempt.upstream
     exchange = upstream.exchanges[call.route]
     if exchange is None:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
-    if upstream.thinking is not None and call.route in FOREIGN and thinks(permit.model):
+    if upstream.thinking is not None and call.route in FOREIGN and thinks(attempt.permit.model):
         return upstream.thinking
     if upstream.may_lack_responses and _known_without(call, upstream):
         return _apart(upstream) or exchange
-    if exchange.outbound is None and (call.astray or _begun(call) or _converted(call)):
+    if exchange.outbound is None and (call.astray or _begun(call) or attempt.permit.converted):
         apart = _apart(upstream)
         if apart is not None:
             return apart
@@ -95,11 +96,6 @@ def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
     return exchange
 
 
-def _converted(call: Call) -> bool:
-    """Whether the request says something that this backend understands in other words only."""
-    return call.permit is not None and call.permit.converted
-
-
 def _known_without(call: Call, upstream: Upstream) -> bool:
     return call.route is Route.RESPONSES and upstream.deployment.id in call.worker.chat_only
 
@@ -107,7 +103,7 @@ def _known_without(call: Call, upstream: Upstream) -> bool:
 def _begun(call: Call) -> bool:
     """Whether a heartbeat of an earlier attempt has begun an answer that only its writer can go on with:
     the bytes of a backend would begin another one, with another id."""
-    return call.writer is not None and call.head_sent and call.route in _BEGUN_BY_HEARTBEATS
+    return call.writer is not None and call.route in _BEGUN_BY_HEARTBEATS
 
 
 _CUTS = b'"truncate":true'
@@ -125,28 +121,23 @@ def _apart(upstream: Upstream) -> Exchange | None:
     return provider.by_chat(upstream.deployment.target.path)
 
 
-async def _ask(
-    call: Call,
-    decision: Decision,
-    permit: Permit,
-    upstream: Upstream,
-    exchange: Exchange,
-    translation: Translation | None,
-) -> UpstreamResponse:
+async def _ask(attempt: Attempt) -> UpstreamResponse:
     """Send the request of this permit. A status other than 200 is read and raised; but where it refuses a
     member that need not be sent (`providers.refusals`), the request is sent once more without it."""
+    call, decision, permit, upstream = attempt.call, attempt.decision, attempt.permit, attempt.upstream
+    exchange = attempt.exchange
     if upstream.relays is not None or upstream.names is not None:
         _check_name(upstream, permit.model)
     said = decision.drop_refused
     may_leave = upstream.drop_refused if said is None else said
     known = permit.refused(time.monotonic_ns())
     learnt = once = 0
-    request = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
+    request = await _request(attempt, known, may_leave)
     if exchange.shape is Shape.EMBEDDINGS:
-        request = _first_piece(call, upstream, request)
-    call.asked_ns = time.monotonic_ns()
+        request = _first_piece(attempt, request)
+    attempt.asked_ns = time.monotonic_ns()
     while True:
-        response = await _send(call, decision, upstream, request)
+        response = await _send(attempt, request)
         if response.status == 200:
             if learnt:
                 permit.refuse(learnt, time.monotonic_ns())
@@ -160,13 +151,13 @@ async def _ask(
             else:
                 learnt |= bit
             less = known | learnt | once
-            again = await _request(call, decision, permit, upstream, exchange, translation, less, may_leave)
+            again = await _request(attempt, less, may_leave)
             if again.body != request.body:
                 response.close()
                 request = again
                 continue
         error = _refusal(decision, upstream, response, answer)
-        wait = call.patience() if error.outcome == Outcome.LOADING else 0.0
+        wait = attempt.patience() if error.outcome == Outcome.LOADING else 0.0
         if wait and not 0 < call.deadline_ns <= time.monotonic_ns():
             # Nobody else may answer, and the engine says that it only takes time.
             await asyncio.sleep(min(wait, _LOADING))
@@ -175,17 +166,18 @@ async def _ask(
         if not most or upstream.deployment.id in call.worker.most_inputs:
             raise error.anew()
         call.worker.most_inputs[upstream.deployment.id] = most
-        request = _first_piece(call, upstream, request)
-        if not call.rest:
+        request = _first_piece(attempt, request)
+        if not attempt.rest:
             raise error.anew()
         response.close()
 
 
-def _first_piece(call: Call, upstream: Upstream, request: UpstreamRequest) -> UpstreamRequest:
-    """What is to be sent first of a request for embeddings; `call.rest` is the rest of it."""
+def _first_piece(attempt: Attempt, request: UpstreamRequest) -> UpstreamRequest:
+    """What is to be sent first of a request for embeddings; `attempt.rest` is the rest of it."""
+    call, upstream = attempt.call, attempt.upstream
     most = call.worker.most_inputs.get(upstream.deployment.id) or upstream.max_inputs
     first, *rest = [_with(request, body) for body in pieces(request.body, most)]
-    call.rest = tuple(rest)
+    attempt.rest = tuple(rest)
     return first
 
 
@@ -193,14 +185,12 @@ def _with(request: UpstreamRequest, body: bytes) -> UpstreamRequest:
     return UpstreamRequest(request.method, request.target, request.headers, body)
 
 
-async def rest_of(
-    call: Call, decision: Decision, upstream: Upstream, request: UpstreamRequest
-) -> UpstreamResponse:
+async def rest_of(attempt: Attempt, request: UpstreamRequest) -> UpstreamResponse:
     """The answer to a further piece of a divided request. Any status but 200 is read and raised."""
-    response = await _send(call, decision, upstream, request)
+    response = await _send(attempt, request)
     if response.status != 200:
         answer = await response.read_all(_ERROR_BODY_LIMIT)
-        raise _refusal(decision, upstream, response, answer)
+        raise _refusal(attempt.decision, attempt.upstream, response, answer)
     return response
 
 
@@ -214,17 +204,10 @@ def joined_answers(answers: list[bytes]) -> bytes:
         ) from None
 
 
-async def _request(
-    call: Call,
-    decision: Decision,
-    permit: Permit,
-    upstream: Upstream,
-    exchange: Exchange,
-    translation: Translation | None,
-    refuses: int,
-    may_leave: bool,
-) -> UpstreamRequest:
+async def _request(attempt: Attempt, refuses: int, may_leave: bool) -> UpstreamRequest:
     """The request for a backend that `refuses` some members."""
+    call, decision, permit, upstream = attempt.call, attempt.decision, attempt.permit, attempt.upstream
+    exchange, translation = attempt.exchange, attempt.translation
     less = Without.of(refuses, may_leave)
     untold = permit.untold() or []
     limit = exchange.limit
@@ -252,7 +235,7 @@ async def _request(
         target, headers, body = await translation.request(body)
     else:
         target, headers = exchange.target, ()
-        call.dropped = ()
+        attempt.dropped = ()
         if upstream.inline_images and decision.remote_media:
             body = await inlined_body(call, body)
         if upstream.forwards:
@@ -260,22 +243,21 @@ async def _request(
             target += call.query
         if exchange.configure is not None:
             configure, backend = exchange.configure, upstream.backend
-            body, call.dropped = asked(lambda data: configure(data, backend), body)
+            body, attempt.dropped = asked(lambda data: configure(data, backend), body)
             if upstream.window and decision.prompt_tokens > upstream.window and _CUTS in body:
-                call.warning = b"context-truncated"
+                attempt.warning = b"context-truncated"
         if exchange.edit is not None:
             body = exchange.edit(body)
         if untold and call.plan.settings.translation.unsupported == "error":
             raise unsupported(untold[0])
     if untold or decision.unheeded:
-        call.dropped = tuple(dict.fromkeys((*decision.unheeded, *untold, *call.dropped)))
+        attempt.dropped = tuple(dict.fromkeys((*decision.unheeded, *untold, *attempt.dropped)))
     kind = STREAM_REQUEST if decision.stream else JSON_REQUEST
     return UpstreamRequest("POST", target, kind + headers, body)
 
 
-async def _send(
-    call: Call, decision: Decision, upstream: Upstream, request: UpstreamRequest
-) -> UpstreamResponse:
+async def _send(attempt: Attempt, request: UpstreamRequest) -> UpstreamResponse:
+    call, decision, upstream = attempt.call, attempt.decision, attempt.upstream
     stream = decision.stream
     timeouts = upstream.stream_timeouts if stream else upstream.whole_timeouts
     patience = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms
@@ -288,17 +270,17 @@ async def _send(
             timeouts, total=min(timeouts.total, left), connect=min(timeouts.connect, left)
         )
     call.leave(now)
-    call.upstream_status = 0
+    attempt.status = 0
     sent = await call.worker.transport.send(
         _BOUNDARIES[decision.ceiling],
         upstream.deployment,
         request,
         timeouts,
-        call.patience if timeouts.load else None,
+        attempt.patience if timeouts.load else None,
     )
-    call.response = sent
-    call.upstream_status = sent.status
-    response = call.response = await decoded(sent)
+    attempt.response = sent
+    attempt.status = sent.status
+    response = attempt.response = await decoded(sent)
     return response
 
 

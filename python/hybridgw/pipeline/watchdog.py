@@ -98,8 +98,7 @@ async def _beat(call: Call) -> None:
         now = time.monotonic_ns()
         call.sending_since_ns = now
         if not call.head_sent:
-            call.head_sent = True
-            call.status = 200
+            call.begin_head(200)
             await call.send(stream_head(call))
         await call.send({"type": "http.response.body", "body": call.heartbeat, "more_body": True})
         call.last_sent_ns = now

@@ -1,4 +1,4 @@
-"""Answers that are not streams: read whole, observed, settled, sent in one piece."""
+"""Answers that are not streams: read whole, observed, judged, settled, sent in one piece."""
 
 import time
 
@@ -6,59 +6,74 @@ import msgspec
 
 from hybridgw.core import Outcome, Shape
 from hybridgw.errors import UpstreamError
-from hybridgw.native import Decision, Permit, Relay
-from hybridgw.pipeline.call import Call
+from hybridgw.native import Relay
+from hybridgw.pipeline.attempt import Attempt
 from hybridgw.pipeline.exchange import failure_inside, joined_answers, opened, rest_of
+from hybridgw.pipeline.gate import Gate
 from hybridgw.pipeline.head import whole_head
+from hybridgw.pipeline.phase import Phase
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import UpstreamResponse
 
-_SUCCESS = int(Outcome.SUCCESS)
 _FAR_BELOW = 0.75
 """Of the tokens that we counted: less than this is no other way of counting."""
 _ANSWER_LIMIT = 256 * 1024 * 1024
 
 
-async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
-    """One attempt at a complete JSON answer. Raises UpstreamError while nothing was sent."""
-    upstream = call.plan.upstreams[permit.deployment]
-    exchange, translation, response = await opened(call, decision, permit, upstream)
+async def read_whole(gate: Gate, attempt: Attempt) -> None:
+    """One attempt at a complete JSON answer: `attempt.held`. Raises UpstreamError; nothing is sent."""
+    response = await opened(attempt)
+    call, upstream, shape = attempt.call, attempt.upstream, attempt.exchange.shape
+    call.move(Phase.HOLDING)
+    relay = attempt.relay = attempt.permit.relay(shape, False)
     body, failure = await _read(response)
-    relay = permit.relay(exchange.shape, False)
     answer = answered(upstream, relay, body, failure)
-    if call.rest:
-        answer = await _with_rest(call, decision, permit, upstream, exchange.shape, answer)
-    now = time.monotonic_ns()
-    call.back(now)
-    if translation is not None:
-        answer = translation.whole(answer)
-    elif exchange.shape is Shape.RESPONSES:
-        _check_kind(answer)
+    if attempt.rest:
+        answer = await _with_rest(attempt, answer)
+    call.back(time.monotonic_ns())
+    if attempt.translation is not None:
+        attempt.held = attempt.translation.read_whole(answer)
+    else:
+        if shape is Shape.RESPONSES:
+            _check_kind(answer)
+        attempt.held = answer
+    attempt.complete = True
+
+
+async def send_whole(gate: Gate, attempt: Attempt) -> None:
+    """Commit the answer of this attempt and send it. Raises UpstreamError, and commits nothing, where it
+    cannot be written for the client."""
+    call, decision, upstream = attempt.call, attempt.decision, attempt.upstream
+    answer = attempt.held
+    if attempt.translation is not None:
+        answer = attempt.translation.write_whole(answer)
     if upstream.window_setting and upstream.window:
-        call.warning = call.warning or _window_filled(relay, upstream.window, decision.prompt_tokens)
-    call.content_sent = True
+        attempt.warning = attempt.warning or _window_filled(
+            attempt.relay, upstream.window, decision.prompt_tokens
+        )
+    gate.commit(attempt)
+    call.bytes_sent = len(answer)
     # Settled before the last byte leaves: what a client has seen complete is never missing from
     # the journal.
-    permit.finish(_SUCCESS, 200, len(answer), True, now, time.time_ns())
+    attempt.settle(Outcome.SUCCESS, 200)
     if call.memory is not None:
         await call.memory.keep(decision, answer, observing=call.plan.observing)
-    call.status = 200
-    call.head_sent = call.ended = True
-    call.sending_since_ns = now
-    await call.send(whole_head(call, decision, permit, upstream, len(answer)))
+    call.begin_head(200)
+    call.end()
+    call.sending_since_ns = time.monotonic_ns()
+    await call.send(whole_head(call, attempt, len(answer)))
     await call.send({"type": "http.response.body", "body": answer, "more_body": False})
     call.sending_since_ns = 0
 
 
-async def _with_rest(
-    call: Call, decision: Decision, permit: Permit, upstream: Upstream, shape: Shape, first: bytes
-) -> bytes:
+async def _with_rest(attempt: Attempt, first: bytes) -> bytes:
     """The whole answer to a divided request, of which `first` is the first piece's. Each piece is observed
     by itself: what one of them used is known when the next one fails."""
     answers = [first]
-    for request in call.rest:
-        body, failure = await _read(await rest_of(call, decision, upstream, request))
-        answers.append(answered(upstream, permit.relay(shape, False), body, failure))
+    for request in attempt.rest:
+        body, failure = await _read(await rest_of(attempt, request))
+        relay = attempt.permit.relay(attempt.exchange.shape, False)
+        answers.append(answered(attempt.upstream, relay, body, failure))
     return joined_answers(answers)
 
 

@@ -86,6 +86,7 @@ fn split(model: wire::Model) -> (Model, Links) {
         name: model.name,
         hidden: model.hidden,
         retries: model.retries,
+        hold: model.hold,
         lineup: Arc::default(),
         context: Arc::default(),
         groups: model.groups,

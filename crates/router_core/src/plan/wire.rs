@@ -102,6 +102,8 @@ pub(super) struct Model {
     pub(super) retries: u32,
     #[serde(default)]
     pub(super) hidden: bool,
+    #[serde(default)]
+    pub(super) hold: super::Hold,
 }
 
 fn one() -> f64 {
