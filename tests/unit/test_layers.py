@@ -247,8 +247,9 @@ CIRCLES_IN_PYTHON = [
     {"hybridgw.front.client", "hybridgw.front.connection", "hybridgw.front.crowd"},
     # One protocol object, its response and the pool that it goes back to.
     {"hybridgw.transport.lean_connection", "hybridgw.transport.lean_response", "hybridgw.transport.pool"},
-    # The queue holds calls, and a call waits in it.
-    {"hybridgw.pipeline.call", "hybridgw.pipeline.line"},
+    # The queue holds calls, and a call waits in it. A call has a gate, the gate its attempts, and each
+    # of them belongs to the call; the policy that judges attempts is the worker's.
+    {f"hybridgw.pipeline.{name}" for name in ("attempt", "call", "gate", "line", "policy")},
 ]
 
 

@@ -25,6 +25,7 @@ mod prepare;
 mod settle;
 mod setup;
 mod stages;
+mod verdict;
 mod walk;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use observed::{Relay, Seen};
 pub use permit::Permit;
 pub use settle::Settlement;
 pub use setup::{Setup, SetupError};
+pub use verdict::Verdict;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -38,6 +38,8 @@ reasons! {
     Retry = "retry", "The same deployment again, after every other one was tried.";
     /// Taken because the prompt did not fit elsewhere.
     ContextFallback = "context_fallback", "The prompt did not fit the deployment before.";
+    /// Taken because an answer was not good enough.
+    Escalation = "escalation", "The answer of the deployment before was not good enough.";
     /// Taken although its breaker is open.
     Panic = "panic", "Its breaker is open, but nothing else is left to try.";
 
