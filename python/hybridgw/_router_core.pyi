@@ -248,6 +248,18 @@ class Decision:
         is the one of the decision. None: `exhausted` says why. ValueError for an unknown outcome.
         """
 
+    @property
+    def hold(self) -> tuple[str, int] | None:
+        """How long an answer is held back: `tokens` and how many, `time` and milliseconds, `whole` and 0.
+        None, the usual case: until the first content, and nothing is judged."""
+
+    def escalate(self, verdict: int, mono_ns: int, wall_ns: int, draw: int) -> Permit | None:
+        """The current permit's answer is held back and not good enough: the permit of a deployment that was
+        not tried yet, under the same ceiling. None where there is none; the held answer is to be sent then.
+
+        The attempt has ended in the accounts where its answer is complete; its owner still settles it once
+        it is known which answer the client gets. ValueError for an unknown verdict."""
+
 @final
 class Permit:
     """The right to make one attempt at one deployment. Dropping it releases it as CANCELLED."""
@@ -326,6 +338,10 @@ class Permit:
     def relay(self, shape: int, strip_usage: bool, name: str = "", created: int = 0) -> Relay:
         """The relay of an answer to this attempt: see `Relay`. What it reads is in the settlement, whatever
         ends the attempt; what several relays of one attempt read is added up."""
+
+    @property
+    def verdict(self) -> int:
+        """The Verdict on the answer as far as it was read."""
 
     def commit(self) -> None:
         """From here on the answer goes to the client."""

@@ -40,6 +40,11 @@ def test_heartbeats_do_not_hinder_another_deployment(demo: Demo, patient: Gatewa
     assert answer.status == 200
     assert answer.body.startswith(b": hybridgw\n\n")
     assert "private" in text(events(answer.body))
+    # The head left with the heartbeat: what the second attempt overturned must not be in it.
+    assert "x-request-id" in answer.headers
+    assert "x-hybridgw-level" in answer.headers
+    for name in ("tier", "deployment", "boundary", "attempts", "dropped", "warning"):
+        assert f"x-hybridgw-{name}" not in answer.headers
 
 
 def test_a_failure_after_a_heartbeat_is_an_error_event(demo: Demo, patient: Gateway) -> None:

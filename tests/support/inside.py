@@ -18,7 +18,7 @@ from hybridgw.config.addresses import BoundaryNetworks
 from hybridgw.config.load import load
 from hybridgw.core import Route
 from hybridgw.front.seam import Headers
-from hybridgw.native import Journal, Router, StateFile
+from hybridgw.native import Journal, Router, StateFile, read_journal
 from hybridgw.pipeline import Worker
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.room import Room
@@ -54,6 +54,7 @@ class _Client:
         self._body = body
         self._leaves_after = leaves_after
         self.status = 0
+        self.head: Headers | None = None
         self.answer = b""
 
     async def body(self, limit: int, arrived: Callable[[int], None]) -> bytes:
@@ -65,6 +66,7 @@ class _Client:
 
     def start(self, status: int, headers: Headers) -> None:
         self.status = status
+        self.head = headers
 
     async def write(self, data: bytes) -> None:
         self.answer += data
@@ -80,13 +82,22 @@ class Inside:
     """A running worker; see the module."""
 
     def __init__(
-        self, folder: Path, config: Mapping[str, Any], begins: Callable[[Call], None] | None = None
+        self,
+        folder: Path,
+        config: Mapping[str, Any],
+        begins: Callable[[Call], None] | None = None,
+        native: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
+        """`native` may change what the native side reads of the plan."""
         file = folder / "inside.yaml"
         file.write_text(json.dumps(config))
-        self._folder = folder
         self._settings = load(file, {})
         self._begins = begins
+        self._native = native
+        self._journals = folder / "journal"
+        self._journals.mkdir(exist_ok=True)
+        self.heads: list[dict[str, str]] = []
+        """Headers of the responses, the newest last."""
 
     async def __aenter__(self) -> "Inside":
         state = StateFile.anonymous(2, 16)
@@ -96,9 +107,12 @@ class Inside:
         boundaries = self._settings.boundaries
         networks.relist(boundaries.device.networks, boundaries.organization.networks)
         transport = Transports(networks)
-        router = Router(plan.native, state, slot, None)
-        journal = Journal(self._folder, 1, slot, state.epoch(slot), 1 << 16)
-        self.worker = Worker(plan, router, state, slot, transport, transport, Room(1 << 30), journal)
+        document = json.loads(plan.native)
+        if self._native is not None:
+            self._native(document)
+        self._journal = Journal(self._journals, 7, slot, state.epoch(slot), 1 << 18)
+        router = Router(json.dumps(document).encode(), state, slot, self._journal)
+        self.worker = Worker(plan, router, state, slot, transport, transport, Room(1 << 30), self._journal)
         if self._begins is not None:
             self.worker.active = _Active(self._begins)
         self._watchdog = Watchdog(self.worker)
@@ -111,6 +125,12 @@ class Inside:
         self._watchdog.stop()
         await self.worker.transport.aclose()
 
+    def ends(self) -> list[dict[str, Any]]:
+        """The settlements in the journal, in the order of their attempts."""
+        records = read_journal(self._journal.path(), 0)[0]
+        ends = [record for record in records if record["kind"] == "end"]
+        return sorted(ends, key=lambda end: (end["id"], end["attempt"]))
+
     async def post(
         self, route: Route, body: Mapping[str, Any], *, leaves_after: float | None = None
     ) -> tuple[int, bytes]:
@@ -119,4 +139,6 @@ class Inside:
         client = _Client(raw, leaves_after)
         # A task of its own, as the server gives each request one.
         await asyncio.create_task(infer(self.worker, route, Facts(_HEADERS, None), client))
+        if client.head is not None:
+            self.heads.append({name.decode(): value.decode() for name, value in client.head})
         return client.status, client.answer

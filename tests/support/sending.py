@@ -16,6 +16,7 @@ from hybridgw.core import Boundary, Route
 from hybridgw.dialects import DIALECTS
 from hybridgw.native import Decision, Permit, Principal, Router, StateFile
 from hybridgw.pipeline import exchange
+from hybridgw.pipeline.attempt import Attempt
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.translation import translation_of
 from hybridgw.routing.plan import Plan
@@ -38,29 +39,25 @@ def sent_to(
 
 
 async def _sent(plan: Plan, decision: Decision, permit: Permit, route: Route) -> tuple[bytes, set[str]]:
-    upstream = plan.upstreams[permit.deployment]
     call = cast(
         Call,
         SimpleNamespace(
             plan=plan,
             route=route,
             dialect=DIALECTS[route],
-            decision=decision,
-            permit=permit,
             writer=None,
             memory=None,
-            dropped=(),
-            head_sent=False,
             astray=False,
             forwarded={},
             query="",
             images={},
         ),
     )
-    how = exchange.exchange_of(call, upstream, permit)
-    translation = translation_of(call, upstream, how)
-    request = await exchange._request(call, decision, permit, upstream, how, translation, 0, False)
-    return request.body, set(call.dropped)
+    attempt = Attempt(call, decision, permit)
+    attempt.exchange = exchange.exchange_of(attempt)
+    attempt.translation = translation_of(attempt, attempt.exchange)
+    request = await exchange._request(attempt, 0, False)
+    return request.body, set(attempt.dropped)
 
 
 def _plan(provider: str, boundary: Any) -> Plan:

@@ -13,13 +13,13 @@ from typing import Any, cast
 
 from hybridgw.core import Route
 from hybridgw.dialects import DIALECTS
-from hybridgw.pipeline.call import Call
-from hybridgw.pipeline.translation import Translation, translation_of
+from hybridgw.pipeline.attempt import Attempt
+from hybridgw.pipeline.translation import translation_of
+from hybridgw.pipeline.translation_seam import Translation
 from hybridgw.providers import configured
 from hybridgw.providers.base import Backend, Exchange
 from hybridgw.providers.nested import nested
 from hybridgw.providers.registry import PROVIDERS
-from hybridgw.routing.plan import Upstream
 from hybridgw.wire import Ask
 from hybridgw.wire.parameters import Said
 
@@ -40,19 +40,18 @@ class Talk:
             body if isinstance(body, bytes) else json.dumps({"model": "m", "stream": True, **body}).encode()
         )
         self._body = said
+        self._nested = nested
         settings = SimpleNamespace(translation=SimpleNamespace(unsupported="drop"))
         self.call: Any = SimpleNamespace(
             route=route,
             permit=None,
             dialect=DIALECTS[route],
-            decision=SimpleNamespace(include_usage=True, prompt_tokens=7, nested=nested),
             plan=SimpleNamespace(settings=settings),
             writer=None,
             memory=None,
-            dropped=(),
-            head_sent=False,
-            content_sent=False,
         )
+        self.attempt: Any = None
+        """The last one."""
         self.sent = b""
         """The last body for a backend."""
 
@@ -67,7 +66,21 @@ class Talk:
         exchange: Any = SimpleNamespace(
             target="", outbound=PROVIDERS[provider].outbound, shape=PROVIDERS[provider].shape
         )
-        made = translation_of(cast(Call, self.call), cast(Upstream, upstream), cast(Exchange, exchange))
+        decision = SimpleNamespace(include_usage=True, prompt_tokens=7, nested=self._nested)
+        self.attempt = SimpleNamespace(
+            call=self.call,
+            upstream=upstream,
+            decision=decision,
+            writer=None,
+            dropped=(),
+            permit=SimpleNamespace(leaves=()),
+        )
+        made = translation_of(cast(Attempt, self.attempt), cast(Exchange, exchange))
         assert made is not None
         _, _, self.sent = asyncio.run(cast(Any, made.request(self._body)))
         return made
+
+
+def whole(translation: Translation, body: bytes) -> bytes:
+    """A complete answer of the backend as one for the client."""
+    return translation.write_whole(translation.read_whole(body))

@@ -235,8 +235,13 @@ CIRCLES_IN_RUST = [
     {"crate::complexity::file", "crate::complexity::scorer"},
     # A vocabulary finds its long pieces by a table that is made from the vocabulary.
     {"crate::tokens::long", "crate::tokens::vocabulary"},
-    # A decision gives permits, and a permit is settled in what the request of the decision holds.
-    {"crate::router::decision", "crate::router::permit", "crate::router::settle"},
+    # A decision gives permits, and both are recorded and settled from what they hold.
+    {"crate::router::decision", "crate::router::permit", "crate::router::record", "crate::router::settle"},
+    # Each kind of record writes and reads itself, and one list knows all kinds.
+    {
+        f"crate::shared::journal::{kind}"
+        for kind in ("bytes", "decision", "end", "record", "refusal", "start")
+    },
     # Errors of a decision are made where the router is.
     {"crate::py::decision", "crate::py::router"},
     # What an event is seen to be depends on what the stream was before, which its writer knows.
@@ -247,8 +252,9 @@ CIRCLES_IN_PYTHON = [
     {"hybridgw.front.client", "hybridgw.front.connection", "hybridgw.front.crowd"},
     # One protocol object, its response and the pool that it goes back to.
     {"hybridgw.transport.lean_connection", "hybridgw.transport.lean_response", "hybridgw.transport.pool"},
-    # The queue holds calls, and a call waits in it.
-    {"hybridgw.pipeline.call", "hybridgw.pipeline.line"},
+    # The queue holds calls, and a call waits in it. A call has a gate, the gate its attempts, and each
+    # of them belongs to the call; the policy that judges attempts is the worker's.
+    {f"hybridgw.pipeline.{name}" for name in ("attempt", "call", "gate", "line", "policy")},
 ]
 
 

@@ -26,6 +26,7 @@ mod record;
 mod settle;
 mod setup;
 mod stages;
+mod verdict;
 mod walk;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ pub use observed::{Relay, Seen};
 pub use permit::Permit;
 pub use settle::Settlement;
 pub use setup::{Setup, SetupError};
+pub use verdict::Verdict;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]

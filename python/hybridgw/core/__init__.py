@@ -5,6 +5,17 @@ word for the whole house adds it here, whoever needs it in one room keeps it the
 """
 
 from hybridgw.core.deployment import FOREVER, Deployment, Target, Timeouts
-from hybridgw.core.enums import Boundary, Level, Outcome, Route, Shape
+from hybridgw.core.enums import Boundary, Level, Outcome, Route, Shape, Verdict
 
-__all__ = ["FOREVER", "Boundary", "Deployment", "Level", "Outcome", "Route", "Shape", "Target", "Timeouts"]
+__all__ = [
+    "FOREVER",
+    "Boundary",
+    "Deployment",
+    "Level",
+    "Outcome",
+    "Route",
+    "Shape",
+    "Target",
+    "Timeouts",
+    "Verdict",
+]

@@ -44,6 +44,16 @@ class Shape(IntEnum):
     GEMINI = 6
 
 
+class Verdict(IntEnum):
+    """What an answer is worth that was held back, the worst first. The native crate judges."""
+
+    EMPTY = 0
+    FILTERED = 1
+    CUT = 2
+    SHORT = 3
+    GOOD = 4
+
+
 class Outcome(IntEnum):
     """The end of one attempt. What each means to breaker and retry stands in the native crate."""
 

@@ -7,29 +7,35 @@ watchdog touch it.
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from hybridgw.core import Route
 from hybridgw.dialects import Dialect
 from hybridgw.dialects.base import Fault, Writer
 from hybridgw.front.seam import Client
 from hybridgw.ledger.response_store import ResponseStore
-from hybridgw.native import Decision, Journal, Permit, Principal, Relay, Router, StateFile
+from hybridgw.native import Decision, Journal, Principal, Relay, Router, StateFile
+from hybridgw.pipeline.attempt import Attempt
 from hybridgw.pipeline.divided import Parts
 from hybridgw.pipeline.lessons import Learnt
 from hybridgw.pipeline.line import Lines
 from hybridgw.pipeline.memory import Memory
+from hybridgw.pipeline.phase import Phase, moved
+from hybridgw.pipeline.policy import NATIVE, Policy
 from hybridgw.pipeline.room import Room
 from hybridgw.routing.plan import Plan
-from hybridgw.transport.seam import Fetched, Images, Transport, UpstreamResponse
+from hybridgw.transport.seam import Fetched, Images, Transport
+
+if TYPE_CHECKING:
+    from hybridgw.pipeline.gate import Gate
 
 
 class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "draining", "draw", "images", "journal", "learnt", "lines", "loop", "plan",
+        "active", "draining", "draw", "images", "journal", "learnt", "lines", "loop", "plan", "policy",
         "responses", "resting", "room", "rouse", "router", "slot", "state", "transport",
     )  # fmt: skip
 
@@ -52,6 +58,8 @@ class Worker:
         self.images = images
         self.room = room
         self.journal = journal
+        self.policy: Policy = NATIVE
+        """Judges answers that are held back."""
         self.responses: ResponseStore | None = None
         """Where responses are stored that clients may refer to; None where none are."""
         self.loop = asyncio.get_running_loop()
@@ -83,10 +91,6 @@ def _nothing() -> None:
     """Nothing rests here."""
 
 
-_LOOK = 1.0
-"""Seconds between two looks for somebody else."""
-
-
 class Call:
     """Where one request stands.
 
@@ -94,8 +98,7 @@ class Call:
     requests never touch costs them nothing.
     """
 
-    reading = True
-    """The body is still arriving: nobody else may wait for the client."""
+    phase = Phase.ADMITTED
     refused = False
     """It is too large, and what still arrives is thrown away within limits of its own."""
     received = 0
@@ -103,21 +106,15 @@ class Call:
     held = 0
     """Bytes that its body takes of the worker's room."""
     decision: Decision | None = None
-    permit: Permit | None = None
-    response: UpstreamResponse | None = None
-    upstream_status = 0
-    """Of the last response head; 0 when there was none."""
-    asked_ns = 0
-    """When the present attempt was sent."""
+    gate: "Gate | None" = None
+    """Holds the attempts; None before the decision."""
+    attempt: Attempt | None = None
+    """The one that is asked or sent now."""
     deadline_ns = 0
     """When the time that the client gave is over; 0 when it gave none."""
     status = 0
     """Status sent to the client, 0 while there is none."""
     head_sent = False
-    ended = False
-    """The body was closed: nothing more can be said to the client."""
-    content_sent = False
-    """From here on nothing may be tried elsewhere."""
     cause: str | None = None
     """Why the task was cancelled: `client_gone`, `client_stalled`, `body_timeout`, or `draining` when
     the worker has no time left."""
@@ -127,13 +124,9 @@ class Call:
     """The body belongs to another route than the one that was called: it is answered in the words of
     the one, and its bytes may pass through as neither."""
     writer: Writer | None = None
-    """Writes the answer where it is translated through the hub."""
+    """Through the hub: it has begun the answer with a heartbeat, or writes the one that was committed."""
     relay: Relay | None = None
     """Of the answer whose bytes pass through, once they do."""
-    dropped: tuple[str, ...] = ()
-    """Parameters that the backend was not told."""
-    warning: bytes = b""
-    """What the client should know of an answer that is none of an error's business."""
     images: Mapping[str, Fetched] = {}
     """Remote images that were fetched for an attempt, by URL: the next one needs them again."""
     memory: Memory | None = None
@@ -175,9 +168,41 @@ class Call:
         """Since when the request has been in our hands; 0 while it is not."""
         self.task = asyncio.current_task(worker.loop)
 
+    def move(self, phase: Phase) -> None:
+        """Go on to `phase`. AssertionError where no way leads there."""
+        self.phase = moved(self.phase, phase)
+
+    @property
+    def reading(self) -> bool:
+        """The body is still arriving."""
+        return self.phase is Phase.ADMITTED
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more can be said to the client."""
+        return self.phase is Phase.ENDED
+
+    def body_is_read(self) -> None:
+        """Nothing more is expected of the client, be it that all is here or that it was given up."""
+        self.move(Phase.READ)
+
+    def begin_head(self, status: int) -> None:
+        """The head of the response goes out."""
+        self.head_sent = True
+        self.status = status
+
+    def end(self, status: int = 0) -> None:
+        """The last bytes of the response go out; with the status that the request is counted under."""
+        self.move(Phase.ENDED)
+        self.status = status or self.status
+
     @property
     def heartbeat(self) -> bytes:
-        """Keeps the stream open where it stands."""
+        """Keeps the stream open where it stands. It may begin the answer: in the words of the writer that
+        goes on with it then, whichever attempt is committed."""
+        if self.writer is None and self.attempt is not None and self.gate is not None and not self.gate.kept:
+            # Not while an answer is kept: its bytes may pass, and would not go on with what this began.
+            self.writer = self.attempt.writer
         return self.dialect.heartbeat if self.writer is None else self.writer.heartbeat
 
     def error_event(self, fault: Fault) -> bytes:
@@ -188,19 +213,6 @@ class Call:
             if event is not None:
                 return event
         return (self.dialect if self.writer is None else self.writer).error_event(fault)
-
-    def patience(self) -> float:
-        """Seconds for which the present attempt may go on without content beyond its first-token limit; 0
-        when somebody else is to be asked, or the time for loading a model is over. A short while at a time:
-        somebody else may come up meanwhile."""
-        decision, permit = self.decision, self.permit
-        if decision is None or permit is None:
-            return 0.0
-        now = time.monotonic_ns()
-        left = self.plan.upstreams[permit.deployment].stream_timeouts.load - (now - self.asked_ns) / 1e9
-        if left <= 0 or decision.may_move(now):
-            return 0.0
-        return min(left, _LOOK)
 
     def leave(self, now_ns: int) -> None:
         """The request waits for somebody else: what follows is not our time. Again: no change."""
@@ -238,7 +250,8 @@ class Call:
         beat, self.beat = self.beat, None
         if beat is not None:
             beat.cancel()
-        self.task = None
+        self.task = self.gate = self.attempt = None
+        self.phase = Phase.ENDED
         if self.held:
             self.hold(0)
 

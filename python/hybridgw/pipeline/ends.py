@@ -31,7 +31,7 @@ class Stop(Enum):
     """There is no time left."""
 
 
-class Verdict(Enum):
+class Ending(Enum):
     """What follows from it."""
 
     COMPLETE = "complete"
@@ -46,18 +46,18 @@ class Verdict(Enum):
     """The answer says itself that it failed."""
 
 
-def _all(verdict: Verdict, **other: Verdict) -> Mapping[Stop, Verdict]:
-    return {stop: other.get(stop.value, verdict) for stop in Stop}
+def _all(usual: Ending, **other: Ending) -> Mapping[Stop, Ending]:
+    return {stop: other.get(stop.value, usual) for stop in Stop}
 
 
-TABLE: Mapping[str, Mapping[Stop, Verdict]] = {
-    "done": _all(Verdict.COMPLETE),
-    "finished": _all(Verdict.COMPLETE),
-    "truncated": _all(Verdict.AS_IT_STOPPED, clean=Verdict.CUT),
-    "empty": _all(Verdict.AS_IT_STOPPED, clean=Verdict.CUT),
-    "error": _all(Verdict.ERROR),
-    "not_sse": _all(Verdict.WHOLE),
-    "too_large": _all(Verdict.TOO_LARGE),
+TABLE: Mapping[str, Mapping[Stop, Ending]] = {
+    "done": _all(Ending.COMPLETE),
+    "finished": _all(Ending.COMPLETE),
+    "truncated": _all(Ending.AS_IT_STOPPED, clean=Ending.CUT),
+    "empty": _all(Ending.AS_IT_STOPPED, clean=Ending.CUT),
+    "error": _all(Ending.ERROR),
+    "not_sse": _all(Ending.WHOLE),
+    "too_large": _all(Ending.TOO_LARGE),
 }
 """By `Relay.end`, and by how the bytes stopped."""
 
@@ -71,7 +71,7 @@ _STOPS = {
 }
 
 
-def verdict(end: str, failure: UpstreamError | None) -> Verdict:
+def ending(end: str, failure: UpstreamError | None) -> Ending:
     """What an answer is that ended so; `failure` is that of the connection, None for a clean end. Raises
     `failure` where it is none of the upstream's (the gateway is stopping)."""
     if failure is None:
@@ -82,11 +82,11 @@ def verdict(end: str, failure: UpstreamError | None) -> Verdict:
     return TABLE[end][stop]
 
 
-def failed(found: Verdict, failure: UpstreamError | None) -> UpstreamError:
+def failed(found: Ending, failure: UpstreamError | None) -> UpstreamError:
     """What to raise for an answer that is not complete."""
-    if found is Verdict.TOO_LARGE:
+    if found is Ending.TOO_LARGE:
         return UpstreamError(Outcome.MALFORMED, "an event of the upstream is larger than 16 MiB", status=200)
-    if found is Verdict.AS_IT_STOPPED and failure is not None:
+    if found is Ending.AS_IT_STOPPED and failure is not None:
         return failure.anew()
     return UpstreamError(
         Outcome.TRUNCATED, "the upstream closed the stream early", code="upstream_truncated", status=200

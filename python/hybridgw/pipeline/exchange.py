@@ -8,13 +8,14 @@ import msgspec
 
 from hybridgw.core import Boundary, Outcome, Route, Shape
 from hybridgw.errors import BoundaryRefused, Refused, RequestError, UpstreamError
-from hybridgw.native import NESTED, Decision, Permit
+from hybridgw.native import NESTED, Decision
+from hybridgw.pipeline.attempt import Attempt
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.decoded import decoded
 from hybridgw.pipeline.divided import Parts, joined, most_of, pieces, question_of
 from hybridgw.pipeline.images import inlined_body
 from hybridgw.pipeline.lessons import takes_any
-from hybridgw.pipeline.translation import Translation, asked, translation_of, unsupported
+from hybridgw.pipeline.translation import asked, translation_of, unsupported
 from hybridgw.providers import Exchange, failures, nested, provider_named
 from hybridgw.providers.openai_models import thinks
 from hybridgw.providers.passing import drops_limit, sets_limit
@@ -32,29 +33,28 @@ _LOADING = 0.5
 """Seconds between two questions to an engine that is loading its model."""
 
 
-async def opened(
-    call: Call, decision: Decision, permit: Permit, upstream: Upstream
-) -> tuple[Exchange, Translation | None, UpstreamResponse]:
-    """Ask the deployment of this permit; how it was asked, and its answer, of which the head says 200.
+async def opened(attempt: Attempt) -> UpstreamResponse:
+    """Ask the deployment of this permit: its answer, of which the head says 200.
 
     A server that imitates OpenAI without its Responses is asked once more, by Chat, and if it answers
     always so from then on: nothing was sent to the client, and nothing was done upstream."""
-    exchange = exchange_of(call, upstream, permit)
-    translation = translation_of(call, upstream, exchange)
+    upstream = attempt.upstream
+    exchange = attempt.exchange = exchange_of(attempt)
+    attempt.translation = translation_of(attempt, exchange)
     try:
-        return exchange, translation, await _ask(call, decision, permit, upstream, exchange, translation)
+        return await _ask(attempt)
     except UpstreamError as error:
-        chat = _apart(upstream) if _lacks_responses(call, upstream, exchange, error) else None
+        chat = _apart(upstream) if _lacks_responses(attempt, error) else None
         if chat is None:
             raise
+    call = attempt.call
     call.back(time.monotonic_ns())
-    response, call.response = call.response, None
-    if response is not None:
-        response.close()
-    translation = translation_of(call, upstream, chat)
-    answer = await _ask(call, decision, permit, upstream, chat, translation)
-    call.worker.learnt.learn(upstream.deployment, permit, time.monotonic_ns(), lacks_responses=True)
-    return chat, translation, answer
+    attempt.close()
+    attempt.exchange = chat
+    attempt.translation = translation_of(attempt, chat)
+    answer = await _ask(attempt)
+    call.worker.learnt.learn(upstream.deployment, attempt.permit, time.monotonic_ns(), lacks_responses=True)
+    return answer
 
 
 _NO_SUCH_ROUTE = frozenset({405, 501})
@@ -66,11 +66,11 @@ _names_route = re.compile(
 """A 404 may be about an object that the request names; then the path is there."""
 
 
-def _lacks_responses(call: Call, upstream: Upstream, exchange: Exchange, error: UpstreamError) -> bool:
+def _lacks_responses(attempt: Attempt, error: UpstreamError) -> bool:
     return (
-        upstream.may_lack_responses
-        and call.route is Route.RESPONSES
-        and exchange.outbound is None
+        attempt.upstream.may_lack_responses
+        and attempt.call.route is Route.RESPONSES
+        and attempt.exchange.outbound is None
         and (
             error.status in _NO_SUCH_ROUTE
             or (error.status == 404 and _names_route(error.message) is not None)
@@ -78,16 +78,17 @@ def _lacks_responses(call: Call, upstream: Upstream, exchange: Exchange, error: 
     )
 
 
-def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
+def exchange_of(attempt: Attempt) -> Exchange:
     """How this deployment serves the route. The native side permits no other deployment."""
+    call, upstream = attempt.call, attempt.upstream
     exchange = upstream.exchanges[call.route]
     if exchange is None:
         raise Refused("unsupported_parameter", "the deployment does not serve this route")
-    if upstream.thinking is not None and call.route in FOREIGN and thinks(permit.model):
+    if upstream.thinking is not None and call.route in FOREIGN and thinks(attempt.permit.model):
         return upstream.thinking
-    if upstream.may_lack_responses and _known_without(call, upstream, permit):
+    if upstream.may_lack_responses and _known_without(attempt):
         return _apart(upstream) or exchange
-    if exchange.outbound is None and (call.astray or _begun(call) or _converted(call, upstream)):
+    if exchange.outbound is None and (call.astray or _begun(call) or _converted(attempt)):
         apart = _apart(upstream)
         if apart is not None:
             return apart
@@ -97,24 +98,25 @@ def exchange_of(call: Call, upstream: Upstream, permit: Permit) -> Exchange:
     return exchange
 
 
-def _converted(call: Call, upstream: Upstream) -> bool:
+def _converted(attempt: Attempt) -> bool:
     """Whether the request says something that this backend understands in other words only."""
-    if call.permit is None:
-        return False
-    nested = call.decision.nested if call.decision is not None and call.route is Route.CHAT else 0
-    return call.permit.converted or bool(nested & upstream.nested.translate)
+    said = attempt.decision.nested if attempt.call.route is Route.CHAT else 0
+    return attempt.permit.converted or bool(said & attempt.upstream.nested.translate)
 
 
-def _known_without(call: Call, upstream: Upstream, permit: Permit) -> bool:
+def _known_without(attempt: Attempt) -> bool:
+    call = attempt.call
     if call.route is not Route.RESPONSES:
         return False
-    return call.worker.learnt.lacks_responses(upstream.deployment, permit, time.monotonic_ns())
+    return call.worker.learnt.lacks_responses(
+        attempt.upstream.deployment, attempt.permit, time.monotonic_ns()
+    )
 
 
 def _begun(call: Call) -> bool:
     """Whether a heartbeat of an earlier attempt has begun an answer that only its writer can go on with:
     the bytes of a backend would begin another one, with another id."""
-    return call.writer is not None and call.head_sent and call.route in _BEGUN_BY_HEARTBEATS
+    return call.writer is not None and call.route in _BEGUN_BY_HEARTBEATS
 
 
 _CUTS = re.compile(rb'"truncate"\s*:\s*true').search
@@ -134,31 +136,26 @@ def _apart(upstream: Upstream) -> Exchange | None:
     return provider.by_chat(upstream.deployment.target.path)
 
 
-async def _ask(
-    call: Call,
-    decision: Decision,
-    permit: Permit,
-    upstream: Upstream,
-    exchange: Exchange,
-    translation: Translation | None,
-) -> UpstreamResponse:
+async def _ask(attempt: Attempt) -> UpstreamResponse:
     """Send the request of this permit. A status other than 200 is read and raised; but where it refuses a
     member that need not be sent (`providers.refusals`), the request is sent once more without it."""
+    call, decision, permit, upstream = attempt.call, attempt.decision, attempt.permit, attempt.upstream
+    exchange = attempt.exchange
     if upstream.relays is not None or upstream.names is not None:
         _check_name(upstream, permit.model)
     said = decision.drop_refused
     may_leave = upstream.drop_refused if said is None else said
     known = call.worker.learnt.refused(upstream.deployment, permit, time.monotonic_ns())
     learnt = once = most = 0
-    whole = await _request(call, decision, permit, upstream, exchange, translation, known, may_leave)
-    protocol = exchange.shape, translation is None, upstream.deployment.provider, permit.model
+    whole = await _request(attempt, known, may_leave)
+    protocol = exchange.shape, attempt.translation is None, upstream.deployment.provider, permit.model
     size = len(whole.body)
     embeds = exchange.shape is Shape.EMBEDDINGS
-    at_once = _most_inputs(call, upstream, permit) or upstream.max_inputs if embeds else 0
+    at_once = _most_inputs(attempt) or upstream.max_inputs if embeds else 0
     request = _first_piece(call, whole, at_once, protocol)
-    call.asked_ns = time.monotonic_ns()
+    attempt.asked_ns = time.monotonic_ns()
     while True:
-        response = await _send(call, decision, upstream, request)
+        response = await _send(attempt, request)
         if response.status == 200:
             now = time.monotonic_ns()
             call.worker.learnt.learn(upstream.deployment, permit, now, refused=learnt, most_inputs=most)
@@ -172,7 +169,7 @@ async def _ask(
             else:
                 learnt |= bit
             less = known | learnt | once
-            again = await _request(call, decision, permit, upstream, exchange, translation, less, may_leave)
+            again = await _request(attempt, less, may_leave)
             # What was sent may be gone by now; without a member, or under another name, it has another size.
             if len(again.body) != size:
                 response.close()
@@ -180,15 +177,13 @@ async def _ask(
                 request = _first_piece(call, whole, most or at_once, protocol)
                 continue
         error = _refusal(decision, upstream, response, answer)
-        wait = call.patience() if error.outcome == Outcome.LOADING else 0.0
+        wait = attempt.patience() if error.outcome == Outcome.LOADING else 0.0
         if wait and not 0 < call.deadline_ns <= time.monotonic_ns():
             # Nobody else may answer, and the engine says that it only takes time.
             await asyncio.sleep(min(wait, _LOADING))
             if not request.body:
                 less = known | learnt | once
-                whole = request = await _request(
-                    call, decision, permit, upstream, exchange, translation, less, may_leave
-                )
+                whole = request = await _request(attempt, less, may_leave)
             continue
         if most or not embeds:
             raise error.anew()
@@ -201,9 +196,10 @@ async def _ask(
         response.close()
 
 
-def _most_inputs(call: Call, upstream: Upstream, permit: Permit) -> int:
+def _most_inputs(attempt: Attempt) -> int:
     """How many inputs at once the model is known to take; 0 where nothing was learnt."""
-    return call.worker.learnt.most_inputs(upstream.deployment, permit, time.monotonic_ns())
+    learnt = attempt.call.worker.learnt
+    return learnt.most_inputs(attempt.upstream.deployment, attempt.permit, time.monotonic_ns())
 
 
 def _first_piece(
@@ -228,14 +224,12 @@ def _first_piece(
     return rest[0]
 
 
-async def rest_of(
-    call: Call, decision: Decision, upstream: Upstream, request: UpstreamRequest
-) -> UpstreamResponse:
+async def rest_of(attempt: Attempt, request: UpstreamRequest) -> UpstreamResponse:
     """The answer to a further piece of a divided request. Any status but 200 is read and raised."""
-    response = await _send(call, decision, upstream, request)
+    response = await _send(attempt, request)
     if response.status != 200:
         answer = await response.read_all(_ERROR_BODY_LIMIT)
-        raise _refusal(decision, upstream, response, answer)
+        raise _refusal(attempt.decision, attempt.upstream, response, answer)
     return response
 
 
@@ -259,17 +253,10 @@ def _no_vectors() -> UpstreamError:
     return UpstreamError(Outcome.MALFORMED, "the upstream's answer holds no embeddings", status=200)
 
 
-async def _request(
-    call: Call,
-    decision: Decision,
-    permit: Permit,
-    upstream: Upstream,
-    exchange: Exchange,
-    translation: Translation | None,
-    refuses: int,
-    may_leave: bool,
-) -> UpstreamRequest:
+async def _request(attempt: Attempt, refuses: int, may_leave: bool) -> UpstreamRequest:
     """The request for a backend that `refuses` some members."""
+    call, decision, permit, upstream = attempt.call, attempt.decision, attempt.permit, attempt.upstream
+    exchange, translation = attempt.exchange, attempt.translation
     less = Without.of(refuses, may_leave)
     # What the configuration says of parameters, the hub puts into a body that is translated there.
     hub = exchange.outbound is not None
@@ -308,7 +295,7 @@ async def _request(
         target, headers, body = await translation.request(body)
     else:
         target, headers = exchange.target, ()
-        call.dropped = ()
+        attempt.dropped = ()
         if upstream.inline_images and decision.remote_media:
             body = await inlined_body(call, body)
         if upstream.forwards:
@@ -316,21 +303,20 @@ async def _request(
             target += call.query
         too_long = 0 < (upstream.window or 0) < decision.prompt_tokens
         if too_long and call.route in _OLLAMA and _CUTS(body) is not None:
-            call.warning = b"context-truncated"
+            attempt.warning = b"context-truncated"
         if exchange.edit is not None:
             body = exchange.edit(body)
         if untold and call.plan.settings.translation.unsupported == "error":
             raise unsupported(untold[0])
     if untold or decision.unheeded:
-        call.dropped = tuple(dict.fromkeys((*decision.unheeded, *untold, *call.dropped)))
+        attempt.dropped = tuple(dict.fromkeys((*decision.unheeded, *untold, *attempt.dropped)))
     kind = STREAM_REQUEST if decision.stream else JSON_REQUEST
     # One for embeddings may have to be divided when it is refused.
     return UpstreamRequest("POST", target, kind + headers, body, exchange.shape is not Shape.EMBEDDINGS)
 
 
-async def _send(
-    call: Call, decision: Decision, upstream: Upstream, request: UpstreamRequest
-) -> UpstreamResponse:
+async def _send(attempt: Attempt, request: UpstreamRequest) -> UpstreamResponse:
+    call, decision, upstream = attempt.call, attempt.decision, attempt.upstream
     stream = decision.stream
     timeouts = upstream.stream_timeouts if stream else upstream.whole_timeouts
     patience = (decision.stream_timeout_ms if stream else 0) or decision.timeout_ms
@@ -343,17 +329,17 @@ async def _send(
             timeouts, total=min(timeouts.total, left), connect=min(timeouts.connect, left)
         )
     call.leave(now)
-    call.upstream_status = 0
+    attempt.status = 0
     sent = await call.worker.transport.send(
         _BOUNDARIES[decision.ceiling],
         upstream.deployment,
         request,
         timeouts,
-        call.patience if timeouts.load else None,
+        attempt.patience if timeouts.load else None,
     )
-    call.response = sent
-    call.upstream_status = sent.status
-    response = call.response = await decoded(sent)
+    attempt.response = sent
+    attempt.status = sent.status
+    response = attempt.response = await decoded(sent)
     return response
 
 

@@ -4,9 +4,9 @@ import re
 
 from hybridgw.core import Level
 from hybridgw.front.seam import Headers
-from hybridgw.native import Decision, Permit
+from hybridgw.native import Permit
+from hybridgw.pipeline.attempt import Attempt
 from hybridgw.pipeline.call import Call
-from hybridgw.routing.plan import Upstream
 
 # The exact type makes the server flush the head before the first event; the last header keeps a
 # proxy in front of us from collecting events.
@@ -18,8 +18,9 @@ _JSON = (b"content-type", b"application/json")
 _LEVELS = tuple((b"x-hybridgw-level", level.name.lower().encode()) for level in Level)
 
 
-def stream_head(call: Call) -> Headers:
-    """The headers of an event stream. Before the first content it may not know who will answer."""
+def stream_head(call: Call, attempt: Attempt | None = None) -> Headers:
+    """The headers of an event stream. `attempt` is the one that was committed; while there is none (a
+    heartbeat needs a head) what the next attempt may overturn is left out: who answers, and how."""
     headers = [(b"content-type", call.dialect.stream_type), *_STREAM]
     if call.decision is not None:
         name = call.decision.id.encode()
@@ -27,14 +28,17 @@ def stream_head(call: Call) -> Headers:
         headers += ((b"x-request-id", name), (b"request-id", name))
         headers.append(_LEVELS[call.decision.level])
         headers.append((b"x-hybridgw-tokens", b"%d" % call.decision.prompt_tokens))
-        if call.permit is not None:
-            headers += call.plan.upstreams[call.permit.deployment].response_headers
-            _note(headers, call, call.permit)
+        if call.plan.litellm:
+            headers.append((b"x-litellm-call-id", name))
+        if attempt is not None:
+            headers += attempt.upstream.response_headers
+            _note(headers, call, attempt)
     return headers
 
 
-def whole_head(call: Call, decision: Decision, permit: Permit, upstream: Upstream, length: int) -> Headers:
+def whole_head(call: Call, attempt: Attempt, length: int) -> Headers:
     """The headers of a complete JSON answer of `length` bytes."""
+    decision = attempt.decision
     name = decision.id.encode()
     headers = [
         _JSON,
@@ -43,9 +47,11 @@ def whole_head(call: Call, decision: Decision, permit: Permit, upstream: Upstrea
         (b"request-id", name),
         _LEVELS[decision.level],
         (b"x-hybridgw-tokens", b"%d" % decision.prompt_tokens),
-        *upstream.response_headers,
+        *attempt.upstream.response_headers,
     ]
-    _note(headers, call, permit)
+    if call.plan.litellm:
+        headers.append((b"x-litellm-call-id", name))
+    _note(headers, call, attempt)
     return headers
 
 
@@ -69,17 +75,17 @@ def count_fallback(call: Call, permit: Permit) -> None:
     call.fallbacks += permit.reason in _ELSEWHERE
 
 
-def _note(headers: list[tuple[bytes, bytes]], call: Call, permit: Permit) -> None:
-    if call.plan.litellm and call.decision is not None:
+def _note(headers: list[tuple[bytes, bytes]], call: Call, attempt: Attempt) -> None:
+    permit = attempt.permit
+    if call.plan.litellm:
         fallbacks = call.fallbacks + (permit.reason in _ELSEWHERE)
         headers += (
-            (b"x-litellm-call-id", call.decision.id.encode()),
             (b"x-litellm-attempted-fallbacks", b"%d" % fallbacks),
             (b"x-litellm-attempted-retries", b"%d" % max(0, permit.attempt - 1 - fallbacks)),
         )
-    if call.dropped:
-        headers.append((b"x-hybridgw-dropped", dropped(call.dropped)))
-    if call.warning:
-        headers.append((b"x-hybridgw-warning", call.warning))
+    if attempt.dropped:
+        headers.append((b"x-hybridgw-dropped", dropped(attempt.dropped)))
+    if attempt.warning:
+        headers.append((b"x-hybridgw-warning", attempt.warning))
     if permit.attempt > 1:
         headers.append((b"x-hybridgw-attempts", b"%d" % permit.attempt))

@@ -5,8 +5,8 @@ breakers and budgets; the loop here only carries permits to the transport and ou
 asks for a next permit only while no content has reached the client: after that a second answer
 would be a different answer.
 
-Every way out of here leaves the permit finished: success settles in the relay, a failure in the
-loop, and cancellation or a bug after it. A permit that nobody finishes is released by the native
+Every way out of here leaves the permits finished: success settles before the last bytes leave, a failure
+in the loop, and cancellation or a bug after it. A permit that nobody finishes is released by the native
 side as cancelled, which is the safety net and not the plan.
 """
 
@@ -21,10 +21,12 @@ from hybridgw.dialects import RESPONSES_AS_CHAT
 from hybridgw.errors import GatewayError, Refused, RequestError, UpstreamError
 from hybridgw.native import DecideError, Decision, Permit
 from hybridgw.pipeline.call import Call
+from hybridgw.pipeline.gate import Gate
 from hybridgw.pipeline.head import count_fallback
 from hybridgw.pipeline.line import FULL, worth_waiting_for
-from hybridgw.pipeline.streaming import attempt_stream
-from hybridgw.pipeline.whole import attempt_whole
+from hybridgw.pipeline.phase import Phase
+from hybridgw.pipeline.streaming import read_stream, send_stream
+from hybridgw.pipeline.whole import read_whole, send_whole
 
 _log = logging.getLogger(__name__)
 
@@ -79,47 +81,60 @@ async def answer(call: Call, body: bytes, hints: dict[str, str] | None) -> None:
             decision = await _in_line(call, body, hints, refused)
         del body  # The native side holds the one retained copy.
         call.decision = decision
-        attempt = attempt_stream if decision.stream else attempt_whole
-        permit = call.permit = decision.permit
+        call.move(Phase.DECIDED)
+        gate = call.gate = Gate(call, decision)
+        permit: Permit | None = decision.permit
+        read, send = (read_stream, send_stream) if decision.stream else (read_whole, send_whole)
         while True:
+            attempt = gate.release() if permit is None else gate.begin(permit)
             try:
-                await attempt(call, decision, permit)
+                if permit is not None:
+                    if permit.delay_ms:
+                        await _pause(call, permit.delay_ms)
+                    await read(gate, attempt)
+                    permit = gate.judge(attempt)
+                    if permit is not None:
+                        continue
+                    attempt = gate.choose(attempt)
+                await send(gate, attempt)
                 return
             except UpstreamError as error:
                 call.back(time.monotonic_ns())
                 if _log.isEnabledFor(logging.DEBUG):
                     _log.debug(
                         "attempt %d at %s failed: %s, status %d",
-                        permit.attempt, call.plan.upstreams[permit.deployment].deployment.name,
+                        attempt.permit.attempt, attempt.upstream.deployment.name,
                         Outcome(error.outcome).name, error.status,
                     )  # fmt: skip
-                if call.deadline_ns and error.outcome in _TIMES and _over(call):
-                    _settle(call, Outcome.CLIENT_TIMEOUT)
-                    raise (first or _out_of_time(call)) from None
-                # The first failure is told: it belongs to the deployment that was asked for, and
-                # what went wrong with a stand-in afterwards explains less.
-                first = first or error.anew()
-                count_fallback(call, permit)
-                following = _after(call, decision, error)
-                if following is None:
-                    # Not everybody was asked: this host had too many retries under way.
-                    first.retry_safe = not call.content_sent and decision.exhausted == "retry_budget"
+                late = bool(call.deadline_ns) and error.outcome in _TIMES and _over(call)
+                if late:
+                    attempt.settle(Outcome.CLIENT_TIMEOUT)
+                    permit = None
+                else:
+                    # The first failure is told: it belongs to the deployment that was asked for, and
+                    # what went wrong with a stand-in afterwards explains less.
+                    first = first or error.anew()
+                    count_fallback(call, attempt.permit)
+                    permit = gate.after(attempt, error)
+                    if permit is None:
+                        # Not everybody was asked: this host had too many retries under way.
+                        first.retry_safe = not attempt.committed and decision.exhausted == "retry_budget"
+                if permit is None and not gate.kept:
+                    # Not by a name: the error would hold this frame, and the frame the error.
+                    if late or first is None:
+                        raise _late(call, first) from None
                     raise _told(call, decision, first) from None
-                permit = call.permit = following
             except RequestError:
-                if first is None:
+                if first is None and not gate.kept:
                     raise
                 # A stand-in cannot carry it. Whoever was asked for could, and failed: that is to be told.
-                _settle(call, Outcome.REQUEST_REJECTED)
-                raise _told(call, decision, first) from None
+                attempt.settle(Outcome.REQUEST_REJECTED)
+                permit = None
+                if not gate.kept:
+                    assert first is not None
+                    raise _told(call, decision, first) from None
             finally:
-                response, call.response = call.response, None
-                if response is not None:
-                    response.close()
-            if permit.delay_ms:
-                call.leave(time.monotonic_ns())
-                await asyncio.sleep(permit.delay_ms / 1000)
-                call.back(time.monotonic_ns())
+                gate.done(attempt)
     except asyncio.CancelledError:
         draining = call.cause == "draining"
         _settle(call, Outcome.DRAINING if draining else Outcome.CANCELLED)
@@ -144,6 +159,10 @@ def _over(call: Call) -> bool:
     return time.monotonic_ns() + _TIMER >= call.deadline_ns
 
 
+def _late(call: Call, first: UpstreamError | None) -> UpstreamError:
+    return _out_of_time(call) if first is None else first.anew()
+
+
 def _out_of_time(call: Call) -> UpstreamError:
     """Nobody's fault but that of the limit: it says nothing of the deployment that had to stop."""
     given = (call.deadline_ns - call.begun_ns) / 1e9
@@ -154,25 +173,19 @@ def _out_of_time(call: Call) -> UpstreamError:
 def _told(call: Call, decision: Decision, first: UpstreamError) -> GatewayError:
     """What the client hears of a failure. Where the content's level is why nobody else may be asked,
     that is an outage of those who may, to be waited out, and not just somebody's error."""
-    if decision.level == Level.PUBLIC or call.content_sent or first.outcome not in _DOWN:
+    committed = call.phase >= Phase.COMMITTED
+    if decision.level == Level.PUBLIC or committed or first.outcome not in _DOWN:
         return first.anew()
     wait = max(1.0, decision.retry_after_ms / 1000)
     message = "the deployments that may see this request are down; it was not sent anywhere else"
     return Refused("all_unavailable", message, retry_after=wait)
 
 
-def _after(call: Call, decision: Decision, error: UpstreamError) -> Permit | None:
-    """Settle a failed attempt; the permit of the next one, or None when nothing may be tried."""
-    return decision.next(
-        error.outcome,
-        error.status or call.upstream_status,
-        int((error.retry_after or 0) * 1000),
-        call.bytes_sent,
-        call.content_sent,
-        time.monotonic_ns(),
-        time.time_ns(),
-        call.worker.draw(64),
-    )
+async def _pause(call: Call, milliseconds: int) -> None:
+    """The back-off before an attempt."""
+    call.leave(time.monotonic_ns())
+    await asyncio.sleep(milliseconds / 1000)
+    call.back(time.monotonic_ns())
 
 
 def _decide(call: Call, body: bytes, hints: dict[str, str] | None) -> Decision:
@@ -240,13 +253,5 @@ def _explained(call: Call, body: bytes, hints: dict[str, str] | None) -> str:
 
 
 def _settle(call: Call, outcome: Outcome) -> None:
-    permit = call.permit
-    if permit is not None:
-        permit.finish(
-            outcome,
-            call.upstream_status,
-            call.bytes_sent,
-            call.content_sent,
-            time.monotonic_ns(),
-            time.time_ns(),
-        )
+    if call.gate is not None:
+        call.gate.settle(outcome)

@@ -1,8 +1,8 @@
 """Between two wires: what an attempt does to a request and its answer when bytes do not pass through.
 
 `Direct` wraps a translator between two particular wires. `Through` joins the client's dialect and the
-provider's outbound at the hub; neither knows the other. The writer belongs to the client and lives as
-long as its answer: an attempt that got no further than heartbeats may be followed by another.
+provider's outbound at the hub; neither knows the other. Reading and writing are two steps: what a backend
+says is understood while its answer is held back, and written once it is committed.
 
 An answer that a translator cannot read is the upstream's failure: somebody else may be asked, and the
 client is told of a bad gateway rather than of a bug.
@@ -10,7 +10,7 @@ client is told of a bad gateway rather than of a bug.
 
 import re
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -18,12 +18,13 @@ from hybridgw.core import Outcome, Route, Shape
 from hybridgw.dialects.base import Writer
 from hybridgw.dialects.openai import completion_as_events
 from hybridgw.errors import RequestError, UpstreamError
+from hybridgw.pipeline.attempt import Attempt
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.images import inline_images
+from hybridgw.pipeline.translation_seam import Translation
 from hybridgw.providers import configured
 from hybridgw.providers.base import Backend, Exchange, Translator
 from hybridgw.providers.failures import hide
-from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import Headers
 from hybridgw.wire import Ask, Event, Failure
 from hybridgw.wire.ask import direct_results
@@ -32,41 +33,23 @@ from hybridgw.wire.parameters import Said
 T = TypeVar("T")
 
 
-class Translation(Protocol):
-    """One attempt between two wires."""
-
-    async def request(self, body: bytes) -> tuple[str, Headers, bytes]:
-        """Target, headers and body for the backend."""
-
-    def less(self, backend: Backend) -> None:
-        """The next request is for this backend, which refuses more than was known."""
-
-    def whole(self, body: bytes) -> bytes:
-        """A complete answer, for a client that wants one."""
-
-    def whole_as_stream(self, body: bytes) -> bytes:
-        """A complete answer, for a client that wants a stream, and all of it."""
-
-    def feed(self, events: bytes) -> bytes:
-        """The next complete events."""
-
-    def close(self) -> bytes:
-        """What is due once the stream has ended properly."""
-
-
-def translation_of(call: Call, upstream: Upstream, exchange: Exchange) -> Translation | None:
+def translation_of(attempt: Attempt, exchange: Exchange) -> Translation | None:
     """How this attempt is translated; None where bytes pass through."""
     if exchange.outbound is not None:
-        return _Through(call, upstream, exchange)
-    call.writer, call.dropped = None, ()
+        return _Through(attempt, exchange)
+    attempt.writer, attempt.dropped = None, ()
     if exchange.translator is not None:
-        return _Direct(call, exchange, exchange.translator())
+        return _Direct(attempt, exchange, exchange.translator())
     return None
 
 
 class _Direct:
-    def __init__(self, call: Call, exchange: Exchange, translator: Translator) -> None:
-        self._call = call
+    """Between two wires. Its translator reads and writes in one step and belongs to the attempt, so there is
+    nothing that a held answer could spoil."""
+
+    def __init__(self, attempt: Attempt, exchange: Exchange, translator: Translator) -> None:
+        self._call = attempt.call
+        self._decision = attempt.decision
         self._exchange = exchange
         self._translator = translator
 
@@ -76,12 +59,17 @@ class _Direct:
     def less(self, backend: Backend) -> None:
         """Its body has the backend's names already."""
 
-    def whole(self, body: bytes) -> bytes:
-        return _told(self._translator.whole, body)
+    def read(self, events: bytes) -> bytes:
+        return _told(self._translator.feed, events)
 
-    def whole_as_stream(self, body: bytes) -> bytes:
-        decision = self._call.decision
-        return as_stream(self.whole(body), self._call, decision is not None and decision.include_usage)
+    def read_end(self) -> bytes:
+        return b""
+
+    def write(self, held: bytes) -> bytes:
+        return held
+
+    def write_end(self) -> bytes:
+        return b""
 
     def feed(self, events: bytes) -> bytes:
         return _told(self._translator.feed, events)
@@ -89,49 +77,59 @@ class _Direct:
     def close(self) -> bytes:
         return b""
 
+    def read_whole(self, body: bytes) -> bytes:
+        return _told(self._translator.whole, body)
+
+    def write_whole(self, held: bytes) -> bytes:
+        return held
+
+    def write_as_stream(self, held: bytes) -> bytes:
+        return as_stream(held, self._call, self._decision.include_usage)
+
 
 class _Through:
-    def __init__(self, call: Call, upstream: Upstream, exchange: Exchange) -> None:
+    """Through the hub. The outbound belongs to the attempt and reads while its answer is held; the writer
+    belongs to the client and gets nothing before the answer is committed."""
+
+    def __init__(self, attempt: Attempt, exchange: Exchange) -> None:
         assert exchange.outbound is not None
-        self._call = call
-        self._upstream = upstream
+        self._attempt = attempt
         self._exchange = exchange
-        self._backend = upstream.backend
-        self._outbound = exchange.outbound(upstream.backend)
+        self._backend = attempt.upstream.backend
+        self._outbound = exchange.outbound(attempt.upstream.backend)
 
     async def request(self, body: bytes) -> tuple[str, Headers, bytes]:
-        call = self._call
+        attempt = self._attempt
+        call, decision = attempt.call, attempt.decision
         ask: Ask = asked(call.dialect.read, body)
         by_responses = self._exchange.shape is Shape.RESPONSES
-        if call.decision is not None:
-            # The body asks for usage because the journal wants it, whether the client did or not.
-            ask.include_usage = call.decision.include_usage
-            ask.prompt_tokens = call.decision.prompt_tokens
-            if call.decision.nested:
-                unsaid = self._upstream.nested.left_unsaid(call.decision.nested, by_responses=by_responses)
-                ask.drop(*unsaid)
-        if (by_responses or not self._upstream.nested.names) and any(it.name for it in ask.messages):
+        nested = attempt.upstream.nested
+        # The body asks for usage because the journal wants it, whether the client did or not.
+        ask.include_usage = decision.include_usage
+        ask.prompt_tokens = decision.prompt_tokens
+        if decision.nested:
+            ask.drop(*nested.left_unsaid(decision.nested, by_responses=by_responses))
+        if (by_responses or not nested.names) and any(it.name for it in ask.messages):
             ask.drop("name")
         direct_results(ask.messages)
-        if self._upstream.inline_images:
-            await inline_images(call, ask, self._upstream.own_media)
+        if attempt.upstream.inline_images:
+            await inline_images(call, ask, attempt.upstream.own_media)
         configured.apply(ask, self._rules(), Said(call.route, body))
         target = self._exchange.target + self._outbound.path(ask)
         headers = self._outbound.headers(ask)
         data = asked(lambda _: self._outbound.request(ask), b"")
         if ask.dropped and call.plan.settings.translation.unsupported == "error":
             raise unsupported(ask.dropped[0])
-        call.dropped = tuple(ask.dropped)
+        attempt.dropped = tuple(ask.dropped)
         if call.memory is not None:
             call.memory.announce(ask)
-        if call.writer is None or not call.head_sent:
-            # One that was given an answer which failed all the same still holds what it was given.
-            call.writer = call.dialect.writer(ask)
+        # A writer in which a heartbeat has begun the answer goes on with it, whoever gives that.
+        attempt.writer = call.dialect.writer(ask) if call.writer is None else call.writer
         return target, headers, data
 
     def _rules(self) -> Backend:
         """The deployment's, and what the client itself wants left out: it is no default's turn then."""
-        leaves = self._call.permit.leaves if self._call.permit is not None else None
+        leaves = self._attempt.permit.leaves
         backend = self._backend
         return msgspec.structs.replace(backend, drops=(*backend.drops, *leaves)) if leaves else backend
 
@@ -142,39 +140,48 @@ class _Through:
 
     @property
     def _writer(self) -> Writer:
-        assert self._call.writer is not None
-        return self._call.writer
+        """That of the answer as it stands now: a heartbeat may have begun it after this attempt was asked."""
+        writer = self._attempt.call.writer or self._attempt.writer
+        assert writer is not None
+        return writer
 
-    def whole(self, body: bytes) -> bytes:
-        return _told(self._whole, body)
+    def read(self, events: bytes) -> list[Event]:
+        return _told(lambda it: self._checked(self._outbound.feed(it)), events)
 
-    def whole_as_stream(self, body: bytes) -> bytes:
-        return _told(lambda it: self._write(self._outbound.whole(it)) + self._writer.close(), body)
+    def read_end(self) -> list[Event]:
+        return _told(lambda _: self._checked(self._outbound.close()), b"")
+
+    def write(self, held: list[Event]) -> bytes:
+        return _told(lambda _: self._writer.feed(held), b"")
+
+    def write_end(self) -> bytes:
+        return _told(lambda _: self._writer.close(), b"")
 
     def feed(self, events: bytes) -> bytes:
         return _told(self._feed, events)
 
     def close(self) -> bytes:
-        return _told(lambda _: self._write(self._outbound.close()) + self._writer.close(), b"")
+        return _told(
+            lambda _: self._writer.feed(self._checked(self._outbound.close())) + self._writer.close(), b""
+        )
 
-    def _whole(self, body: bytes) -> bytes:
-        return self._writer.whole(self._checked(self._outbound.whole(body)))
+    def read_whole(self, body: bytes) -> list[Event]:
+        return _told(lambda it: self._checked(self._outbound.whole(it)), body)
+
+    def write_whole(self, held: list[Event]) -> bytes:
+        return _told(lambda _: self._writer.whole(held), b"")
+
+    def write_as_stream(self, held: list[Event]) -> bytes:
+        return _told(lambda _: self._writer.feed(held) + self._writer.close(), b"")
 
     def _feed(self, events: bytes) -> bytes:
-        return self._write(self._outbound.feed(events))
-
-    def _write(self, events: list[Event]) -> bytes:
-        self._checked(events)
-        if self._call.head_sent:
-            # The writer went on where a heartbeat stands: it cannot take back what it is given now.
-            self._call.content_sent = True
-        return self._writer.feed(events)
+        return self._writer.feed(self._checked(self._outbound.feed(events)))
 
     def _checked(self, events: list[Event]) -> list[Event]:
         """The events; a failure among them ends the attempt. The relay sees most of them before."""
         for event in events:
             if type(event) is Failure:
-                said = hide(event.message, self._upstream.secrets)
+                said = hide(event.message, self._attempt.upstream.secrets)
                 raise UpstreamError(Outcome.STREAM_ERROR, said or "the upstream failed", status=200)
         return events
 

@@ -118,8 +118,7 @@ async def _beat(call: Call) -> None:
         now = time.monotonic_ns()
         call.sending_since_ns = now
         if not call.head_sent:
-            call.head_sent = True
-            call.status = 200
+            call.begin_head(200)
             call.client.start(200, stream_head(call))
         await call.client.write(call.heartbeat)
         call.last_sent_ns = now

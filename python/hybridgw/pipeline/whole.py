@@ -1,4 +1,4 @@
-"""Answers that are not streams: read whole, observed, settled, sent in one piece."""
+"""Answers that are not streams: read whole, observed, judged, settled, sent in one piece."""
 
 import time
 
@@ -6,69 +6,78 @@ import msgspec
 
 from hybridgw.core import Outcome, Shape
 from hybridgw.errors import UpstreamError
-from hybridgw.native import Decision, Permit, Relay
-from hybridgw.pipeline.call import Call
+from hybridgw.native import Relay
+from hybridgw.pipeline.attempt import Attempt
 from hybridgw.pipeline.divided import Parts
 from hybridgw.pipeline.exchange import failure_inside, joined_answers, keep, opened, rest_of
+from hybridgw.pipeline.gate import Gate
 from hybridgw.pipeline.head import whole_head
+from hybridgw.pipeline.phase import Phase
 from hybridgw.routing.plan import Upstream
 from hybridgw.transport.seam import UpstreamResponse
 
-_SUCCESS = int(Outcome.SUCCESS)
 _FAR_BELOW = 0.75
 """Of the tokens that we counted: less than this is no other way of counting."""
 _ANSWER_LIMIT = 256 * 1024 * 1024
 
 
-async def attempt_whole(call: Call, decision: Decision, permit: Permit) -> None:
-    """One attempt at a complete JSON answer. Raises UpstreamError while nothing was sent."""
-    upstream = call.plan.upstreams[permit.deployment]
-    exchange, translation, response = await opened(call, decision, permit, upstream)
+async def read_whole(gate: Gate, attempt: Attempt) -> None:
+    """One attempt at a complete JSON answer: `attempt.held`. Raises UpstreamError; nothing is sent."""
+    response = await opened(attempt)
+    call, upstream, shape = attempt.call, attempt.upstream, attempt.exchange.shape
+    call.move(Phase.HOLDING)
+    relay = attempt.relay = attempt.permit.relay(shape, False)
     body, failure = await _read(response)
-    relay = permit.relay(exchange.shape, False)
     answer = answered(upstream, relay, body, failure)
     if call.parts is not None:
-        answer = await _with_rest(call, decision, permit, upstream, exchange.shape, call.parts, answer)
-    now = time.monotonic_ns()
-    call.back(now)
-    if translation is not None:
-        answer = translation.whole(answer)
-    elif exchange.shape is Shape.RESPONSES:
-        _check_kind(answer)
+        answer = await _with_rest(attempt, call.parts, answer)
+    call.back(time.monotonic_ns())
+    if attempt.translation is not None:
+        attempt.held = attempt.translation.read_whole(answer)
+    else:
+        if shape is Shape.RESPONSES:
+            _check_kind(answer)
+        attempt.held = answer
+    attempt.complete = True
+
+
+async def send_whole(gate: Gate, attempt: Attempt) -> None:
+    """Commit the answer of this attempt and send it. Raises UpstreamError, and commits nothing, where it
+    cannot be written for the client."""
+    call, decision, upstream = attempt.call, attempt.decision, attempt.upstream
+    answer = attempt.held
+    if attempt.translation is not None:
+        answer = attempt.translation.write_whole(answer)
     if upstream.window_setting and upstream.window:
-        call.warning = call.warning or _window_filled(relay, upstream.window, decision.prompt_tokens)
-    call.content_sent = True
+        attempt.warning = attempt.warning or _window_filled(
+            attempt.relay, upstream.window, decision.prompt_tokens
+        )
+    gate.commit(attempt)
+    call.bytes_sent = len(answer)
     # Settled before the last byte leaves: what a client has seen complete is never missing from
     # the journal.
-    permit.finish(_SUCCESS, 200, len(answer), True, now, time.time_ns())
+    attempt.settle(Outcome.SUCCESS, 200)
     if call.memory is not None:
         await call.memory.keep(decision, answer, observing=call.plan.observing)
-    call.status = 200
-    call.head_sent = call.ended = True
-    call.sending_since_ns = now
+    call.begin_head(200)
+    call.end()
+    call.sending_since_ns = time.monotonic_ns()
     client = call.client
-    client.start(200, whole_head(call, decision, permit, upstream, len(answer)))
+    client.start(200, whole_head(call, attempt, len(answer)))
     await client.end(answer)
     call.sending_since_ns = 0
 
 
-async def _with_rest(
-    call: Call,
-    decision: Decision,
-    permit: Permit,
-    upstream: Upstream,
-    shape: Shape,
-    parts: Parts,
-    first: bytes,
-) -> bytes:
+async def _with_rest(attempt: Attempt, parts: Parts, first: bytes) -> bytes:
     """The whole answer to a divided request, of which `first` answers the piece that was sent. Each piece is
     observed by itself and kept: what one of them used is known, and its answer there, when the next one
     fails."""
     keep(parts, first)
     while parts.rest:
-        body, failure = await _read(await rest_of(call, decision, upstream, parts.rest[0]))
-        keep(parts, answered(upstream, permit.relay(shape, False), body, failure))
-    call.parts = None
+        body, failure = await _read(await rest_of(attempt, parts.rest[0]))
+        relay = attempt.permit.relay(attempt.exchange.shape, False)
+        keep(parts, answered(attempt.upstream, relay, body, failure))
+    attempt.call.parts = None
     return joined_answers(parts)
 
 

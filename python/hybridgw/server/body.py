@@ -53,12 +53,12 @@ async def read_body(call: Call, declared: int, encoding: bytes | None = None) ->
         if call.cause is None:
             raise
         call.resumed()
-        call.reading = False  # nobody waits for the rest any more
+        call.body_is_read()  # nobody waits for the rest any more
         if call.cause == "draining":
             raise Refused("draining", "the gateway is stopping", retry_after=1.0) from None
         call.cause = None
         raise RequestError("request_timeout", "the request body did not arrive in time") from None
-    call.reading = False
+    call.body_is_read()
     return body
 
 

@@ -123,8 +123,7 @@ async def _end_with(call: Call, error: Exception) -> None:
         await call.beat
     if call.head_sent:
         call.sending_since_ns = time.monotonic_ns()
-        call.ended = True
-        call.status = fault.status
+        call.end(fault.status)
         event = call.error_event(fault)
         await call.client.end(event)
         return

@@ -71,8 +71,8 @@ async def _loaded(call: Call, body: bytes) -> bool:
         await _told(call, engine, asked, unload=reason == "unload")
         call.back(time.monotonic_ns())
     writer = call.dialect.writer(Ask(model=asked.model, messages=[]))
-    call.status = 200
-    call.head_sent = call.ended = True
+    call.begin_head(200)
+    call.end()
     await send_bytes(call.client, 200, writer.whole([Finish(reason)]))
     return True
 

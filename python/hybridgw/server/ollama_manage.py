@@ -81,7 +81,7 @@ async def _passed(call: Call, method: str, path: str, lifecycle: Lifecycle, body
     try:
         kind = next((value for name, value in response.headers if name == b"content-type"), b"")
         head = [(b"content-type", kind or b"application/json")]
-        call.head_sent = True
+        call.begin_head(200)
         call.client.start(200, head)
         last = b""
         while data := await response.read():
@@ -93,7 +93,7 @@ async def _passed(call: Call, method: str, path: str, lifecycle: Lifecycle, body
     finally:
         response.close()
     await _searched(lifecycle, made)
-    call.ended = True
+    call.end()
     await call.client.end(last)
 
 
@@ -102,7 +102,7 @@ async def _end_with(call: Call, error: GatewayError) -> None:
     fault = rescue(error, call.plan.settings.error_catalogue)
     if call.ended:
         return
-    call.ended = True
+    call.end(fault.status)
     if call.head_sent:
         await call.client.end(SPOKEN.error_event(fault))
     else:

@@ -2,10 +2,17 @@
 
 import pytest
 
-from hybridgw.core import Boundary, Level, Outcome, Route, Shape
+from hybridgw.core import Boundary, Level, Outcome, Route, Shape, Verdict
 from hybridgw.native import catalogue
 
-MIRRORS = {"boundaries": Boundary, "levels": Level, "routes": Route, "outcomes": Outcome, "shapes": Shape}
+MIRRORS = {
+    "boundaries": Boundary,
+    "levels": Level,
+    "routes": Route,
+    "outcomes": Outcome,
+    "shapes": Shape,
+    "verdicts": Verdict,
+}
 
 
 @pytest.mark.parametrize("name", MIRRORS)

@@ -5,7 +5,7 @@ import pytest
 from hybridgw.core import Outcome
 from hybridgw.errors import UpstreamError
 from hybridgw.native import Relay
-from hybridgw.pipeline.ends import TABLE, Stop, Verdict, failed, verdict
+from hybridgw.pipeline.ends import TABLE, Ending, Stop, ending, failed
 
 LOST = UpstreamError(Outcome.TRUNCATED, "reset")
 FAILURES: dict[Stop, UpstreamError | None] = {
@@ -45,7 +45,7 @@ DIALECTS = [(0, CHAT), (4, MESSAGES), (3, RESPONSES), (5, OLLAMA)]
 
 def test_every_state_of_an_answer_is_decided() -> None:
     assert all(set(row) == set(Stop) for row in TABLE.values())
-    assert all(TABLE[end][stop] is Verdict.COMPLETE for end in ("done", "finished") for stop in Stop)
+    assert all(TABLE[end][stop] is Ending.COMPLETE for end in ("done", "finished") for stop in Stop)
 
 
 @pytest.mark.parametrize("stop", Stop)
@@ -57,8 +57,8 @@ def test_what_matters_was_said(shape: int, parts: tuple[bytes, ...], stop: Stop)
         relay = Relay(shape, False)
         relay.feed(said)
         rest = relay.finish() or b""
-        found = verdict(relay.end, failure)
-        assert (found is Verdict.COMPLETE) == complete, (said, relay.end)
+        found = ending(relay.end, failure)
+        assert (found is Ending.COMPLETE) == complete, (said, relay.end)
         if complete:
             assert (relay.feed(said), said.endswith(mark) or rest.endswith(mark)) == (None, True)
         else:
@@ -68,5 +68,5 @@ def test_what_matters_was_said(shape: int, parts: tuple[bytes, ...], stop: Stop)
 
 def test_the_end_of_the_gateway_is_nobody_elses() -> None:
     with pytest.raises(UpstreamError) as caught:
-        verdict("truncated", UpstreamError(Outcome.DRAINING, "stopping"))
+        ending("truncated", UpstreamError(Outcome.DRAINING, "stopping"))
     assert caught.value.outcome == Outcome.DRAINING

@@ -218,7 +218,7 @@ def test_where_bytes_pass(provider: str, route: Route) -> None:
             assert {"functions", "function_call"} & asked.keys()
             talk = Talk(route, permit.body())
             talk.through(provider)
-            sent, dropped = talk.sent, {*(permit.untold() or ()), *talk.call.dropped}
+            sent, dropped = talk.sent, {*(permit.untold() or ()), *talk.attempt.dropped}
             assert "functions" not in orjson.loads(sent)
         else:
             sent, dropped = permit.body(), set(permit.untold() or ())
@@ -242,4 +242,4 @@ def test_where_a_request_is_translated(provider: str, route: Route) -> None:
             }
         talk = Talk(route, asked | {"model": "m", "stream": False})
         talk.through(provider)
-        assert not lost(asked, talk.sent, set(talk.call.dropped)) - ECHOED.get(route, set())
+        assert not lost(asked, talk.sent, set(talk.attempt.dropped)) - ECHOED.get(route, set())

@@ -12,7 +12,7 @@ from hybridgw.errors import UpstreamError
 from hybridgw.native import Relay
 from hybridgw.providers.registry import PROVIDERS
 from tests.support.hostile import RAW, SEEDS, VALUES, Seed, nodes, replaced
-from tests.support.translating import Talk
+from tests.support.translating import Talk, whole
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 FUNCTIONS = [{"type": "function", "function": {"name": name, "parameters": {}}} for name in ("f", "g")]
@@ -70,7 +70,7 @@ def answered(seed: Seed, route: Route, body: bytes) -> None:
     relay = Relay(PROVIDERS[seed.provider].shape, False)
     answer = bytes(relay.observe(body))
     if relay.error is None and not relay.unreadable:
-        json.loads(Talk(route, ASKED[route]).through(seed.provider).whole(answer))
+        json.loads(whole(Talk(route, ASKED[route]).through(seed.provider), answer))
 
 
 HOSTILE = st.sampled_from((*VALUES, *RAW))

@@ -34,4 +34,4 @@ def test_a_request_with_something_else_in_one_place(route: Route, data: st.DataO
         assert len(error.message) < 1000
     else:
         json.loads(talk.sent)
-        assert all(isinstance(name, str) for name in talk.call.dropped)
+        assert all(isinstance(name, str) for name in talk.attempt.dropped)

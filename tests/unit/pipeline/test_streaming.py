@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hybridgw.core import Shape
 from hybridgw.pipeline import streaming
 
 
@@ -41,6 +42,10 @@ class Stream:
         self.content = True
         return events
 
+    def write(self, held: bytes) -> bytes:
+        self._order.append(held.decode())
+        return held
+
     def close(self) -> bytes:
         return b""
 
@@ -59,33 +64,26 @@ class Stream:
 def test_a_writer_is_not_fed_while_a_heartbeat_of_its_own_waits(begun: bool) -> None:
     async def run() -> list[str]:
         order: list[str] = []
-        permit = SimpleNamespace(
-            deployment=0, first_token=lambda _: None, commit=lambda: None, finish=lambda *_: None
-        )
-        limits = SimpleNamespace(idle=1.0)
-        call: Any = SimpleNamespace(
-            beat=None,
-            memory=None,
-            back=lambda _: None,
-            plan=SimpleNamespace(upstreams=[SimpleNamespace(stream_timeouts=limits)]),
-        )
-        stream: Any = Stream(call, order)
-        if not begun:
-            await streaming._until_content(call, permit, stream, stream, stream)  # type: ignore[arg-type]
-            return order
-        call.head_sent, call.bytes_sent, call.ended = True, 0, False
-        call.leave = lambda _: None
 
         async def write(_: object) -> None:
             pass
 
-        call.client = SimpleNamespace(write=write, end=write)
+        call: Any = SimpleNamespace(
+            beat=None, memory=None, back=lambda _: None, leave=lambda _: None, end=lambda: None,
+            head_sent=True, bytes_sent=0, writer=None, client=SimpleNamespace(write=write, end=write),
+        )  # fmt: skip
+        stream: Any = Stream(call, order)
         stream.content = True
-        await streaming._relay(call, permit, stream, stream, stream, b"")  # type: ignore[arg-type]
+        attempt: Any = SimpleNamespace(
+            call=call, relay=stream, response=stream, translation=stream, pending=None, body=False,
+            writer=object(), held=b"zero", complete=False, committed=False, settle=lambda *_: None,
+            exchange=SimpleNamespace(shape=Shape.CHAT),
+        )  # fmt: skip
+        if not begun:
+            call.beat = asyncio.ensure_future(stream._beat())
+        gate: Any = SimpleNamespace(commit=lambda it: setattr(it, "committed", True))
+        await streaming.send_stream(gate, attempt)
         return order
 
     order = asyncio.run(run())
-    assert order[0] == "beat"
-    assert order.count("beat") == (2 if begun else 1)
-    if begun:
-        assert order == ["beat", "one", "one", "beat", "two", "two"]
+    assert order == ["beat"] * (not begun) + ["zero", "beat", "one", "one", "beat", "two", "two"]

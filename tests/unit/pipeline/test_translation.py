@@ -1,7 +1,6 @@
 """What a translator cannot read is somebody's fault, and not a bug; what failed leaves nothing behind."""
 
 import json
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -11,7 +10,7 @@ from hybridgw.dialects.completions import COMPLETIONS
 from hybridgw.errors import RequestError, UpstreamError
 from hybridgw.pipeline.translation import asked, translation_of
 from hybridgw.providers.base import Exchange
-from tests.support.translating import Talk
+from tests.support.translating import Talk, whole
 
 ASKED = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9}
 
@@ -49,8 +48,8 @@ FINE = {"content": "fine"}
 def test_of_an_answer_that_failed_nothing_is_in_the_next(route: Route) -> None:
     talk = Talk(route, ASKED)
     with pytest.raises(UpstreamError):
-        talk.through("openai").whole(answer(BROKEN, "tool_calls"))
-    told = json.loads(talk.through("openai").whole(answer(FINE)))
+        whole(talk.through("openai"), answer(BROKEN, "tool_calls"))
+    told = json.loads(whole(talk.through("openai"), answer(FINE)))
     assert told.get("stop_reason", "end_turn") == "end_turn"
     assert "tool" not in json.dumps(told)
 
@@ -61,7 +60,6 @@ def test_of_a_stream_that_failed_nothing_is_in_the_next() -> None:
     first.feed(event(BROKEN) + event({}, "tool_calls"))
     with pytest.raises(UpstreamError):
         first.close()
-    assert not talk.call.content_sent
     second = talk.through("openai")
     told = second.feed(event(FINE) + event({}, "stop")) + second.close()
     assert b"tool_calls" not in told
@@ -71,30 +69,32 @@ def test_of_a_stream_that_failed_nothing_is_in_the_next() -> None:
 def test_a_heartbeat_s_writer_goes_on_and_is_given_one_answer_only() -> None:
     talk = Talk(Route.RESPONSES, {"input": "hi"})
     talk.through("openai")
-    begun = talk.call.writer
+    begun = talk.call.writer = talk.attempt.writer
     assert b"response.created" in begun.heartbeat
-    talk.call.head_sent = True
     second = talk.through("openai")
-    assert talk.call.writer is begun
+    assert talk.attempt.writer is begun
     with pytest.raises(UpstreamError):
-        second.feed(b'data: {"choices": 1}\n\n')
-    assert not talk.call.content_sent, "it was given nothing"
-    assert b"response.created" not in second.feed(event(FINE))
-    assert talk.call.content_sent
+        second.read(b'data: {"choices": 1}\n\n')
+    held = second.read(event(FINE))
+    assert begun.heartbeat.count(b"event:") == 1, "what is held is not written"
+    told = second.write(held)
+    assert b"response.created" not in told
+    assert b"fine" in told
 
 
 @pytest.mark.parametrize("route", [Route.MESSAGES, Route.OLLAMA_CHAT])
 def test_an_answer_that_ends_with_an_error_is_no_answer(route: Route) -> None:
     with pytest.raises(UpstreamError):
-        Talk(route, ASKED).through("openrouter").whole(answer({"content": "part"}, "error"))
+        whole(Talk(route, ASKED).through("openrouter"), answer({"content": "part"}, "error"))
     with pytest.raises(UpstreamError):
         Talk(route, ASKED).through("openrouter").feed(event({"content": "part"}, "error"))
 
 
 def test_what_an_upstream_says_of_its_failure_holds_no_key_of_ours() -> None:
     with pytest.raises(UpstreamError) as caught:
-        Talk(Route.MESSAGES, ASKED).through("gemini").whole(
-            b'{"candidates":[{"finishReason":"OTHER","finishMessage":"key sk-secret-key is bad"}]}'
+        whole(
+            Talk(Route.MESSAGES, ASKED).through("gemini"),
+            b'{"candidates":[{"finishReason":"OTHER","finishMessage":"key sk-secret-key is bad"}]}',
         )
     assert caught.value.message == "key *** is bad"
 
@@ -112,8 +112,8 @@ def test_what_an_upstream_says_of_its_failure_holds_no_key_of_ours() -> None:
 )
 def test_half_a_character_does_not_end_an_answer(said: bytes, told: str) -> None:
     body = b'{"choices":[{"message":{"content":%b},"finish_reason":"stop"}]}' % said
-    whole = json.loads(Talk(Route.MESSAGES, ASKED).through("vllm").whole(body))
-    assert whole["content"] == [{"type": "text", "text": told}]
+    read = json.loads(whole(Talk(Route.MESSAGES, ASKED).through("vllm"), body))
+    assert read["content"] == [{"type": "text", "text": told}]
 
 
 @pytest.mark.parametrize("route", [Route.COMPLETIONS, Route.OLLAMA_CHAT])
@@ -129,10 +129,10 @@ def test_logprobs_that_are_none_are_the_upstream_s_fault(route: Route) -> None:
 def test_what_one_backend_was_not_told_is_not_said_of_the_next() -> None:
     talk = Talk(Route.CHAT, {**ASKED, "seed": 1})
     talk.through("anthropic")
-    assert talk.call.dropped == ("seed",)
+    assert talk.attempt.dropped == ("seed",)
     direct = Exchange("/v1/chat/completions", cast(Any, 0))
-    assert translation_of(talk.call, cast(Any, SimpleNamespace()), direct) is None
-    assert talk.call.dropped == ()
+    assert translation_of(talk.attempt, direct) is None
+    assert talk.attempt.dropped == ()
 
 
 @pytest.mark.parametrize("provider", ["anthropic", "gemini", "ollama", "openai", "litert_lm"])
@@ -140,6 +140,5 @@ def test_what_one_backend_was_not_told_is_not_said_of_the_next() -> None:
     "body", [b"{}", b'{"status":"ok"}', b'{"detail":"Not Found"}', b'{"model":"m","id":"x"}']
 )
 def test_an_object_that_is_no_answer_is_no_empty_answer(provider: str, body: bytes) -> None:
-    for tell in ("whole", "whole_as_stream"):
-        with pytest.raises(UpstreamError):
-            getattr(Talk(Route.CHAT, ASKED).through(provider), tell)(body)
+    with pytest.raises(UpstreamError):
+        Talk(Route.CHAT, ASKED).through(provider).read_whole(body)

@@ -16,6 +16,7 @@ from hybridgw.config.schema import DeploymentSettings, ModelSettings, Settings, 
 from hybridgw.core import Boundary, Route
 from hybridgw.dialects import DIALECTS
 from hybridgw.native import Principal, Router, StateFile
+from hybridgw.pipeline.attempt import Attempt
 from hybridgw.pipeline.call import Call
 from hybridgw.pipeline.exchange import _request
 from hybridgw.pipeline.translation import translation_of
@@ -126,9 +127,11 @@ def sent(provider: str, route: Route, body: dict[str, Any], model: str = "up", *
             warning=None,
         ),
     )  # fmt: skip
-    translation = translation_of(call, upstream, exchange)
-    made = asyncio.run(_request(call, decision, permit, upstream, exchange, translation, 0, False))
-    return Sent(orjson.loads(made.body), tuple(call.dropped), made.body)
+    attempt = Attempt(call, decision, permit)
+    attempt.exchange = exchange
+    attempt.translation = translation_of(attempt, exchange)
+    made = asyncio.run(_request(attempt, 0, False))
+    return Sent(orjson.loads(made.body), tuple(attempt.dropped), made.body)
 
 
 def at(body: dict[str, Any], path: str) -> Any:

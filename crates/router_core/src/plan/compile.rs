@@ -84,6 +84,7 @@ fn split(model: wire::Model) -> (Model, Links) {
         hidden: model.hidden,
         retries: model.retries,
         retries_by: model.retries_by,
+        hold: model.hold,
         lineup: Arc::default(),
         context: Arc::default(),
         groups: model.groups,

@@ -9,6 +9,7 @@
 //! upstream.
 
 mod compile;
+mod hold;
 mod lineup;
 mod names;
 mod wire;
@@ -20,6 +21,7 @@ use serde::de::DeserializeOwned;
 
 use crate::types::{Boundary, MemberPath, Outcome, Route, Signal};
 
+pub use hold::{Hold, Until};
 pub use lineup::{Lineup, Step, Target};
 pub use names::Resolved;
 
@@ -156,6 +158,8 @@ pub struct Model {
     pub retries: u32,
     /// The same by how the last attempt ended, where that differs.
     pub retries_by: RetriesBy,
+    /// How long its answers are held back.
+    pub hold: Hold,
     /// Its own groups, then those of its fallbacks.
     pub lineup: Arc<Lineup>,
     /// What may be tried when the prompt did not fit.

@@ -117,6 +117,8 @@ pub(super) struct Model {
     pub(super) retries_by: super::RetriesBy,
     #[serde(default)]
     pub(super) hidden: bool,
+    #[serde(default)]
+    pub(super) hold: super::Hold,
 }
 
 fn one() -> f64 {

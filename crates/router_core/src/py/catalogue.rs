@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::router::DECIDE_ERRORS;
+use crate::router::{Verdict, DECIDE_ERRORS};
 use crate::stream::Shape;
 use crate::types::{Boundary, Level, Outcome, Reason, Route};
 
@@ -46,6 +46,10 @@ fn catalogue(python: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     catalogue.set_item(
         "shapes",
         numbered(&mut Shape::ALL.iter().map(|it| (it.name(), *it as u32)))?,
+    )?;
+    catalogue.set_item(
+        "verdicts",
+        numbered(&mut Verdict::ALL.iter().map(|it| (it.name(), *it as u32)))?,
     )?;
     catalogue.set_item(
         "reasons",

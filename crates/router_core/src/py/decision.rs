@@ -12,7 +12,8 @@ use pyo3::types::{PyBytes, PyString, PyTuple};
 use super::relay::{self, Relay};
 use super::router::DETACH_ABOVE;
 use crate::body::Less;
-use crate::router::{self, Settlement};
+use crate::plan::Until;
+use crate::router::{self, Settlement, Verdict};
 use crate::stream::MAX_EVENT;
 use crate::text::NESTED;
 use crate::types::{Now, Outcome};
@@ -140,6 +141,32 @@ impl Decision {
             mono_ns,
             wall_ns: 0,
         })
+    }
+
+    #[getter]
+    fn hold(&self) -> Option<(&'static str, u32)> {
+        match self.decision.hold().until {
+            Until::FirstContent => None,
+            Until::Tokens(number) => Some(("tokens", number)),
+            Until::TimeMs(limit) => Some(("time", limit)),
+            Until::Whole => Some(("whole", 0)),
+        }
+    }
+
+    fn escalate(
+        &self,
+        python: Python<'_>,
+        verdict: u8,
+        mono_ns: u64,
+        wall_ns: u64,
+        draw: u64,
+    ) -> PyResult<Option<Permit>> {
+        let verdict = Verdict::from_u8(verdict)
+            .ok_or_else(|| PyValueError::new_err(format!("no verdict has the number {verdict}")))?;
+        Ok(self
+            .decision
+            .escalate(verdict, Now { mono_ns, wall_ns }, draw)
+            .map(|permit| self.permit_of(python, permit)))
     }
 
     #[getter]
@@ -324,6 +351,11 @@ impl Permit {
         let model = self.permit.upstream_model();
         let options = relay::options(shape, strip_usage, name, created, &model, MAX_EVENT)?;
         Ok(Relay::of(self.permit.relay(options)))
+    }
+
+    #[getter]
+    fn verdict(&self) -> u8 {
+        self.permit.verdict() as u8
     }
 
     fn commit(&self) {

@@ -12,10 +12,11 @@ use super::permit::{Grant, Permit};
 use super::prepare::{all_down, nobody, Prepared};
 use super::record::Decided;
 use super::settle::Settlement;
+use super::verdict::Verdict;
 use super::walk::Walk;
 use super::{later, Ask, Core};
 use crate::error::{DecideError, Refused};
-use crate::plan::{Deployment, Lineup, Step};
+use crate::plan::{Deployment, Hold, Lineup, Step};
 use crate::shared::journal::RecordId;
 use crate::types::{Boundary, Draws, Level, Now, Outcome, Reason, Signal};
 
@@ -187,6 +188,35 @@ impl Decision {
                 None
             }
         }
+    }
+
+    /// An answer was held back and is not good enough: ends its attempt in the accounts, where the upstream
+    /// has nothing more to do, and takes the permit of a deployment that was not tried yet, under the same
+    /// ceiling. `None` where there is none, and nothing of the decision is changed then: the answer that is
+    /// held is the best there is. The first attempt is not settled; its owner does that once it is known
+    /// which answer the client gets.
+    pub fn escalate(&self, verdict: Verdict, now: Now, draw: u64) -> Option<Arc<Permit>> {
+        let mut progress = self.progress();
+        let held = Arc::clone(&progress.permit);
+        if held.seen().complete {
+            held.end(&Settlement {
+                outcome: Outcome::Success,
+                status: 200,
+                retry_after_ms: 0,
+                bytes_sent: 0,
+                content_sent: false,
+                now,
+            });
+        }
+        if verdict == Verdict::Good || progress.exhausted.is_some() {
+            return None;
+        }
+        self.escalation(&mut progress, now, draw).ok()
+    }
+
+    /// How long an answer is held back.
+    pub fn hold(&self) -> Hold {
+        self.request.hold()
     }
 
     /// Whether [`Decision::next`] would find somebody else if the current attempt ran out of time now: for
@@ -369,6 +399,11 @@ impl Request {
         } else {
             &self.facts.lineup
         }
+    }
+
+    /// How long an answer is held back.
+    pub(super) fn hold(&self) -> Hold {
+        self.core.plan.models[self.facts.resolved as usize].hold
     }
 
     /// How often the same deployment may be tried again after an attempt that ended so.

@@ -22,7 +22,6 @@ impl Decision {
         failure: &Settlement,
         draw: u64,
     ) -> Result<Arc<Permit>, Reason> {
-        let number = progress.permit.number();
         if !failure.outcome.elsewhere() {
             return Err(Reason::NotRetryable);
         }
@@ -49,6 +48,28 @@ impl Decision {
             None if misfit => return Err(Reason::ContextExceeded),
             None => self.again(progress, failure, &mut draws)?,
         };
+        self.take(progress, grant, failure.now)
+    }
+
+    /// A deployment that was not tried yet, after an answer that was not good enough.
+    pub(super) fn escalation(
+        &self,
+        progress: &mut Progress,
+        now: Now,
+        draw: u64,
+    ) -> Result<Arc<Permit>, Reason> {
+        self.bounds(progress, now)?;
+        let mut draws = Draws::new(draw);
+        let further = self.elsewhere(progress, now, &mut draws);
+        let grant = Grant {
+            reason: Reason::Escalation,
+            ..further.ok_or(Reason::NoneLeft)?
+        };
+        self.take(progress, grant, now)
+    }
+
+    fn take(&self, progress: &mut Progress, grant: Grant, now: Now) -> Result<Arc<Permit>, Reason> {
+        let number = progress.permit.number();
         let tried = Tried {
             step: grant.step,
             context: grant.context,
@@ -59,7 +80,7 @@ impl Decision {
             .tried
             .retain(|other| (other.step, other.context) != (tried.step, tried.context));
         progress.tried.push(tried);
-        let permit = Arc::new(Permit::open(&self.request, grant, number + 1, failure.now)?);
+        let permit = Arc::new(Permit::open(&self.request, grant, number + 1, now)?);
         progress.permit = Arc::clone(&permit);
         Ok(permit)
     }

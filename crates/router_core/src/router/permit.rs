@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use super::decision::Request;
 use super::observed::{Observed, Relay, Seen};
 use super::settle::End;
+use super::verdict::Verdict;
 use crate::body::Less;
 use crate::breaker::{self, Ticket};
 use crate::plan::Step;
@@ -249,6 +250,11 @@ impl Permit {
         self.observed
             .get()
             .map_or_else(Seen::default, |observed| observed.seen())
+    }
+
+    /// What its answer is worth as far as it was read.
+    pub fn verdict(&self) -> Verdict {
+        Verdict::of(&self.seen(), &self.request.hold())
     }
 
     /// From here on the answer goes to the client, and nothing can be taken back.

@@ -44,6 +44,8 @@ reasons! {
     Retry = 4, "retry", "The same deployment again, after every other one was tried.";
     /// Taken because the prompt did not fit elsewhere.
     ContextFallback = 5, "context_fallback", "The prompt did not fit the deployment before.";
+    /// Taken because an answer was not good enough.
+    Escalation = 32, "escalation", "The answer of the deployment before was not good enough.";
     /// Taken although its breaker is open.
     Panic = 6, "panic", "Its breaker is open, but nothing else is left to try.";
 

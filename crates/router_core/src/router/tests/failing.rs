@@ -307,6 +307,21 @@ fn a_prompt_that_does_not_fit_goes_to_context_fallbacks_only() {
 }
 
 #[test]
+fn a_client_that_forbids_fallbacks_gets_no_context_fallback_either() {
+    let models = r#"{"name":"m","groups":[[0]],"context_fallbacks":["large"]},
+        {"name":"large","groups":[[1]]}"#;
+    let worker = Worker::new(&plan(&[0, 0], models, ""));
+    for (said, then) in [
+        ("", Ok((1, "context_fallback"))),
+        (r#","disable_fallbacks":true"#, Err("context_exceeded")),
+    ] {
+        let body = format!(r#"{{"model":"m","messages":[]{said}}}"#);
+        let decision = worker.decide_as(&body, Route::Chat, &[]).unwrap();
+        assert_eq!(worker.next(&decision, Outcome::ContextExceeded), then);
+    }
+}
+
+#[test]
 fn the_clients_deadline_ends_attempts() {
     let mut worker = Worker::new(&plan(&[0, 0], r#"{"name":"m","groups":[[0,1]]}"#, ""));
     let body = r#"{"model":"m","messages":[],"timeout":2.5}"#;

@@ -149,6 +149,52 @@ fn what_is_not_answered_does_not_move_the_thresholds() {
 }
 
 #[test]
+fn an_explanation_does_not_move_the_thresholds() {
+    let worker = graded();
+    let middling = ask("m", 60, "");
+    let class = |worker: &Worker| explained(worker, &middling)["complexity"]["class"].clone();
+    let before = class(&worker);
+    assert_ne!(before, "complex");
+    for _ in 0..300 {
+        explained(&worker, &ask("m", 1, ""));
+    }
+    assert_eq!(class(&worker), before);
+}
+
+#[test]
+fn only_prompts_of_plain_text_that_were_answered_teach_how_a_deployment_counts() {
+    let image = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"hi"},
+        {"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]}]}"#;
+    let cases = [
+        (BODY, Outcome::Success, true),
+        (BODY, Outcome::Truncated, false),
+        (image, Outcome::Success, false),
+    ];
+    for (body, outcome, teaches) in cases {
+        let worker = Worker::new(&plan(&[0], r#"{"name":"m","groups":[[0]]}"#, ""));
+        let learnt = || {
+            let slot = worker.state.find(1).unwrap();
+            let words = worker.state.deployment(slot).calibration.as_flattened();
+            let load = |word: &std::sync::atomic::AtomicU64| {
+                word.load(std::sync::atomic::Ordering::Relaxed)
+            };
+            words.iter().map(load).collect::<Vec<_>>()
+        };
+        let before = learnt();
+        let decision = worker.decide_as(body, Route::Chat, &[]).unwrap();
+        let permit = decision.permit();
+        let reported = decision.prompt_tokens() * 3 / 2;
+        permit
+            .relay(crate::stream::RelayOptions::default())
+            .observe_body(
+                format!(r#"{{"choices":[],"usage":{{"prompt_tokens":{reported}}}}}"#).as_bytes(),
+            );
+        permit.finish(&worker.settlement(outcome));
+        assert_eq!(learnt() != before, teaches, "{outcome:?} {body}");
+    }
+}
+
+#[test]
 fn asking_for_plain_text_is_not_asking_for_json() {
     let worker = graded();
     let score = |more: &str| {

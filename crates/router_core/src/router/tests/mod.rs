@@ -7,6 +7,7 @@ mod explaining;
 mod failing;
 mod fitting;
 mod hinting;
+mod holding;
 mod recording;
 mod settling;
 
