@@ -9,56 +9,17 @@ together are too large. One that a living process may write to is neither cut no
 
 import contextlib
 import os
-import re
 import time
 from pathlib import Path
-from typing import NamedTuple
 
+from hybridgw.ledger.segments import sealed, segments
 from hybridgw.native import read_journal
 
-_NAME = re.compile(r"([0-9a-f]{16})-([0-9a-f]{4})-([0-9a-f]{8})-([0-9a-f]{8})\.journal")
 _FRESH_NS = 100_000_000
 """A modification time younger than this may hide a later change within the same tick of the clock."""
 _PAGE = 4096
 _AT_ONCE = 1000
 """Records read at once: they are large as objects."""
-_AHEAD = 2
-"""Newest segments of a writer that stay: the one in use and the one prepared."""
-
-
-class Segment(NamedTuple):
-    """A journal file by its name; sorts by age, since an instance id begins with its start time."""
-
-    instance: int
-    slot: int
-    epoch: int
-    number: int
-    path: Path
-
-
-def segments(folder: Path) -> list[Segment]:
-    """All journal segments in a folder, oldest first."""
-    found = []
-    for path in folder.iterdir():
-        match = _NAME.fullmatch(path.name)
-        if match:
-            instance, slot, epoch, number = (int(part, 16) for part in match.groups())
-            found.append(Segment(instance, slot, epoch, number, path))
-    return sorted(found)
-
-
-def sealed(found: list[Segment], live: set[int]) -> list[Segment]:
-    """Those that no process can write to any more, oldest first."""
-    epochs: dict[tuple[int, int], int] = {}
-    numbers: dict[tuple[int, int, int], int] = {}
-    for one in found:
-        epochs[one[:2]] = max(one.epoch, epochs.get(one[:2], 0))
-        numbers[one[:3]] = max(one.number, numbers.get(one[:3], 0))
-    return [
-        one
-        for one in found
-        if one.instance not in live or one.epoch < epochs[one[:2]] or one.number <= numbers[one[:3]] - _AHEAD
-    ]
 
 
 def prune(folder: Path, limit: int, live: set[int]) -> list[Path]:

@@ -22,7 +22,8 @@ from pathlib import Path
 import msgspec
 
 from hybridgw.config.schema import Settings
-from hybridgw.host.runtime import RuntimeInfo, write_private
+from hybridgw.host.runtime import RuntimeInfo
+from hybridgw.ledger.durable import write_private
 from hybridgw.native import StateFile
 
 _KEPT = 4
