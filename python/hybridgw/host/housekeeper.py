@@ -15,6 +15,7 @@ that raises is reported and tried again at its next turn; the others do not noti
     learn     250 ms         asks engines at their interval what models they have, and what these can do
     load      250 ms         asks engines that tell it how many requests wait inside them
     tidy      10 s           shortens the segments of killed workers, removes the oldest beyond journal_max
+                             that the ledger has counted
 
     python -m hybridgw.host.housekeeper RUNTIME_INFO
 """
@@ -25,10 +26,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from hybridgw.config.ledger import hard_limit
+from hybridgw.config.schema import Settings
 from hybridgw.host import publication
 from hybridgw.host.configure import again
 from hybridgw.host.console import say
 from hybridgw.host.journal_care import Syncer, Trimmer, prune
+from hybridgw.host.journal_status import JournalStatus, note_journal
 from hybridgw.host.learning import Learner
 from hybridgw.host.life import LOOK, LifeWatch
 from hybridgw.host.loads import LoadWatch
@@ -38,6 +42,7 @@ from hybridgw.host.process import alive, die_with_parent
 from hybridgw.host.reload import Reloader
 from hybridgw.host.runtime import RuntimeInfo, read_info, remove_run_dir
 from hybridgw.host.slots import sweep
+from hybridgw.ledger import standing
 from hybridgw.ledger.response_store import forget
 from hybridgw.native import StateFile
 
@@ -84,11 +89,11 @@ class Housekeeper:
         journal = Path(info.journal_dir)
         self._reloader = Reloader(info, state, again)
         self._syncer = Syncer(journal, info.instance)
-        trimmer = Trimmer(journal)
         prober = Prober(state)
         loads = LoadWatch(state)
         life = LifeWatch(state)
         learner = Learner(info, self._reloader)
+        tidier = Tidier(info, lambda: self._reloader.settings)
         self.duties = [
             Duty("sweep", _SWEEP, lambda: sweep(state)),
             Duty("life", LOOK, life.look),
@@ -98,7 +103,7 @@ class Housekeeper:
             Duty("forget", _TIDY, lambda: forget(Path(info.state_dir))),
             Duty("learn", _LOOK, learner.look),
             Duty("load", _LOOK, lambda: loads.look(self._reloader.settings)),
-            Duty("tidy", _TIDY, lambda: _tidy(info, journal, trimmer, limits.journal_max)),
+            Duty("tidy", _TIDY, tidier.tidy),
         ]
 
     def run(self) -> None:
@@ -119,12 +124,50 @@ class Housekeeper:
                 return
 
 
-def _tidy(info: RuntimeInfo, journal: Path, trimmer: Trimmer, limit: int) -> None:
-    live = live_instances(Path(info.state_dir)) | {info.instance}
-    trimmer.trim(live)
-    removed = prune(journal, limit, live)
-    if removed:
-        say("housekeeper", f"removed {len(removed)} journal segments beyond journal_max", "warning")
+class Tidier:
+    """Keeps the journal within its bounds, and says how large it is."""
+
+    def __init__(self, info: RuntimeInfo, settings: Callable[[], Settings]) -> None:
+        self._info = info
+        self._settings = settings
+        self._journal = Path(info.journal_dir)
+        self._trimmer = Trimmer(self._journal)
+        self._status = JournalStatus()
+
+    def tidy(self) -> None:
+        """Shorten what was left by killed workers, remove what is old."""
+        info, settings, before = self._info, self._settings(), self._status
+        state_dir = Path(info.state_dir)
+        live = live_instances(state_dir) | {info.instance}
+        self._trimmer.trim(live)
+        hard = hard_limit(settings.state)
+        dropping = settings.ledger.full == "drop"
+        done = prune(
+            self._journal,
+            settings.state.journal_max,
+            live,
+            standing.read_by_all(state_dir),
+            hard if dropping else 0,
+        )
+        if done.removed:
+            say("housekeeper", f"removed {len(done.removed)} journal segments beyond journal_max", "warning")
+        if done.dropped:
+            what = f"dropped {len(done.dropped)} journal segments that the ledger had not counted"
+            say("housekeeper", f"{what}: the journal is at journal_hard_max", "error")
+        status = JournalStatus(
+            size=done.size,
+            held=done.held,
+            alarm=done.size > hard // 2,
+            full=done.size > hard and not dropping,
+            dropped=before.dropped + len(done.dropped),
+        )
+        if status.alarm and not before.alarm:
+            say("housekeeper", "the journal is over half of journal_hard_max: is the ledger behind?", "error")
+        if status.full and not before.full:
+            say("housekeeper", "the journal is at journal_hard_max: requests are refused", "error")
+        if status != before:
+            note_journal(info, status)
+            self._status = status
 
 
 def main(info_path: str) -> None:

@@ -4,13 +4,16 @@ Workers append to mapped memory without a system call, which survives their deat
 machine's. Writing back on an interval bounds what a power loss can take, here and not in a worker,
 because a flush may take milliseconds. A killed worker leaves a segment that is mostly room for
 records which will never come: it is cut behind its last record. Old segments go when all of them
-together are too large. One that a living process may write to is neither cut nor removed.
+together are too large and the ledger has counted them; at a hard maximum also before. One that a living
+process may write to is neither cut nor removed.
 """
 
 import contextlib
 import os
 import time
+from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 from hybridgw.ledger.segments import sealed, segments
 from hybridgw.native import read_journal
@@ -22,23 +25,46 @@ _AT_ONCE = 1000
 """Records read at once: they are large as objects."""
 
 
-def prune(folder: Path, limit: int, live: set[int]) -> list[Path]:
-    """Remove the oldest sealed segments until at most `limit` bytes remain; the removed paths."""
+class Pruned(NamedTuple):
+    """What became of old segments."""
+
+    removed: list[Path]
+    """Counted by the ledger, and beyond the maximum."""
+    dropped: list[Path]
+    """Removed at the hard maximum although the ledger had not counted them."""
+    size: int
+    """Bytes of all that are left."""
+    held: int
+    """Bytes of those among them that are kept only because they were not counted yet."""
+
+
+def prune(folder: Path, limit: int, live: set[int], counted: Collection[str], hard: int) -> Pruned:
+    """Remove the oldest sealed segments until at most `limit` bytes remain, of those that the ledger has
+    `counted`; beyond `hard` bytes (0: never) also those that it has not."""
     found = segments(folder)
     sizes = {}
     for one in found:
         with contextlib.suppress(FileNotFoundError):
             sizes[one.path] = one.path.stat().st_blocks * 512
     total = sum(sizes.values())
-    removed = []
-    for one in sealed(found, live):
+    removed: list[Path] = []
+    dropped: list[Path] = []
+    old = sealed(found, live)
+    for one in old:
         if total <= limit:
             break
+        known = one.path.name in counted
+        if not known and (hard == 0 or total <= hard):
+            continue
         with contextlib.suppress(FileNotFoundError):
             one.path.unlink()
             total -= sizes.get(one.path, 0)
-            removed.append(one.path)
-    return removed
+            (removed if known else dropped).append(one.path)
+    gone = {*removed, *dropped}
+    uncounted = sum(
+        sizes.get(one.path, 0) for one in old if one.path not in gone and one.path.name not in counted
+    )
+    return Pruned(removed, dropped, total, min(uncounted, max(0, total - limit)))
 
 
 class Trimmer:

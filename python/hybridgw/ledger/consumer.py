@@ -15,10 +15,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-import msgspec
-
 from hybridgw.ledger.batches import JournalReader
 from hybridgw.ledger.cursor import Cursor, Walk
+from hybridgw.ledger.standing import Progress
 
 _AT_ONCE = 2000
 """Records of one turn."""
@@ -55,23 +54,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections; `open` may follow."""
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """How a consumer does, for pages. Never used to decide anything about records."""
-
-    lag_bytes: int
-    lag_records: int
-    """About: by the mean size of those that were read."""
-    behind: bool
-    """Far behind: for a minute it has not read to the end."""
-    failures: int
-    error: str | None
-    """Why it waits, in words without paths; None when it does not."""
-    missed_segments: int
-    damaged_segments: int
-    attempts: int
-    """Given to the sink since this process began."""
 
 
 class Waker:

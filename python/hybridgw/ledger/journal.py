@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from hybridgw.ledger.cursor import Cursor, Position
 from hybridgw.native import journal_segment, read_journal
 
 Record = dict[str, Any]
@@ -85,6 +86,15 @@ class Tail:
                     del kept[:-count]
         return sorted([*kept, *attempts.open()], key=_time)[-count:]
 
+    def cursor(self, attempts: "Attempts") -> Cursor:
+        """Where reading stands, to be gone on from by a `Walk`; `attempts` has joined what was read."""
+        names = {path.name: Position(offset, path in self._done) for path, offset in self._offsets.items()}
+        names |= {path.name: Position(0, True) for path in self._done if path.name not in names}
+        cursor = Cursor(names)
+        for start in attempts.starts():
+            cursor.starts.setdefault(start["id"], []).append(start)
+        return cursor
+
     def _by_age(self) -> list[tuple[Path, float | None]]:
         """Segments with a time after all of their records, newest first; before them those that may
         still grow, whose time says nothing: writing to mapped memory need not move it."""
@@ -136,11 +146,15 @@ class Attempts:
         if other is None:
             mine[key] = record
             return None
-        return _entry(record, other) if mine is self._starts else _entry(other, record)
+        return entry_of(record, other) if mine is self._starts else entry_of(other, record)
 
     def open(self) -> list[Entry]:
         """Attempts that were not settled."""
-        return [_entry(start, None) for start in self._starts.values()]
+        return [entry_of(start, None) for start in self._starts.values()]
+
+    def starts(self) -> list[Record]:
+        """Their start records."""
+        return list(self._starts.values())
 
 
 def segments(folder: Path) -> list[Path]:
@@ -157,7 +171,8 @@ def _time(entry: Entry) -> float:
     return entry.time
 
 
-def _entry(start: Record, end: Record | None) -> Entry:
+def entry_of(start: Record, end: Record | None) -> Entry:
+    """What two records say of an attempt."""
     common: dict[str, Any] = {
         "id": start["id"],
         "attempt": start["attempt"] + 1,

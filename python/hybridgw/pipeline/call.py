@@ -31,8 +31,8 @@ class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "chat_only", "draining", "draw", "images", "lines", "loop", "most_inputs", "plan",
-        "responses", "room", "router", "slot", "state", "transport",
+        "active", "chat_only", "draining", "draw", "images", "journal_full", "lines", "loop", "most_inputs",
+        "plan", "responses", "room", "router", "slot", "state", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +59,8 @@ class Worker:
         """Inputs that a backend takes at once, by its deployment's id: learnt from refusals."""
         self.active: set[Call] = set()
         self.draining = False
+        self.journal_full = False
+        """Whether the journal may not grow: what cannot be accounted for is not served."""
         self.lines = Lines()
         self.chat_only: set[str] = set()
         """Deployments (by id, which outlives a reload) whose server turned out to have no Responses. Each

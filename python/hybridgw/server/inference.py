@@ -52,6 +52,9 @@ async def infer(
         principal = admit(plan, facts)
         if worker.draining:
             raise GatewayError("draining", "the gateway is stopping", retry_after=1.0)
+        if worker.journal_full:
+            text = "the journal is full and the ledger does not count it; see state.journal_hard_max"
+            raise GatewayError("journal_full", text, retry_after=10.0)
     except GatewayError as error:
         fault = rescue(error, plan.settings.error_catalogue)
         worker.state.request_finished(worker.slot, route, fault.status, 0)

@@ -21,10 +21,28 @@ def test_the_oldest_sealed_segments_go_until_the_rest_fits(tmp_path: Path) -> No
     oldest, older = make(tmp_path, OLD, 0, 1, 0), make(tmp_path, OLD, 0, 1, 1)
     current = make(tmp_path, NEW, 0, 1, 0)
     used = oldest.stat().st_blocks * 512
-    assert prune(tmp_path, 3 * used, {NEW}) == []
-    assert prune(tmp_path, 2 * used, {NEW}) == [oldest]
-    assert prune(tmp_path, 0, {NEW}) == [older]
+    counted = {oldest.name, older.name, current.name}
+    assert prune(tmp_path, 3 * used, {NEW}, counted, 0) == ([], [], 3 * used, 0)
+    assert prune(tmp_path, 2 * used, {NEW}, counted, 0) == ([oldest], [], 2 * used, 0)
+    assert prune(tmp_path, 0, {NEW}, counted, 0) == ([older], [], used, 0)
     assert current.exists(), "a segment in use was removed"
+
+
+def test_what_the_ledger_has_not_counted_stays_until_the_hard_maximum(tmp_path: Path) -> None:
+    oldest, older, last = (make(tmp_path, OLD, 0, 1, number) for number in range(3))
+    used = oldest.stat().st_blocks * 512
+    counted = {older.name}
+    assert prune(tmp_path, used, {NEW}, counted, 3 * used) == ([older], [], 2 * used, used)
+    assert oldest.exists(), "it was not counted, and there is room"
+    assert prune(tmp_path, used, {NEW}, set(), 0) == ([], [], 2 * used, used)
+    assert prune(tmp_path, used // 2, {NEW}, set(), used) == ([], [oldest], used, used - used // 2)
+    assert last.exists()
+
+
+def test_at_the_hard_maximum_the_segments_of_those_that_live_stay(tmp_path: Path) -> None:
+    current = make(tmp_path, NEW, 0, 1, 0)
+    assert prune(tmp_path, 0, {NEW}, set(), 1).dropped == []
+    assert current.exists()
 
 
 def test_a_flush_follows_a_write_and_an_idle_journal_costs_none(

@@ -103,10 +103,8 @@ def status(url: URL) -> dict[str, Any]:
             # PostgreSQL adds integers to a decimal number.
             answer["cost_nanos"] = int(connection.execute(cost).scalar() or 0)
             finished = select(tables.cursor.c.consumer, func.count()).group_by(tables.cursor.c.consumer)
-            answer["segments_read"] = {
-                name: count
-                for name, count in connection.execute(finished.where(tables.cursor.c.finished)).tuples()
-            }
+            read = connection.execute(finished.where(tables.cursor.c.finished)).all()
+            answer["segments_read"] = {name: count for name, count in read}
             return answer
     finally:
         engine.dispose()
