@@ -19,8 +19,8 @@ from hybridgw.ledger.batches import JournalReader
 from hybridgw.ledger.cursor import Cursor, Walk
 from hybridgw.ledger.standing import Progress
 
-_AT_ONCE = 2000
-"""Records of one turn."""
+_AT_ONCE = 4000
+"""Records of one turn, about."""
 _HELD = 5.0
 """Seconds that a step may wait which only moves the cursor."""
 _IDLE = 300.0
@@ -160,9 +160,12 @@ class Consumer:
         if self._walk is None:
             self._walk = self._opened()
         walk = self._walk
-        more = walk.advance(_AT_ONCE)
-        now = time.monotonic()
         step = walk.step
+        more = True
+        while more and step.records < _AT_ONCE:
+            # In large turns: each has a transaction, and its sums have rows of their own.
+            more = walk.advance(_AT_ONCE - step.records)
+        now = time.monotonic()
         if step:
             if self._began is None:
                 self._began = now

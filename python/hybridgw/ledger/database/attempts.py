@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, delete, func, select
 
 from hybridgw.ledger.cursor import Attempt, Step
-from hybridgw.ledger.database.sink import DatabaseSink, Row, add_new, insert_into
+from hybridgw.ledger.database.sink import DatabaseSink, Row, add_new, execute_many, insert_into
 from hybridgw.ledger.database.tables import USAGE_KEY, USAGE_SUMS, attempt, usage
 from hybridgw.ledger.log_line import LOST
 
@@ -44,13 +44,11 @@ class AttemptsSink(DatabaseSink):
         sums = _sums(new)
         if sums:
             insert = insert_into(connection, usage)
-            connection.execute(
-                insert.on_conflict_do_update(
-                    index_elements=list(USAGE_KEY),
-                    set_={name: usage.c[name] + insert.excluded[name] for name in USAGE_SUMS},
-                ),
-                sums,
+            adding = insert.on_conflict_do_update(
+                index_elements=list(USAGE_KEY),
+                set_={name: usage.c[name] + insert.excluded[name] for name in USAGE_SUMS},
             )
+            execute_many(connection, adding, sums)
 
     def remove_old(self, connection: Connection, now: float) -> bool:
         """See `DatabaseSink`."""

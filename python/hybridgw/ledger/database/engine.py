@@ -46,7 +46,7 @@ def connect(url: URL, *, write: bool = True) -> Engine:
     if write:
         # Before SQLite makes it: its mode would be the umask's. The files beside it get the same.
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _PATIENCE})
+    engine = create_engine(url, poolclass=NullPool, paramstyle="named", connect_args={"timeout": _PATIENCE})
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: Any) -> None:

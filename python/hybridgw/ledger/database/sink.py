@@ -135,13 +135,21 @@ def insert_into(connection: Connection, table: Any) -> Any:
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
+def execute_many(connection: Connection, statement: Any, rows: list[Row]) -> int:
+    """Execute an INSERT for many rows that all have the same columns, their values being such as the driver
+    takes; how many rows it wrote. SQLAlchemy's own way looks at each value of each row, which costs three
+    times as much as the database does."""
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
+    return int(connection.exec_driver_sql(str(compiled), rows).rowcount)
+
+
 def add_new(connection: Connection, table: Any, key: Sequence[str], rows: list[Row]) -> list[Row]:
     """Insert rows; those that were not there before. A row that is there stays as it is."""
     if not rows:
         return rows
     statement = insert_into(connection, table).on_conflict_do_nothing()
     point = connection.begin_nested()
-    written = connection.execute(statement, rows).rowcount
+    written = execute_many(connection, statement, rows)
     if written == len(rows):
         point.commit()
         return rows
@@ -155,5 +163,5 @@ def add_new(connection: Connection, table: Any, key: Sequence[str], rows: list[R
         for there in connection.execute(part):
             fresh.pop(tuple(there), None)
     if fresh:
-        connection.execute(statement, list(fresh.values()))
+        execute_many(connection, statement, list(fresh.values()))
     return list(fresh.values())
