@@ -7,6 +7,7 @@ tables, `--json` gives the same facts to programs. Exit status: 0 done, 1 failed
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -113,6 +114,60 @@ def journal(state_dir: Path | None, last: int, as_json: bool, follow: bool) -> N
     from hybridgw.commands.journal import run
 
     sys.exit(run(state_dir, last=last, as_json=as_json, follow=follow))
+
+
+def _database(command: Any) -> Any:
+    """The options that say which database."""
+    for option in (
+        click.option("--state-dir", type=click.Path(path_type=Path), help="State folder of the gateway."),
+        click.option("--config", "-c", type=click.Path(), help="Its configuration, for ledger.database_url."),
+    ):
+        command = option(command)
+    return command
+
+
+@main.group()
+def db() -> None:
+    """Look after the ledger database."""
+
+
+@db.command("status")
+@_database
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def db_status(config: str | None, state_dir: Path | None, as_json: bool) -> None:
+    """Show what it holds and how far the ledger is."""
+    from hybridgw.commands import db as commands
+
+    sys.exit(commands.run(config, state_dir, lambda place: commands.status(place, as_json)))
+
+
+@db.command("upgrade")
+@_database
+def db_upgrade(config: str | None, state_dir: Path | None) -> None:
+    """Bring it to this version; a gateway that starts does it by itself."""
+    from hybridgw.commands import db as commands
+
+    sys.exit(commands.run(config, state_dir, commands.upgrade))
+
+
+@db.command("backup")
+@_database
+@click.argument("file", type=click.Path(path_type=Path))
+def db_backup(config: str | None, state_dir: Path | None, file: Path) -> None:
+    """Copy it to a new FILE, while everything runs."""
+    from hybridgw.commands import db as commands
+
+    sys.exit(commands.run(config, state_dir, lambda place: commands.backup(place, file)))
+
+
+@db.command("restore")
+@_database
+@click.argument("file", type=click.Path(path_type=Path))
+def db_restore(config: str | None, state_dir: Path | None, file: Path) -> None:
+    """Put a backup in its place; the gateway must be stopped."""
+    from hybridgw.commands import db as commands
+
+    sys.exit(commands.run(config, state_dir, lambda place: commands.restore(place, file)))
 
 
 @main.command()

@@ -50,7 +50,10 @@ class Gateway:
         environ: Mapping[str, str] | None = None,
         exit_status: int = 0,
         prefix: tuple[str, ...] = (),
+        stdout: int | None = None,
     ) -> None:
+        """`stdout`: a descriptor in place of the log, which then holds standard error alone."""
+        self._stdout = stdout
         self._folder = tempfile.TemporaryDirectory(prefix="hybridgw-test-")
         self.folder = Path(self._folder.name)
         self.state_dir = self.folder / "state"
@@ -74,7 +77,11 @@ class Gateway:
     def __enter__(self) -> "Gateway":
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command, env=self._environ, cwd=self.folder, stdout=log, stderr=log
+                self._command,
+                env=self._environ,
+                cwd=self.folder,
+                stdout=log if self._stdout is None else self._stdout,
+                stderr=log,
             )
         end = time.monotonic() + START_LIMIT
         while time.monotonic() < end:

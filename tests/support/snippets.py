@@ -34,6 +34,9 @@ from types import TracebackType
 from typing import NamedTuple
 
 from hybridgw.config.load import load
+from hybridgw.ledger import standing
+from hybridgw.ledger.database import copies
+from hybridgw.ledger.database.engine import url_of
 from tests.support.waiting import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -176,10 +179,18 @@ class Snippets:
         while time.monotonic() < end and self._gateway.poll() is None:
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/liveliness", timeout=2).close()
-                return
+                if self._has_ledger():
+                    return
             except OSError:
-                time.sleep(0.02)
+                pass
+            time.sleep(0.02)
         raise AssertionError(f"{where}: the gateway did not come up:\n{log.read_text()}")
+
+    def _has_ledger(self) -> bool:
+        """Whether the ledger, which begins a little after the workers, has made its tables: a reader of the
+        page does not type faster than that."""
+        state_dir = Path(self.environ["HYBRIDGW_STATE_DIR"])
+        return standing.running(state_dir) and "attempt" in copies.status(url_of(None, state_dir))
 
     def _compare(self, block: Block, where: str) -> None:
         printed = [" ".join(line.split()) for line in self.printed.splitlines()]

@@ -6,17 +6,24 @@ journal of any size only the attempts whose end was not read yet are in memory.
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from hybridgw.config.errors import ConfigError
 from hybridgw.host.configure import resolve, state_folder
-from hybridgw.ledger.journal import Attempts, Entry, Tail
+from hybridgw.host.lock import live_instances
+from hybridgw.ledger.batches import JournalReader, Record
+from hybridgw.ledger.cursor import Walk
+from hybridgw.ledger.journal import Attempts, Entry, Tail, entry_of
+from hybridgw.ledger.log_line import LOST
+from hybridgw.ledger.records import End, Start
 
 _POLL = 0.25
+_AT_ONCE = 2000
 
 
 def run(state_dir: Path | None, *, last: int, as_json: bool, follow: bool) -> int:
@@ -38,34 +45,48 @@ def run(state_dir: Path | None, *, last: int, as_json: bool, follow: bool) -> in
     else:
         _print_table(tail.newest(attempts, last), state_dir)
     if follow:
-        _follow(tail, attempts, as_json)
-    else:
-        _say_damage(tail, set())
+        return 0 if _follow(tail, attempts, state_dir, as_json) else 1
+    _say_damage(tail.damaged, set())
     return 1 if tail.damaged else 0
 
 
-def _follow(tail: Tail, attempts: Attempts, as_json: bool) -> None:
-    """Print attempts as they settle."""
-    said: set[Path] = set()
+def _follow(tail: Tail, attempts: Attempts, state_dir: Path, as_json: bool) -> bool:
+    """Print attempts as they end, read as the ledger reads them; whether everything could be read."""
+    reader = JournalReader(state_dir / "journal", lambda: live_instances(state_dir))
+    walk = Walk(reader, tail.cursor(attempts))
+    said = _say_damage(tail.damaged, set())
     try:
         while True:
-            _say_damage(tail, said)
+            while walk.advance(_AT_ONCE):
+                _print_step(walk, as_json)
+            _print_step(walk, as_json)
+            said = _say_damage(walk.unreadable, said)
             time.sleep(_POLL)
-            done = [entry for record in tail.records() if (entry := attempts.add(record)) is not None]
-            if as_json:
-                _print_json(done)
-            else:
-                for entry in done:
-                    print("  ".join(_row(entry)), flush=True)
     except KeyboardInterrupt:
-        pass
+        return not said
 
 
-def _say_damage(tail: Tail, said: set[Path]) -> None:
-    """Name segments that cannot be read, each once."""
-    for path in sorted(tail.damaged.keys() - said):
-        print(f"{path}: {tail.damaged[path]}", file=sys.stderr)
-        said.add(path)
+def _print_step(walk: Walk, as_json: bool) -> None:
+    # Of an attempt that began before all that is still there, nothing is known but its end.
+    done = [_entry(start, end) for start, end in walk.step.attempts if start is not None]
+    walk.written()
+    if as_json:
+        _print_json(done)
+        return
+    for entry in done:
+        print("  ".join(_row(entry)), flush=True)
+
+
+def _entry(start: Record, end: Record | None) -> Entry:
+    begun = Start(**start)
+    return replace(entry_of(begun, None), outcome=LOST) if end is None else entry_of(begun, End(**end))
+
+
+def _say_damage(damaged: Mapping[Path, str], said: set[Path]) -> set[Path]:
+    """Name segments that cannot be read, each once; those named so far."""
+    for path in sorted(damaged.keys() - said):
+        print(f"{path}: {damaged[path]}", file=sys.stderr)
+    return said | damaged.keys()
 
 
 def _print_json(entries: Iterable[Entry]) -> None:

@@ -15,6 +15,7 @@ from msgspec import Meta
 from hybridgw.config.addresses import BoundaryNetworks, parse_network
 from hybridgw.config.bind import Binder, Missing
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.ledger import check_ledger
 from hybridgw.config.place import networks_of
 from hybridgw.config.privacy import scanner_of
 from hybridgw.config.schema import (
@@ -23,6 +24,7 @@ from hybridgw.config.schema import (
     BreakerSettings,
     ComplexitySettings,
     HealthSettings,
+    LedgerSettings,
     LogSettings,
     NetworkSettings,
     Notice,
@@ -51,6 +53,7 @@ class Common(Section, frozen=True, kw_only=True):
     server: ServerSettings = ServerSettings()
     auth: AuthSettings = AuthSettings()
     state: StateSettings = StateSettings()
+    ledger: LedgerSettings = LedgerSettings()
     boundaries: BoundarySettings = BoundarySettings()
     privacy: PrivacySettings = PrivacySettings()
     complexity: ComplexitySettings = ComplexitySettings()
@@ -110,6 +113,7 @@ def embedded(root: Node, file: str, environ: Environment[str, str]) -> Embedded:
     boundaries, networks = resolve_boundaries(common.boundaries, node, file, environ, "hybridgw.")
     common = msgspec.structs.replace(common, boundaries=boundaries)
     loosened = check_privacy(common.privacy, node, file, "hybridgw.")
+    check_ledger(common.ledger, common.state, node, file, "hybridgw.")
     return Embedded(common, given, tuple(binder.missing), networks, loosened)
 
 

@@ -30,6 +30,7 @@ from hybridgw.config.common import (
     resolve_boundaries,
 )
 from hybridgw.config.errors import ConfigError
+from hybridgw.config.ledger import check_ledger
 from hybridgw.config.limits import Written
 from hybridgw.config.models import generated, grouped
 from hybridgw.config.schema import (
@@ -162,6 +163,7 @@ def load_native(root: Node, file: str, environ: Environment[str, str]) -> Settin
     data = binder.struct(root, NativeFile, "")
     boundaries, networks = resolve_boundaries(data.boundaries, root, file, environ)
     loosened = check_privacy(data.privacy, root, file)
+    check_ledger(data.ledger, data.state, root, file)
     tiers = _tiers(data, root)
     assembler = Assembler(environ, networks, tiers, strict=True)
     for index, entry in enumerate(data.deployments):

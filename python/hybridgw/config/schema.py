@@ -110,10 +110,57 @@ class StateSettings(Section, frozen=True, kw_only=True):
     dir: Annotated[str | None, Meta(description="Folder of state file and journal.")] = None
     journal_segment: Annotated[Size, Meta(description="Size of one journal segment.")] = 8 * 1024 * 1024
     journal_max: Annotated[Size, Meta(description="Journal bytes kept per instance.")] = 1024 * 1024 * 1024
+    journal_hard_max: Annotated[
+        Size,
+        Meta(
+            description="Journal bytes kept while the ledger has not counted them; at least twice "
+            "journal_max, 0 = four times that."
+        ),
+    ] = 0
     journal_sync: Annotated[Interval, Meta(description="Interval at which the journal is fsynced.")] = 0.05
     deployment_slots: Annotated[
         int, Meta(ge=1, le=4096, description="Deployments that the state file has room for, at least.")
     ] = 256
+
+
+class AccessLogSettings(Section, frozen=True, kw_only=True):
+    """A line for each attempt. Never text of a request."""
+
+    to: Annotated[
+        Literal["file", "stdout", "none"],
+        Meta(description="Where lines go: a rotated file, standard output."),
+    ] = "file"
+    format: Annotated[
+        Literal["auto", "json", "text"], Meta(description="auto: text on a terminal, JSON otherwise.")
+    ] = "auto"
+    path: Annotated[
+        str, Meta(min_length=1, description="The file; a relative path lies in the state folder.")
+    ] = "log/access.log"
+    max_size: Annotated[Size, Meta(description="Bytes after which a new file is begun.")] = 100 * 1024**2
+    files: Annotated[int, Meta(ge=0, le=1000, description="Older files that stay.")] = 5
+
+
+class LedgerSettings(Section, frozen=True, kw_only=True):
+    """What becomes of the journal: the ledger database and the access log."""
+
+    database_url: Annotated[
+        str | None, Meta(description="postgresql://… ; SQLite in the state folder if absent.")
+    ] = None
+    full: Annotated[
+        Literal["drop", "refuse"],
+        Meta(
+            description="At state.journal_hard_max, while the ledger cannot count: drop the oldest records, "
+            "or refuse requests."
+        ),
+    ] = "drop"
+    keep_attempts: Annotated[Interval, Meta(description="How long rows of attempts stay.")] = 30 * 86400.0
+    keep_usage: Annotated[Interval, Meta(description="How long sums by hour and day stay.")] = 366 * 86400.0
+    keep_audit: Annotated[Interval, Meta(description="How long audited events stay.")] = 366 * 86400.0
+    log: Annotated[AccessLogSettings, Meta(description="The access log.")] = AccessLogSettings()
+
+    def __repr__(self) -> str:
+        database = "SQLite" if self.database_url is None else "postgresql://***"
+        return f"LedgerSettings({database}, full={self.full}, log={self.log})"
 
 
 class NetworkSettings(Section, frozen=True, kw_only=True):
@@ -481,6 +528,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Set when a key was configured but is not there (its variable is missing): the gateway must
     then refuse every call that needs a key. Treating it as "no key configured" would open it."""
     state: StateSettings = StateSettings()
+    ledger: LedgerSettings = LedgerSettings()
     boundaries: BoundarySettings = BoundarySettings()
     privacy: PrivacySettings = PrivacySettings()
     complexity: ComplexitySettings = ComplexitySettings()

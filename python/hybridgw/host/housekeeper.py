@@ -18,6 +18,7 @@ A duty that raises is reported and tried again at its next turn; the others do n
     learn     interval, ring asks engines what models they have, and what these can do
     load      interval       asks engines that tell it how many requests wait inside them
     tidy      10 s           shortens the segments of killed workers, removes the oldest beyond journal_max
+                             that the ledger has counted
 
     python -m hybridgw.host.housekeeper RUNTIME_INFO
 """
@@ -29,11 +30,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from hybridgw.config.ledger import hard_limit
+from hybridgw.config.schema import Settings
 from hybridgw.host import bell, publication
 from hybridgw.host.configure import again
 from hybridgw.host.console import configure, say
 from hybridgw.host.folder_events import FolderEvents
 from hybridgw.host.journal_care import REFUSED, REFUSED_MAX, Syncer, Trimmer, prune
+from hybridgw.host.journal_status import JournalStatus, note_journal
 from hybridgw.host.learning import Learner
 from hybridgw.host.life import LOOK, LifeWatch
 from hybridgw.host.loads import LoadWatch
@@ -44,6 +48,7 @@ from hybridgw.host.reload import Reloader
 from hybridgw.host.runtime import RuntimeInfo, read_info, remove_run_dir
 from hybridgw.host.slots import sweep
 from hybridgw.host.wakeups import Wakeups
+from hybridgw.ledger import standing
 from hybridgw.ledger.response_store import forget
 from hybridgw.native import StateFile
 
@@ -112,11 +117,11 @@ class Housekeeper:
         """The journal is flushed at its interval; False while it rests."""
         # What the one before missed is found by its own looks, and nobody rings for it.
         state.set_flushing(True)
-        trimmer = Trimmer(journal)
         self._prober = Prober(state)
         loads = LoadWatch(state)
         life = LifeWatch(state)
         learner = Learner(info, self._reloader)
+        tidier = Tidier(info, lambda: self._reloader.settings)
         self._sync = Duty("sync", limits.journal_sync, self._flush)
         self._reload = Duty("reload", _SETTLE, self._reloader.look)
         self._probe = Duty("probe", _PROBE, self._look_at_breakers)
@@ -132,7 +137,7 @@ class Housekeeper:
             Duty("forget", _TIDY, lambda: _forget(info)),
             self._learn,
             self._load,
-            Duty("tidy", _TIDY, lambda: _tidy(info, journal, trimmer, limits.journal_max)),
+            Duty("tidy", _TIDY, tidier.tidy),
         ]
 
     def run(self) -> None:
@@ -201,16 +206,58 @@ def _forget(info: RuntimeInfo) -> None:
     forget(Path(info.state_dir))
 
 
-def _tidy(info: RuntimeInfo, journal: Path, trimmer: Trimmer, limit: int) -> None:
-    live = live_instances(Path(info.state_dir)) | {info.instance}
-    trimmer.trim(live)
-    removed = prune(journal, limit, live)
-    if removed:
-        say("housekeeper", f"removed {len(removed)} journal segments beyond journal_max", "warning")
-    refused = journal / REFUSED
-    if refused.is_dir():
-        Trimmer(refused).trim(live)
-        prune(refused, REFUSED_MAX, live)
+class Tidier:
+    """Keeps the journal within its bounds, and says how large it is."""
+
+    def __init__(self, info: RuntimeInfo, settings: Callable[[], Settings]) -> None:
+        self._info = info
+        self._settings = settings
+        self._journal = Path(info.journal_dir)
+        self._trimmer = Trimmer(self._journal)
+        self._status = JournalStatus()
+
+    def tidy(self) -> None:
+        """Shorten what was left by killed workers, remove what is old."""
+        info, settings, before = self._info, self._settings(), self._status
+        state_dir = Path(info.state_dir)
+        live = live_instances(state_dir) | {info.instance}
+        self._trimmer.trim(live)
+        hard = hard_limit(settings.state)
+        dropping = settings.ledger.full == "drop"
+        done = prune(
+            self._journal,
+            settings.state.journal_max,
+            live,
+            standing.read_by_all(state_dir),
+            hard if dropping else 0,
+        )
+        if done.removed:
+            say("housekeeper", f"removed {len(done.removed)} journal segments beyond journal_max", "warning")
+        if done.dropped:
+            what = f"dropped {len(done.dropped)} journal segments that the ledger had not counted"
+            say("housekeeper", f"{what}: the journal is at journal_hard_max", "error")
+        status = JournalStatus(
+            size=done.size,
+            held=done.held,
+            alarm=done.size > hard // 2,
+            full=done.size > hard and not dropping,
+            dropped=before.dropped + len(done.dropped),
+        )
+        if status.alarm and not before.alarm:
+            say("housekeeper", "the journal is over half of journal_hard_max: is the ledger behind?", "error")
+        if status.full and not before.full:
+            say("housekeeper", "the journal is at journal_hard_max: requests are refused", "error")
+        if status != before:
+            note_journal(info, status)
+            self._status = status
+        self._tidy_refused(live)
+
+    def _tidy_refused(self, live: set[int]) -> None:
+        refused = self._journal / REFUSED
+        if refused.is_dir():
+            Trimmer(refused).trim(live)
+            # No ledger counts these: the limit is also the hard one.
+            prune(refused, REFUSED_MAX, live, (), REFUSED_MAX)
 
 
 def main(info_path: str) -> None:

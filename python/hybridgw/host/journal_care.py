@@ -4,7 +4,8 @@ Workers append to mapped memory without a system call, which survives their deat
 machine's. Writing back on an interval bounds what a power loss can take, here and not in a worker,
 because a flush may take milliseconds. A killed worker leaves a segment that is mostly room for
 records which will never come: it is cut behind its last record. Old segments go when all of them
-together are too large. One that a living process may write to is neither cut nor removed.
+together are too large and the ledger has counted them; at a hard maximum also before. One that a living
+process may write to is neither cut nor removed.
 
 What was refused before it was admitted lies in a folder of its own, which anybody can make grow: so its
 limit is fixed, and small.
@@ -12,14 +13,14 @@ limit is fixed, and small.
 
 import contextlib
 import os
-import re
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
+from hybridgw.ledger.segments import sealed, segments
 from hybridgw.native import read_batch
 
-_NAME = re.compile(r"([0-9a-f]{16})-([0-9a-f]{4})-([0-9a-f]{8})-([0-9a-f]{8})\.journal")
 _FRESH_NS = 100_000_000
 """A modification time younger than this may hide a later change within the same tick of the clock."""
 REFUSED = "refused"
@@ -29,62 +30,48 @@ REFUSED_MAX = 16 << 20
 _PAGE = 4096
 _AT_ONCE = 10_000
 """Records passed at once; none is made an object."""
-_AHEAD = 2
-"""Newest segments of a writer that stay: the one in use and the one prepared."""
 
 
-class Segment(NamedTuple):
-    """A journal file by its name; sorts by age, since an instance id begins with its start time."""
+class Pruned(NamedTuple):
+    """What became of old segments."""
 
-    instance: int
-    slot: int
-    epoch: int
-    number: int
-    path: Path
-
-
-def segments(folder: Path) -> list[Segment]:
-    """All journal segments in a folder, oldest first."""
-    found = []
-    for path in folder.iterdir():
-        match = _NAME.fullmatch(path.name)
-        if match:
-            instance, slot, epoch, number = (int(part, 16) for part in match.groups())
-            found.append(Segment(instance, slot, epoch, number, path))
-    return sorted(found)
+    removed: list[Path]
+    """Counted by the ledger, and beyond the maximum."""
+    dropped: list[Path]
+    """Removed at the hard maximum although the ledger had not counted them."""
+    size: int
+    """Bytes of all that are left."""
+    held: int
+    """Bytes of those among them that are kept only because they were not counted yet."""
 
 
-def sealed(found: list[Segment], live: set[int]) -> list[Segment]:
-    """Those that no process can write to any more, oldest first."""
-    epochs: dict[tuple[int, int], int] = {}
-    numbers: dict[tuple[int, int, int], int] = {}
-    for one in found:
-        epochs[one[:2]] = max(one.epoch, epochs.get(one[:2], 0))
-        numbers[one[:3]] = max(one.number, numbers.get(one[:3], 0))
-    return [
-        one
-        for one in found
-        if one.instance not in live or one.epoch < epochs[one[:2]] or one.number <= numbers[one[:3]] - _AHEAD
-    ]
-
-
-def prune(folder: Path, limit: int, live: set[int]) -> list[Path]:
-    """Remove the oldest sealed segments until at most `limit` bytes remain; the removed paths."""
+def prune(folder: Path, limit: int, live: set[int], counted: Collection[str], hard: int) -> Pruned:
+    """Remove the oldest sealed segments until at most `limit` bytes remain, of those that the ledger has
+    `counted`; beyond `hard` bytes (0: never) also those that it has not."""
     found = segments(folder)
     sizes = {}
     for one in found:
         with contextlib.suppress(FileNotFoundError):
             sizes[one.path] = one.path.stat().st_blocks * 512
     total = sum(sizes.values())
-    removed = []
-    for one in sealed(found, live):
+    removed: list[Path] = []
+    dropped: list[Path] = []
+    old = sealed(found, live)
+    for one in old:
         if total <= limit:
             break
+        known = one.path.name in counted
+        if not known and (hard == 0 or total <= hard):
+            continue
         with contextlib.suppress(FileNotFoundError):
             one.path.unlink()
             total -= sizes.get(one.path, 0)
-            removed.append(one.path)
-    return removed
+            (removed if known else dropped).append(one.path)
+    gone = {*removed, *dropped}
+    uncounted = sum(
+        sizes.get(one.path, 0) for one in old if one.path not in gone and one.path.name not in counted
+    )
+    return Pruned(removed, dropped, total, min(uncounted, max(0, total - limit)))
 
 
 class Trimmer:

@@ -24,7 +24,8 @@ from pathlib import Path
 import msgspec
 
 from hybridgw.config.schema import ServerSettings, Settings
-from hybridgw.host.runtime import RuntimeInfo, write_private
+from hybridgw.host.runtime import RuntimeInfo
+from hybridgw.ledger.durable import write_private
 from hybridgw.native import StateFile
 
 _KEPT = 4

@@ -29,6 +29,7 @@ from typing import Literal
 import msgspec
 
 from hybridgw.host import bell
+from hybridgw.ledger.durable import write_private
 
 START_UP_FAILED = 3
 """Exit status of a child that means: this cannot start, trying again will not mend it."""
@@ -111,21 +112,6 @@ def remove_run_dir(path: Path) -> None:
         about = path.lstat()
         if ours and stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid():
             shutil.rmtree(path, ignore_errors=True)
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Create or replace a file of mode 0600 in one step: a reader sees the old bytes or the new."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(
-        temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-    )
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_info(info: RuntimeInfo) -> Path:

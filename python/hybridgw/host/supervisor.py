@@ -36,6 +36,8 @@ OK, FAILED, UNUSABLE = 0, 1, 2
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 _YOUNG_DEATHS = 5
 _READY_POLL = 0.01
+_LEDGER_WAITS = 1.0
+"""Seconds after the start before the ledger begins: it is in no hurry, and its modules are large."""
 _QUEUE_PATIENCE = 0.1
 """Seconds given to the workers to accept what already waits when a drain begins."""
 
@@ -53,7 +55,8 @@ class Supervisor:
             "server", "hybridgw.host.serve_workers", argument, (self.info.listen_fd, prepared.lock.fd)
         )
         self.housekeeper = Child("housekeeper", "hybridgw.host.housekeeper", argument, fds)
-        self.children = [self.server, self.housekeeper]
+        self.ledger = Child("ledger", "hybridgw.host.ledger_process", argument, ())
+        self.children = [self.server, self.housekeeper, self.ledger]
         self.settings = prepared.settings
         self._demo: DemoUpstreams | None = None
         self._from_terminal = _has_terminal()
@@ -75,6 +78,7 @@ class Supervisor:
             if self._demo is not None:
                 self.children.append(self._demo.child)
         self.housekeeper.due = time.monotonic() + 1.0
+        self.ledger.due = time.monotonic() + _LEDGER_WAITS
         while True:
             status = self._turn()
             if status is not None:
@@ -169,13 +173,17 @@ class Supervisor:
         """End what still runs and remove what belonged to this run. The journal stays."""
         self._end = time.monotonic()
         self.server.kill()
-        self.housekeeper.send(signal.SIGTERM)
+        # The workers have settled everything: what the ledger reads now is complete.
+        helpers = (self.housekeeper, self.ledger)
+        for one in helpers:
+            one.send(signal.SIGTERM)
         until = time.monotonic() + GRACE
-        while self.server.process is not None or self.housekeeper.process is not None:
+        while any(one.process is not None for one in (self.server, *helpers)):
             for pid, status in child.reap():
                 self._ended(pid, status)
             if time.monotonic() >= until:
-                self.housekeeper.kill()
+                for one in helpers:
+                    one.kill()
             signal.sigtimedwait((signal.SIGCHLD,), 0.02)
         if self._demo is not None:
             self._demo.close()

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from hybridgw.ledger.cursor import Cursor, Position
 from hybridgw.ledger.records import End, Record, Start, read
 from hybridgw.native import journal_segment
 
@@ -85,6 +86,15 @@ class Tail:
                     del kept[:-count]
         return sorted([*kept, *attempts.open()], key=_time)[-count:]
 
+    def cursor(self, attempts: "Attempts") -> Cursor:
+        """Where reading stands, to be gone on from by a `Walk`; `attempts` has joined what was read."""
+        names = {path.name: Position(offset, path in self._done) for path, offset in self._offsets.items()}
+        names |= {path.name: Position(0, True) for path in self._done if path.name not in names}
+        cursor = Cursor(names)
+        for start in attempts.starts():
+            cursor.starts.setdefault(start.id, []).append(start._asdict())
+        return cursor
+
     def _by_age(self) -> list[tuple[Path, float | None]]:
         """Segments with a time after all of their records, newest first; before them those that may
         still grow, whose time says nothing: writing to mapped memory need not move it."""
@@ -131,18 +141,22 @@ class Attempts:
         if isinstance(record, Start):
             end = self._ends.pop(key, None)
             if end is not None:
-                return _entry(record, end)
+                return entry_of(record, end)
             self._starts[key] = record
         elif isinstance(record, End):
             start = self._starts.pop(key, None)
             if start is not None:
-                return _entry(start, record)
+                return entry_of(start, record)
             self._ends[key] = record
         return None
 
     def open(self) -> list[Entry]:
         """Attempts that were not settled."""
-        return [_entry(start, None) for start in self._starts.values()]
+        return [entry_of(start, None) for start in self._starts.values()]
+
+    def starts(self) -> list[Start]:
+        """Their start records."""
+        return list(self._starts.values())
 
 
 def segments(folder: Path) -> list[Path]:
@@ -159,7 +173,8 @@ def _time(entry: Entry) -> float:
     return entry.time
 
 
-def _entry(start: Start, end: End | None) -> Entry:
+def entry_of(start: Start, end: End | None) -> Entry:
+    """What two records say of an attempt."""
     common: dict[str, Any] = {
         "id": start.id,
         "attempt": start.attempt + 1,

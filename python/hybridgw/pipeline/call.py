@@ -35,7 +35,8 @@ class Worker:
     """What all requests of this process share. `plan` and `router` are swapped together."""
 
     __slots__ = (
-        "active", "draining", "draw", "images", "journal", "learnt", "lines", "loop", "plan", "policy",
+        "active", "draining", "draw", "images", "journal", "journal_full", "learnt", "lines", "loop", "plan",
+        "policy",
         "responses", "resting", "room", "rouse", "router", "slot", "state", "transport",
     )  # fmt: skip
 
@@ -69,6 +70,8 @@ class Worker:
         """No timer runs that is for requests only: the next one that enters has to rouse."""
         self.rouse: Callable[[], None] = _nothing
         self.draining = False
+        self.journal_full = False
+        """Whether the journal may not grow: what cannot be accounted for is not served."""
         self.lines = Lines()
         self.learnt = Learnt()
         """What backends refused or lacked until now."""

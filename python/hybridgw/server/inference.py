@@ -56,6 +56,9 @@ async def infer(
         if worker.draining:
             raise GatewayError("draining", "the gateway is stopping", retry_after=1.0)
         _check_room(worker)
+        if worker.journal_full:
+            text = "the journal is full and the ledger does not count it; see state.journal_hard_max"
+            raise GatewayError("journal_full", text, retry_after=10.0)
     except GatewayError as error:
         fault = rescue(error, plan.settings.error_catalogue)
         refusals.record(worker, error, fault.status, route)

@@ -29,9 +29,11 @@ from hybridgw.config.schema import Settings
 from hybridgw.front.asgi import Receive, Send
 from hybridgw.host import bell, publication, runtime, slots
 from hybridgw.host.folder_events import FolderEvents, places
+from hybridgw.host.journal_status import full_mark, is_full, journal_status
 from hybridgw.host.life import missing_workers
 from hybridgw.host.limits import body_room, connection_limit
 from hybridgw.host.memory import give_back_memory
+from hybridgw.ledger import standing
 from hybridgw.ledger.response_store import Bounds, ResponseStore
 from hybridgw.native import Journal, Router, StateFile
 from hybridgw.pipeline import Worker
@@ -39,6 +41,7 @@ from hybridgw.pipeline.room import Room
 from hybridgw.pipeline.watchdog import Watchdog
 from hybridgw.routing.plan import Plan
 from hybridgw.server.beat import Beat
+from hybridgw.telemetry.accounts import Accounts
 from hybridgw.transport.seam import TransportLimits
 from hybridgw.transport.select import Transports, warm
 
@@ -83,6 +86,19 @@ class Lifecycle:
     def reload_status(self) -> publication.ReloadStatus:
         """What became of reloads in this run: for pages, never for a request."""
         return publication.reload_status(self._info)
+
+    def accounts(self) -> Accounts:
+        """How journal and ledger do: for pages, never for a request."""
+        state_dir = Path(self._info.state_dir)
+        journal = journal_status(self._info)
+        return Accounts(
+            ledger=standing.running(state_dir),
+            consumers=standing.status(state_dir),
+            size=journal.size,
+            held=journal.held,
+            alarm=journal.alarm,
+            dropped=journal.dropped,
+        )
 
     def missing_workers(self) -> int:
         """How many workers of this host are not there or hang: for pages, never for a request."""
@@ -175,9 +191,10 @@ class Lifecycle:
         self._beat.rouse()
 
     def _watch_folders(self) -> None:
-        """Have events for publications and for the journal's file, under the name that it has now."""
+        """Have events for publications, for the mark of a full journal and for the journal's file, under the
+        name that it has now."""
         self._journal_path = self._journal.path()
-        names = {publication.place(self._info)} | places(self._journal_path)
+        names = {publication.place(self._info), full_mark(self._info)} | places(self._journal_path)
         self._told = self._events.watch(names)
 
     def _stirred(self) -> None:
@@ -224,9 +241,13 @@ class Lifecycle:
             return
         self._adopt(built)
 
+    def _look_after_journal(self) -> None:
+        self.worker.journal_full = is_full(self._info)
+        self._journal.prepare()
+
     async def _extend_journal(self) -> None:
         try:
-            await asyncio.to_thread(self._journal.prepare)
+            await asyncio.to_thread(self._look_after_journal)
         except OSError as error:
             # Tried again at every beat and said once: a log on the same full disk must not grow by it.
             if not self._journal_full:

@@ -159,7 +159,9 @@ async def metrics(lifecycle: Lifecycle, facts: Facts, client: Client) -> None:
     elif not plan.settings.auth.master_key:
         check_local(plan, facts)
     reload = lifecycle.reload_status()
-    page = exposition.render(worker.state, plan, time.monotonic_ns(), (reload.reloads, reload.errors))
+    page = exposition.render(
+        worker.state, plan, time.monotonic_ns(), (reload.reloads, reload.errors), lifecycle.accounts()
+    )
     await send_bytes(
         client, 200, page, content_type=exposition.CONTENT_TYPE, head_only=client.method == "HEAD"
     )

@@ -18,14 +18,16 @@ import hybridgw
 from hybridgw.core import Outcome
 from hybridgw.native import StateFile
 from hybridgw.routing.plan import Plan
+from hybridgw.telemetry.accounts import Accounts, AccountsCollector
 
 CONTENT_TYPE = b"text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
 _STATES = ("closed", "open", "half_open", "ramp")
 
 
-def render(state: StateFile, plan: Plan, mono_ns: int, reloads: tuple[int, int]) -> bytes:
+def render(state: StateFile, plan: Plan, mono_ns: int, reloads: tuple[int, int], accounts: Accounts) -> bytes:
     """The whole page. `reloads`: configurations published after the first, and files refused."""
     registry = CollectorRegistry(auto_describe=False)
+    registry.register(AccountsCollector(accounts))
     registry.register(_Cells(state.snapshot(mono_ns), plan, reloads))
     return generate_latest(registry)
 

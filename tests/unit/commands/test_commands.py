@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from hybridgw.cli import ROUTES, main
 from hybridgw.commands import journal
 from hybridgw.core import Route
+from tests.support.journal_writer import JournalWriter
 
 CONFIG = (
     "deployments: [{name: local/a, provider: ollama, model: m}, {name: cloud/b, provider: openai, model: m}]"
@@ -128,17 +129,38 @@ def test_damage_that_is_found_while_following_is_said_once(
     (tmp_path / "journal").mkdir()
     (tmp_path / "journal" / "0.journal").write_bytes(b"\xff" * 100)
     pauses = iter(range(3))
+    later = f"{1:016x}-0000-00000001-00000000.journal"
 
     def pause(seconds: float) -> None:
         if next(pauses) == 2:
             raise KeyboardInterrupt
-        (tmp_path / "journal" / "1.journal").write_bytes(b"\xff" * 100)
+        (tmp_path / "journal" / later).write_bytes(b"\xff" * 100)
 
     monkeypatch.setattr("hybridgw.commands.journal.time.sleep", pause)
     result = call("journal", "--json", "--follow", "--state-dir", str(tmp_path))
     assert result.exit_code == 1
     lines = [Path(line.partition(": ")[0]).name for line in result.stderr.splitlines()]
-    assert lines == ["0.journal", "1.journal"]
+    assert lines == ["0.journal", later]
+
+
+def test_attempts_are_followed_as_they_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = JournalWriter(tmp_path)
+    before = writer.attempts(2)
+    pending = writer.begin()
+    expected = [*before]
+    rounds = iter(range(3))
+
+    def pause(seconds: float) -> None:
+        turn = next(rounds)
+        if turn == 2:
+            raise KeyboardInterrupt
+        expected.append(writer.end(pending) if turn == 0 else writer.attempts(1)[0])
+
+    monkeypatch.setattr("hybridgw.commands.journal.live_instances", lambda folder: {1})
+    monkeypatch.setattr("hybridgw.commands.journal.time.sleep", pause)
+    result = call("journal", "--json", "--follow", "--state-dir", str(tmp_path))
+    assert result.exit_code == 0
+    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == expected
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from hybridgw.host import journal_care
-from hybridgw.host.journal_care import Syncer, Trimmer, prune, sealed, segments
+from hybridgw.host.journal_care import Syncer, Trimmer, prune
 from hybridgw.native import Journal, read_batch
 
 OLD, NEW = 0x10, 0x20
@@ -17,48 +17,32 @@ def make(folder: Path, instance: int, slot: int, epoch: int, number: int) -> Pat
     return path
 
 
-def names(found: list[journal_care.Segment]) -> list[tuple[int, ...]]:
-    return [tuple(one[:4]) for one in found]
-
-
-def test_segments_are_recognised_by_name_and_sorted_by_age(tmp_path: Path) -> None:
-    make(tmp_path, NEW, 0, 1, 0)
-    make(tmp_path, OLD, 1, 1, 10)
-    make(tmp_path, OLD, 1, 1, 9)
-    for name in ("notes.journal", "10-0-1-0.journal", f"{OLD:016x}-0000-00000001-00000000.journal.bak"):
-        (tmp_path / name).touch()
-    assert names(segments(tmp_path)) == [(OLD, 1, 1, 9), (OLD, 1, 1, 10), (NEW, 0, 1, 0)]
-
-
-@pytest.mark.parametrize(
-    ("files", "live", "expected"),
-    [
-        pytest.param([(OLD, 0, 1, 0)], {OLD}, [], id="in use"),
-        pytest.param([(OLD, 0, 1, 0), (OLD, 0, 1, 1)], {OLD}, [], id="in use and prepared"),
-        pytest.param([(OLD, 0, 1, 0), (OLD, 0, 1, 1), (OLD, 0, 1, 2)], {OLD}, [(OLD, 0, 1, 0)], id="filled"),
-        pytest.param([(OLD, 0, 1, 0), (OLD, 0, 2, 0)], {OLD}, [(OLD, 0, 1, 0)], id="slot has a new owner"),
-        pytest.param([(OLD, 0, 1, 0), (OLD, 1, 2, 0)], {OLD}, [], id="another slot's epoch says nothing"),
-        pytest.param(
-            [(OLD, 0, 1, 0), (OLD, 0, 1, 1)], {NEW}, [(OLD, 0, 1, 0), (OLD, 0, 1, 1)], id="instance ended"
-        ),
-    ],
-)
-def test_sealed(
-    tmp_path: Path, files: list[tuple[int, int, int, int]], live: set[int], expected: list[tuple[int, ...]]
-) -> None:
-    for file in files:
-        make(tmp_path, *file)
-    assert names(sealed(segments(tmp_path), live)) == expected
-
-
 def test_the_oldest_sealed_segments_go_until_the_rest_fits(tmp_path: Path) -> None:
     oldest, older = make(tmp_path, OLD, 0, 1, 0), make(tmp_path, OLD, 0, 1, 1)
     current = make(tmp_path, NEW, 0, 1, 0)
     used = oldest.stat().st_blocks * 512
-    assert prune(tmp_path, 3 * used, {NEW}) == []
-    assert prune(tmp_path, 2 * used, {NEW}) == [oldest]
-    assert prune(tmp_path, 0, {NEW}) == [older]
+    counted = {oldest.name, older.name, current.name}
+    assert prune(tmp_path, 3 * used, {NEW}, counted, 0) == ([], [], 3 * used, 0)
+    assert prune(tmp_path, 2 * used, {NEW}, counted, 0) == ([oldest], [], 2 * used, 0)
+    assert prune(tmp_path, 0, {NEW}, counted, 0) == ([older], [], used, 0)
     assert current.exists(), "a segment in use was removed"
+
+
+def test_what_the_ledger_has_not_counted_stays_until_the_hard_maximum(tmp_path: Path) -> None:
+    oldest, older, last = (make(tmp_path, OLD, 0, 1, number) for number in range(3))
+    used = oldest.stat().st_blocks * 512
+    counted = {older.name}
+    assert prune(tmp_path, used, {NEW}, counted, 3 * used) == ([older], [], 2 * used, used)
+    assert oldest.exists(), "it was not counted, and there is room"
+    assert prune(tmp_path, used, {NEW}, set(), 0) == ([], [], 2 * used, used)
+    assert prune(tmp_path, used // 2, {NEW}, set(), used) == ([], [oldest], used, used - used // 2)
+    assert last.exists()
+
+
+def test_at_the_hard_maximum_the_segments_of_those_that_live_stay(tmp_path: Path) -> None:
+    current = make(tmp_path, NEW, 0, 1, 0)
+    assert prune(tmp_path, 0, {NEW}, set(), 1).dropped == []
+    assert current.exists()
 
 
 def test_a_flush_follows_a_write_and_an_idle_journal_costs_none(

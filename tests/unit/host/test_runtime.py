@@ -77,14 +77,6 @@ def test_info_survives_its_file(tmp_path: Path) -> None:
         runtime.read_info(path)
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
-    target = tmp_path / "folder"
-    target.mkdir()
-    with pytest.raises(OSError, match="directory"):
-        runtime.write_private(target, b"new")
-    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
-
-
 def test_ready_workers_are_remembered_in_order(tmp_path: Path) -> None:
     info, _ = make_run(tmp_path)
     assert runtime.ready_workers(info) == []

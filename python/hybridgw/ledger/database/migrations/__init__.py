@@ -1,0 +1,1 @@
+"""Alembic's folder: what changed in the ledger database, step by step."""
