@@ -114,6 +114,7 @@ def test_broken_before_content_and_served_by_another(
     broken, served = attempts(gateway, 2)
     assert used(broken) == (outcome, PROMPT, True)
     assert (broken["cached_tokens"], broken["content_sent"], broken["bytes_sent"]) == (2000, False, 0)
+    assert broken["status"] == 200
     assert used(served) == ("success", PROMPT, True)
     assert (served["completion_tokens"], served["fallback"]) == (5, True)
 

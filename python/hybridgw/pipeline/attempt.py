@@ -24,48 +24,45 @@ _LOOK = 1.0
 
 
 class Attempt:
-    """Owned by the gate, from the permit to the settlement."""
+    """Owned by the gate, from the permit to the settlement.
 
-    __slots__ = (
-        "asked_ns", "body", "call", "committed", "complete", "decision", "dropped", "exchange", "held",
-        "pending", "permit", "relay", "released", "response", "status", "translation", "upstream",
-        "verdict", "warning", "writer",
-    )  # fmt: skip
+    What starts the same for every attempt is a default of the class: what most never touch costs them
+    nothing."""
 
     exchange: Exchange
     """How the upstream is asked; set once that is known."""
     relay: Relay
     """What observes the answer; set once its head is here."""
+    translation: "Translation | None" = None
+    """None where bytes pass through."""
+    response: UpstreamResponse | None = None
+    status = 0
+    """Of the last response head; 0 while there was none."""
+    asked_ns = 0
+    writer: Writer | None = None
+    """Would write this answer for the client."""
+    dropped: tuple[str, ...] = ()
+    """Parameters that the backend was not told."""
+    warning = b""
+    """What the client should know of an answer that is none of an error's business."""
+    held: Any = b""
+    """What was read and not sent: bytes that pass, or what the translation has read."""
+    body = False
+    """Whether `held` is an answer in one piece to a request for a stream."""
+    complete = False
+    """Whether `held` is all of the answer."""
+    pending: "asyncio.Task[bytes] | None" = None
+    """A read that was under way when the hold ended."""
+    verdict = Verdict.GOOD
+    released = False
+    """It was held back, and is to be sent after all."""
+    committed = False
 
     def __init__(self, call: "Call", decision: Decision, permit: Permit) -> None:
         self.call = call
         self.decision = decision
         self.permit = permit
         self.upstream = call.plan.upstreams[permit.deployment]
-        self.translation: Translation | None = None
-        """None where bytes pass through."""
-        self.response: UpstreamResponse | None = None
-        self.status = 0
-        """Of the last response head; 0 while there was none."""
-        self.asked_ns = 0
-        self.writer: Writer | None = None
-        """Would write this answer for the client."""
-        self.dropped: tuple[str, ...] = ()
-        """Parameters that the backend was not told."""
-        self.warning = b""
-        """What the client should know of an answer that is none of an error's business."""
-        self.held: Any = b""
-        """What was read and not sent: bytes that pass, or what the translation has read."""
-        self.body = False
-        """Whether `held` is an answer in one piece to a request for a stream."""
-        self.complete = False
-        """Whether `held` is all of the answer."""
-        self.pending: asyncio.Task[bytes] | None = None
-        """A read that was under way when the hold ended."""
-        self.verdict = Verdict.GOOD
-        self.released = False
-        """It was held back, and is to be sent after all."""
-        self.committed = False
 
     def settle(self, outcome: Outcome, status: int = 0) -> None:
         """The attempt has ended so. Again: no change."""

@@ -10,6 +10,7 @@ elsewhere. `hold` is None then, and one comparison is all that a stream pays.
 """
 
 import time
+from collections.abc import Sequence
 
 from hybridgw.core import Outcome, Verdict
 from hybridgw.errors import UpstreamError
@@ -33,7 +34,7 @@ class Gate:
         self.hold = call.worker.policy.hold(decision)
         """Kind and amount; None: until the first content."""
         self.current: Attempt | None = None
-        self.kept: list[Attempt] = []
+        self.kept: Sequence[Attempt] = ()
         """Attempts whose answers are held back while another one is asked."""
 
     def begin(self, permit: Permit) -> Attempt:
@@ -76,7 +77,7 @@ class Gate:
             attempt.verdict, time.monotonic_ns(), time.time_ns(), self._call.worker.draw(64)
         )
         if permit is not None:
-            self.kept.append(attempt)
+            self.kept = (*self.kept, attempt)
             if attempt.response is not None:
                 # Nothing is read from it for a while, which is not its fault.
                 attempt.response.arm(attempt.upstream.stream_timeouts.total, Outcome.STALLED)
@@ -87,7 +88,7 @@ class Gate:
         later was asked for being better."""
         if not self.kept:
             return attempt
-        every = [*self.kept, attempt]
+        every = (*self.kept, attempt)
         best = max(reversed(every), key=lambda it: it.verdict)
         return self._release(best, every)
 
@@ -95,8 +96,8 @@ class Gate:
         """The best of those that are kept, because nothing better came."""
         return self._release(max(reversed(self.kept), key=lambda it: it.verdict), self.kept)
 
-    def _release(self, best: Attempt, every: list[Attempt]) -> Attempt:
-        self.kept = [attempt for attempt in every if attempt is not best]
+    def _release(self, best: Attempt, every: Sequence[Attempt]) -> Attempt:
+        self.kept = tuple(attempt for attempt in every if attempt is not best)
         best.released = True
         if best.response is not None:
             best.response.arm(best.upstream.stream_timeouts.idle, Outcome.STALLED)
@@ -125,24 +126,24 @@ class Gate:
         call.move(Phase.COMMITTED)
         attempt.committed = True
         attempt.permit.commit()
-        call.writer = None if attempt.writer is None else call.writer or attempt.writer
+        call.writer = attempt.writer
         if attempt.translation is None and not attempt.body:
             call.relay = attempt.relay
         if self.kept:
-            kept, self.kept = self.kept, []
+            kept, self.kept = self.kept, ()
             for other in kept:
                 other.discard()
 
     def done(self, attempt: Attempt) -> None:
         """Nothing more is read from an attempt, unless its answer is kept."""
-        if attempt not in self.kept:
+        if not self.kept or attempt not in self.kept:
             attempt.close()
 
     def settle(self, outcome: Outcome) -> None:
         """The request ends so: every attempt that has not ended does."""
         if self.current is not None:
             self.current.settle(outcome)
-        kept, self.kept = self.kept, []
+        kept, self.kept = self.kept, ()
         for attempt in kept:
             attempt.settle(outcome)
             attempt.close()

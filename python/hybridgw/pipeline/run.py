@@ -173,7 +173,7 @@ def _out_of_time(call: Call) -> UpstreamError:
 def _told(call: Call, decision: Decision, first: UpstreamError) -> GatewayError:
     """What the client hears of a failure. Where the content's level is why nobody else may be asked,
     that is an outage of those who may, to be waited out, and not just somebody's error."""
-    committed = call.phase >= Phase.COMMITTED
+    committed = call.phase in (Phase.COMMITTED, Phase.ENDED)
     if decision.level == Level.PUBLIC or committed or first.outcome not in _DOWN:
         return first.anew()
     wait = max(1.0, decision.retry_after_ms / 1000)

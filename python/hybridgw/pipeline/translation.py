@@ -140,8 +140,7 @@ class _Through:
 
     @property
     def _writer(self) -> Writer:
-        """That of the answer as it stands now: a heartbeat may have begun it after this attempt was asked."""
-        writer = self._attempt.call.writer or self._attempt.writer
+        writer = self._attempt.writer
         assert writer is not None
         return writer
 
