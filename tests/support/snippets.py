@@ -33,6 +33,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from sqlalchemy.exc import OperationalError
+
 from hybridgw.config.load import load
 from hybridgw.ledger import standing
 from hybridgw.ledger.database import copies
@@ -44,7 +46,7 @@ EXECUTABLE = frozenset({"sh", "bash", "console", "yaml", "toml", "json", "python
 """Languages in which a reader would use what a block says."""
 _FENCE = re.compile(r"^```(\S+)?(?: +(.*?))? *\n(.*?)^``` *$", re.MULTILINE | re.DOTALL)
 _GATEWAY = re.compile(r"\b(127\.0\.0\.1|localhost):4000\b")
-_START_LIMIT = 20.0
+_START_LIMIT = 40.0
 _ONE = "deployments:\n- {name: local/model, provider: ollama, model: m, url: 'http://127.0.0.1:11434/v1'}\n"
 
 
@@ -190,7 +192,10 @@ class Snippets:
         """Whether the ledger, which begins a little after the workers, has made its tables: a reader of the
         page does not type faster than that."""
         state_dir = Path(self.environ["HYBRIDGW_STATE_DIR"])
-        return standing.running(state_dir) and "attempt" in copies.status(url_of(None, state_dir))
+        try:
+            return standing.running(state_dir) and "attempt" in copies.status(url_of(None, state_dir))
+        except OperationalError:
+            return False  # the ledger is making the file just now
 
     def _compare(self, block: Block, where: str) -> None:
         printed = [" ".join(line.split()) for line in self.printed.splitlines()]

@@ -135,28 +135,32 @@ class Crowd:
         """Another connection waits for a place: end the one that needs its own least. False: none can."""
         self.others_wait = True
         now = self.loop.time()
-        for idle in self._overdue(self._idle, now - _JUST_CAME):
-            # One whose last answer is still on its way to it would not be gone at once.
-            if not idle.transport.get_write_buffer_size():
-                del self._idle[idle]
-                if self._dismiss(idle):
-                    return True
-                return self.make_room()
+        while idle := next(self._free(now), None):
+            del self._idle[idle]
+            if self._dismiss(idle):
+                return True
         slow = next(self._overdue(self._heads, now - _SLOW_HEAD), None)
         if slow is not None:
             slow.refuse("request_timeout", _LATE)
         return slow is not None
+
+    def _free(self, now: float) -> Iterator[Connection]:
+        """Idle connections that would be gone at once: none whose last answer is still on its way to it."""
+        for idle in self._overdue(self._idle, now - _JUST_CAME):
+            if not idle.transport.get_write_buffer_size():
+                yield idle
 
     def drain(self) -> None:
         """Take no request beyond those that run."""
         self._draining = True
         for connection in self.all:
             connection.closes = True
+        for connection in tuple(self._heads):
+            connection.transport.close()
+        # Behind them: one whose request has just arrived joins that row, and is served.
         for connection in tuple(self._idle):
             del self._idle[connection]
             self._dismiss(connection)
-        for connection in tuple(self._heads):
-            connection.transport.close()
 
     def abort(self) -> None:
         """End all connections at once."""

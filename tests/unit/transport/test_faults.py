@@ -1,6 +1,7 @@
 """Every way in which an upstream can fail, by phase, and the outcome that the breaker is told."""
 
 import asyncio
+import contextlib
 import resource
 import socket
 import threading
@@ -288,13 +289,20 @@ def test_no_descriptors_left_is_our_own_fault(kind: str, loop: LoopFactory) -> N
             lowest = spare.fileno()
             spare.close()
             resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+            held = []
             try:
+                # One that something else closed meanwhile would serve.
+                with contextlib.suppress(OSError):
+                    while True:
+                        held.append(socket.socket())
                 # Another name for the same host, so that the kept connection does not serve.
                 with pytest.raises(UpstreamError) as caught:
                     await transport.send(
                         Boundary.DEVICE, deployment(server.port, host="127.0.0.2"), post(), FAST
                     )
             finally:
+                for one in held:
+                    one.close()
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             assert caught.value.outcome == Outcome.LOCAL_FAULT
             again = await ask(transport, server)
