@@ -19,7 +19,7 @@ from hybridgw.ledger.batches import JournalReader
 from hybridgw.ledger.cursor import Cursor, Walk
 from hybridgw.ledger.standing import Progress
 
-_AT_ONCE = 4000
+_AT_ONCE = 2000
 """Records of one turn, about."""
 _HELD = 5.0
 """Seconds that a step may wait which only moves the cursor."""
