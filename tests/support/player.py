@@ -8,6 +8,7 @@ connection unless the script keeps it.
         upstream.plays(b"HTTP/1.1 200 OK\\r\\n...", 0.1, b"more")
 """
 
+import contextlib
 import socket
 import threading
 import time
@@ -49,12 +50,18 @@ class Player:
     def __enter__(self) -> "Player":
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = int(self._socket.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Closed under a thread that accepts, its number may become the next player's, whose first request
+        # this one would take.
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join()
         self._socket.close()
 
     def plays(self, *script: bytes | float | str) -> None:
