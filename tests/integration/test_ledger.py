@@ -55,6 +55,29 @@ def ask(gateway: Gateway) -> str:
     return answer.headers["x-request-id"]
 
 
+def test_what_no_deployment_may_see_is_audited(demo: Demo) -> None:
+    outside = [
+        {"name": "cloud/x", "provider": "openai_compatible", "model": "x", "url": "http://192.0.2.1/v1"}
+    ]
+    models = [{"name": "m", "deployments": ["cloud/x"]}]
+    secret = {"model": "m", "messages": [{"role": "user", "content": "my card is 4916 3385 0608 2832"}]}
+    with Gateway({"deployments": outside, "models": models}) as gateway:
+        assert gateway.post("/v1/chat/completions", secret).json["error"]["code"] == "policy_denied"
+        file = gateway.state_dir / "ledger.sqlite"
+
+        def audited() -> list[tuple[str, str, str]]:
+            try:
+                with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+                    return list(connection.execute("SELECT kind, level, detail FROM audit"))
+            except sqlite3.OperationalError:
+                return []  # not made yet
+
+        until(audited)
+        ((kind, level, detail),) = audited()
+    assert (kind, level) == ("refusal", "regulated")
+    assert json.loads(detail)["outcome"] == "policy_denied" and "4916" not in detail
+
+
 def test_an_attempt_reaches_database_and_log(demo: Demo) -> None:
     with Gateway(config(demo)) as gateway:
         ids = Counter(ask(gateway) for _ in range(5))

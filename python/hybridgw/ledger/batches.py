@@ -25,7 +25,7 @@ Record = dict[str, Any]
 
 AT_ONCE = 500
 """Records passed by a batch: as objects they are large."""
-KINDS = ("start", "end")
+KINDS = ("start", "end", "refusal")
 """Kinds of records that any consumer takes; others are passed over and never become objects."""
 _KEPT = 4
 """Batches that are kept for the next consumer."""

@@ -1,12 +1,11 @@
 """The consumer `audit`: what was refused by policy, and who changed what, kept for as long as an audit asks.
 
-Today's journal says of attempts that were stopped because their address lay farther than the request may go;
-later kinds of records (refusals before an attempt, changes of keys and configuration) get a row of
-`_OF_RECORDS` here, or are rows of their own. A row names numbers, models and levels, never text.
+Of refusals the journal holds two kinds: requests that no deployment may see, and attempts that were stopped
+because their address lay farther than the request may go. Changes of keys and configuration have no records
+yet. A row names numbers, models and levels, never text.
 """
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -20,8 +19,8 @@ from hybridgw.ledger.database.tables import audit
 _BY_POLICY = frozenset({"boundary_refused"})
 """Outcomes that are a refusal of ours, for the sake of what was in the request."""
 
-_OF_RECORDS: dict[str, Callable[[Record], Row]] = {}
-"""By kind of a record that is neither start nor end of an attempt: the row that it makes."""
+_DENIED = "policy_denied"
+"""The cause of a refusal that no attempt came before."""
 
 
 class AuditSink(DatabaseSink):
@@ -36,9 +35,7 @@ class AuditSink(DatabaseSink):
     def rows(self, connection: Connection, step: Step) -> None:
         """See `DatabaseSink`."""
         rows = [_refused(one) for one in step.attempts if _is_refusal(one)]
-        rows += [
-            _OF_RECORDS[record["kind"]](record) for record in step.others if record["kind"] in _OF_RECORDS
-        ]
+        rows += [_denied(record) for record in step.others if record.get("cause") == _DENIED]
         rows += [_missed(name) for name in step.missed]
         add_new(connection, audit, ("source",), rows)
 
@@ -66,6 +63,20 @@ def _refused(one: Attempt) -> Row:
         "subject": known.get("model", ""),
         "level": known.get("level", ""),
         "detail": msgspec.json.encode(detail).decode(),
+    }
+
+
+def _denied(record: Record) -> Row:
+    """A request that no deployment may see."""
+    detail = {name: record[name] for name in ("route", "ceiling", "status", "config", "model")}
+    return {
+        "source": f"{record['id']}/{record['wall_ns']}/denied",
+        "time": record["wall_ns"],
+        "kind": "refusal",
+        "actor": f"{record['key']:016x}",
+        "subject": "",
+        "level": record["level"],
+        "detail": msgspec.json.encode({"outcome": _DENIED, **detail}).decode(),
     }
 
 
