@@ -47,8 +47,6 @@ class Parts(msgspec.Struct):
     """How many inputs are answered."""
     answers: list[bytes] = []
     """To these, in their order."""
-    kept: bool = False
-    """Whether some of the answers were given to an attempt before."""
 
     def answered(self, answer: bytes) -> None:
         """The first piece has its answer. ValueError, TypeError, AttributeError, KeyError for one without a

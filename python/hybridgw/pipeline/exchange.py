@@ -218,7 +218,7 @@ def _first_piece(
     ]
     call.parts = None
     if before is not None:
-        call.parts = Parts(before.question, rest, before.inputs, before.answers, kept=True)
+        call.parts = Parts(before.question, rest, before.inputs, before.answers)
     elif len(rest) > 1:
         call.parts = Parts(question_of(protocol, request.body), rest)
     return rest[0]

@@ -6,6 +6,7 @@ twice) are left as they are, and count nowhere a second time.
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -23,7 +24,7 @@ _TIDY = 60.0
 """Seconds between two looks for rows that are too old."""
 
 
-class DatabaseSink:
+class DatabaseSink(ABC):
     """A consumer that writes to the ledger database; see `consumer.Sink`."""
 
     name: ClassVar[str]
@@ -72,14 +73,14 @@ class DatabaseSink:
             if done:
                 self._tidied = now
 
+    @abstractmethod
     def remove_old(self, connection: Connection, now: float) -> bool:
         """Remove some of what is too old at `now` (Unix seconds), not so much that a reader would wait;
         whether that was all."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rows(self, connection: Connection, step: Step) -> None:
         """Write what a step makes, inside the transaction."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """See `Sink`."""
